@@ -1,0 +1,65 @@
+# `make help` lists the targets.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+TOOL     = $(GO) tool -modfile=tools/go.mod
+LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+TIMEOUT  = -timeout 10m
+
+.DEFAULT_GOAL := build
+.PHONY: build help demo demo-down test test-deps race check fmt fuzz golden docs clean
+
+build: ## build the static binary ./skupper
+	$(BUILD) -o skupper ./cmd/skupper
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
+
+demo: build ## two linked sites on this machine and a request through them
+	@SKUPPER=$(CURDIR)/skupper ./testdata/demo/demo.sh up
+
+demo-down: ## remove what make demo made
+	@SKUPPER=$(CURDIR)/skupper ./testdata/demo/demo.sh down
+
+test: ## every test
+	$(GO) test $(TIMEOUT) ./...
+
+test-deps: ## install what the tests that need more than Go use (Debian, as root)
+	./.ci/test-deps
+
+race: ## every test under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race $(TIMEOUT) ./...
+
+check: ## formatting, vet, linters, floor plan, stale documents, go.mod
+	@test -z "$$($(TOOL) gofumpt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo 'run: make fmt' >&2; exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) ineffassign ./...
+	$(TOOL) unparam ./...
+	$(TOOL) exhaustive -default-signifies-exhaustive ./...
+	$(TOOL) misspell -error $$(git ls-files '*.go' '*.md')
+	$(GO) test ./internal/floorplan
+	$(GO) run ./cmd/skupper generate-docs check packaging
+	$(GO) mod tidy -diff
+
+fmt: ## format every Go file
+	$(TOOL) gofumpt -w $$(git ls-files '*.go')
+
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; done
+
+golden: ## rewrite the golden files, then show the difference
+	$(GO) test $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') -update
+	git diff --stat
+
+docs: ## man pages, command reference and completion from the command tables
+	$(GO) run ./cmd/skupper generate-docs all packaging
+
+clean: ## remove what was built
+	rm -rf skupper dist
