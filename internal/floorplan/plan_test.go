@@ -1,0 +1,110 @@
+package floorplan
+
+// row is what one package may and must not import. Packages of ours are
+// written without the module path.
+type row struct {
+	pkg   string            // path below the module; a trailing /... covers what is below it too
+	may   []string          // packages of ours that it may import; a trailing /... as above
+	never map[string]string // imports refused with their reason, of ours or not
+	calls map[string]string // calls refused with their reason, as "time.Now"
+}
+
+const (
+	pure       = "it is a function of its arguments"
+	noIO       = "wanted state is a value; reading and writing belong to system/host"
+	vocabulary = "it is vocabulary that everybody imports"
+)
+
+// pureStd are the imports that would end the purity of a package.
+func pureStd(reason string) map[string]string {
+	return map[string]string{"net": reason, "os": reason, "log/slog": reason, "log": reason, "os/exec": reason}
+}
+
+// clockless are the calls that would give a pure package a clock.
+func clockless() map[string]string {
+	return map[string]string{"time.Now": pure, "time.Sleep": pure, "time.After": pure, "time.NewTimer": pure, "time.AfterFunc": pure}
+}
+
+// plan is the floor plan, bottom up in each tree.
+func plan() []row {
+	return []row{
+		{pkg: "router/amqp", never: pureStd(pure), calls: clockless()},
+		{pkg: "router/forward", never: pureStd(pure), calls: clockless()},
+		{pkg: "router/config", never: map[string]string{"net": vocabulary, "log/slog": vocabulary}},
+		{
+			pkg: "router/session", may: []string{"router/amqp"},
+			never: map[string]string{"net": "it must be testable as a function", "time": "it must be testable as a function", "log/slog": pure},
+		},
+		{
+			pkg: "router/linkstate", may: []string{"router/amqp"},
+			never: map[string]string{"net": pure, "log/slog": pure, "os": pure}, calls: clockless(),
+		},
+		{pkg: "router/conn", may: []string{"router/session", "router/amqp"}},
+		{pkg: "router/trunk", may: []string{"router/conn", "router/session", "router/amqp"}},
+		{pkg: "router/stream", may: []string{"router/session", "router/amqp"}, never: map[string]string{"net": "it works on bytes handed to it"}},
+		{pkg: "router/tcp", may: []string{"router/stream", "router/session", "router/amqp"}},
+		{pkg: "router/manage", may: []string{"router/amqp", "router/session", "router/config"}},
+		{pkg: "router/manage/client", may: []string{"router/amqp", "router/session", "router/conn"}},
+		{pkg: "router/vanflow", may: []string{"router/amqp", "router/session"}},
+		{pkg: "router/sim", may: []string{"router/...", "router"}},
+		{pkg: "router", may: []string{"router/..."}},
+
+		{pkg: "system/resource", never: pureStd(vocabulary)},
+		{pkg: "system/state", never: map[string]string{"net": vocabulary, "log/slog": vocabulary}},
+		{pkg: "system/layout", never: map[string]string{"net": vocabulary, "log/slog": vocabulary, "os": "the environment is read once, in main"}},
+		{pkg: "system/site", may: []string{"system/resource"}, never: map[string]string{"os": "a check has no side effect", "log/slog": pure}, calls: clockless()},
+		{
+			pkg: "system/render", may: []string{"system/site", "system/state", "system/layout", "system/resource", "system/pki", "router/config"},
+			never: map[string]string{"net": noIO, "os": noIO, "log/slog": noIO}, calls: clockless(),
+		},
+		{pkg: "system/plan", may: []string{"system/state"}, never: pureStd(pure), calls: clockless()},
+		{pkg: "system/pki"},
+		{pkg: "system/systemd"},
+		{pkg: "system/supervise"},
+		{pkg: "system/container/..."},
+		{pkg: "system/watch"},
+		{pkg: "system/token", may: []string{"system/resource", "system/pki"}},
+		{
+			pkg: "system/host", may: []string{"system/plan", "system/state", "system/systemd", "system/supervise", "system/container/...", "system/pki", "system/layout"},
+		},
+		{pkg: "system/input", may: []string{"system/resource", "system/layout"}},
+		{pkg: "system/api"},
+		{pkg: "system", may: []string{"system/...", "router/config", "router/manage/client", "router/vanflow"}},
+
+		{
+			pkg: "observer/...", may: []string{"observer/...", "router/amqp", "router/session", "router/conn", "router/vanflow"},
+		},
+		{pkg: "bundle", may: []string{"system/resource", "system/site", "system/layout"}},
+
+		{pkg: "cmd/skupper/internal/command"},
+		{pkg: "cmd/skupper/internal/manual", may: []string{"cmd/skupper/internal/command"}},
+		{pkg: "cmd/skupper/internal/output"},
+		{pkg: "cmd/skupper", may: []string{"cmd/skupper/internal/...", "system", "system/...", "bundle", "router", "router/config", "observer"}},
+		{pkg: "internal/floorplan"},
+	}
+}
+
+// words that say nothing, and where they must not stand.
+func emptyWords() map[string]string {
+	return map[string]string{
+		"util": "everywhere", "utils": "everywhere", "common": "everywhere", "helper": "everywhere", "helpers": "everywhere",
+		"manager": "everywhere", "impl": "everywhere", "wrapper": "everywhere",
+		"base": "packages", "handler": "packages", "info": "packages", "data": "packages", "service": "packages", "misc": "packages",
+	}
+}
+
+// goroutines lists the files that may start a goroutine by a go statement
+// instead of sync.WaitGroup.Go, and who waits for it.
+func goroutines() map[string]string {
+	return map[string]string{}
+}
+
+// sleeps lists test files that may sleep in real time, and why.
+func sleeps() map[string]string {
+	return map[string]string{}
+}
+
+// variables lists package variables that change, as package.name, and why.
+func variables() map[string]string {
+	return map[string]string{}
+}
