@@ -1,0 +1,265 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Controller is what looks after the namespaces of one instance. Every method
+// returns a *Error for what went wrong on purpose.
+type Controller interface {
+	// Agent describes the agent itself.
+	Agent(ctx context.Context) (*Agent, error)
+	// Namespaces lists the namespaces in order of their names.
+	Namespaces(ctx context.Context) ([]Namespace, error)
+	// Status tells how a namespace is now, asked of the running router.
+	Status(ctx context.Context, namespace string) (*Status, error)
+	// Apply adds and changes resources.
+	Apply(ctx context.Context, namespace string, r ApplyRequest) (*Result, error)
+	// Delete removes resources.
+	Delete(ctx context.Context, namespace string, r DeleteRequest) (*Result, error)
+	// Operate starts, stops, reloads, restarts or destroys a site.
+	Operate(ctx context.Context, namespace string, r OperateRequest) (*Result, error)
+	// Link makes a link file for another site.
+	Link(ctx context.Context, namespace string, r LinkRequest) (*LinkFile, error)
+	// Renew makes new certificates before they are due.
+	Renew(ctx context.Context, namespace string, r RenewRequest) (*Result, error)
+}
+
+// Agent describes the process that looks after the namespaces.
+type Agent struct {
+	PID       int       `json:"pid"`
+	Version   string    `json:"version"`
+	StartedAt time.Time `json:"startedAt"`
+	System    bool      `json:"system"` // the system instance, not a user's
+	DataHome  string    `json:"dataHome"`
+	Units     string    `json:"units"` // who supervises routers: "systemd" or "agent"
+}
+
+// State is where a namespace stands.
+type State string
+
+// The states of a namespace.
+const (
+	Defined  State = "defined"  // has input, was never started
+	Stopped  State = "stopped"  // was started, and stopped on purpose
+	Running  State = "running"  // the router answers
+	Failed   State = "failed"   // should run and does not
+	Leftover State = "leftover" // a unit or process without a namespace directory
+)
+
+// Namespace is one line about a namespace.
+type Namespace struct {
+	Name     string `json:"name"`
+	Platform string `json:"platform"`
+	Site     string `json:"site"` // name of the site, "" if there is none
+	State    State  `json:"state"`
+	Message  string `json:"message"` // why, when not Running
+	Unit     string `json:"unit"`
+	PID      int    `json:"pid"`
+	Dir      string `json:"dir"`
+}
+
+// Status is how a namespace is.
+type Status struct {
+	Namespace Namespace `json:"namespace"`
+	Observed  bool      `json:"observed"` // the router answered; otherwise objects are as last known
+	Router    Router    `json:"router"`
+
+	// Generation counts applied inputs; Error says why the newest input is not
+	// in effect.
+	Generation int64  `json:"generation"`
+	Error      string `json:"error,omitempty"`
+
+	// Objects are the resources in effect with their status, in the shape of
+	// their documents.
+	Objects []json.RawMessage `json:"objects"`
+
+	Links        []LinkState   `json:"links"`       // to other sites, asked for by this one
+	RemoteLinks  []LinkState   `json:"remoteLinks"` // asked for by other sites
+	Listeners    []BridgeState `json:"listeners"`   // multi-key listeners included
+	Connectors   []BridgeState `json:"connectors"`
+	Certificates []Certificate `json:"certificates"`
+	Network      []Site        `json:"network"`
+	Services     []Service     `json:"services"`
+	Warnings     []string      `json:"warnings"`
+}
+
+// Router is the running router.
+type Router struct {
+	ID      string    `json:"id"`
+	Mode    string    `json:"mode"`
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Since   time.Time `json:"since"` // start of the process; zero when it does not run
+}
+
+// LinkState is how a link is.
+type LinkState struct {
+	Name       string    `json:"name"`
+	Status     string    `json:"status"`
+	Message    string    `json:"message"`
+	Cost       int       `json:"cost"`
+	RemoteSite string    `json:"remoteSite"`
+	Direction  string    `json:"direction"` // "outgoing" or "incoming"
+	Role       string    `json:"role"`
+	Endpoint   string    `json:"endpoint"`
+	Expires    time.Time `json:"expires"` // of the client certificate; zero if not known
+}
+
+// BridgeState is the traffic of a listener or a connector.
+type BridgeState struct {
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	Active   int64  `json:"active"` // connections now
+	Total    int64  `json:"total"`  // connections since the router started
+	BytesIn  int64  `json:"bytesIn"`
+	BytesOut int64  `json:"bytesOut"`
+}
+
+// Certificate is a certificate of a site.
+type Certificate struct {
+	Name    string    `json:"name"`
+	Use     string    `json:"use"` // ca, server, client, trust
+	Subject string    `json:"subject"`
+	Issuer  string    `json:"issuer"`
+	Hosts   []string  `json:"hosts"`
+	Serial  string    `json:"serial"` // hexadecimal
+	Expires time.Time `json:"expires"`
+	Renews  time.Time `json:"renews"` // zero: not renewed by this site
+	Source  string    `json:"source"` // generated, directory, secret
+	Status  string    `json:"status"`
+	Message string    `json:"message"`
+}
+
+// Site is a site of the network, as this one sees it.
+type Site struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Version  string   `json:"version"`
+	Platform string   `json:"platform"`
+	Routers  []string `json:"routers"`
+	Hops     int      `json:"hops"` // 0: this site
+	Cost     int      `json:"cost"`
+}
+
+// Service is a routing key and who uses it.
+type Service struct {
+	RoutingKey string `json:"routingKey"`
+	Listeners  int    `json:"listeners"`
+	Connectors int    `json:"connectors"`
+	Local      bool   `json:"local"` // this site has one of them
+}
+
+// File is input under the name that messages use for it.
+type File struct {
+	Name string `json:"name"`
+	Data []byte `json:"data"`
+}
+
+// ApplyRequest adds and changes resources.
+type ApplyRequest struct {
+	Files  []File `json:"files"`
+	Prune  bool   `json:"prune"`  // delete what the files do not hold
+	Create bool   `json:"create"` // refuse to change what exists
+	Start  bool   `json:"start"`  // start a site that was never started
+	Store  bool   `json:"store"`  // only write the input
+	DryRun bool   `json:"dryRun"` // change nothing, return the plan
+}
+
+// DeleteRequest removes resources: those named, and those that the files hold.
+type DeleteRequest struct {
+	Objects []Ref  `json:"objects"`
+	Files   []File `json:"files"`
+	All     bool   `json:"all"`     // everything in the input
+	Missing bool   `json:"missing"` // what is not there is an error
+	Store   bool   `json:"store"`
+	DryRun  bool   `json:"dryRun"`
+}
+
+// Ref names a resource.
+type Ref struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// Operation is what can be done with a site as a whole.
+type Operation string
+
+// The operations.
+const (
+	Start    Operation = "start"
+	Stop     Operation = "stop"
+	Reload   Operation = "reload"
+	Restart  Operation = "restart"
+	Teardown Operation = "teardown"
+)
+
+// OperateRequest does something with a site as a whole.
+type OperateRequest struct {
+	Operation Operation `json:"operation"`
+	DryRun    bool      `json:"dryRun"`
+	KeepInput bool      `json:"keepInput"` // teardown: keep input/
+	Purge     bool      `json:"purge"`     // teardown: make no archive
+	Platform  string    `json:"platform"`  // start: the platform asked for, "" for the default
+}
+
+// Action is what happened to an object.
+type Action string
+
+// The actions.
+const (
+	Created    Action = "created"
+	Configured Action = "configured"
+	Unchanged  Action = "unchanged"
+	Deleted    Action = "deleted"
+)
+
+// Change is what happened to one object.
+type Change struct {
+	Object string `json:"object"` // as "listener/db"
+	Action Action `json:"action"`
+}
+
+// Result is what a request did, or would do.
+type Result struct {
+	Changes  []Change `json:"changes"`
+	Plan     []string `json:"plan"`    // steps, one a line
+	Summary  string   `json:"summary"` // "adds 2, changes 1, removes 0, connections dropped: 0"
+	Warnings []string `json:"warnings"`
+	Notes    []string `json:"notes"` // what the person should know, with what to do
+	State    State    `json:"state"` // of the namespace afterwards
+	Archive  string   `json:"archive,omitempty"`
+
+	// Generation is the one that holds the change; the change is in effect
+	// when Status reports it or a later one.
+	Generation int64 `json:"generation"`
+}
+
+// LinkRequest asks for a link file.
+type LinkRequest struct {
+	Access string `json:"access"` // RouterAccess; "" the first
+	Host   string `json:"host"`   // "" the best known one
+	Name   string `json:"name"`   // of Link and Secret; "" a new one
+	Cost   int    `json:"cost"`
+
+	// Credentials replaces the name of the Secret; without Generate no Secret
+	// is made.
+	Credentials string `json:"credentials"`
+	Generate    bool   `json:"generate"`
+}
+
+// LinkFile is a Link and the Secret that it needs.
+type LinkFile struct {
+	Name     string   `json:"name"`
+	Host     string   `json:"host"`
+	Document []byte   `json:"document"` // YAML; holds a private key
+	Warnings []string `json:"warnings"`
+}
+
+// RenewRequest asks for new certificates.
+type RenewRequest struct {
+	Names  []string `json:"names"` // none: all that the site renews itself
+	DryRun bool     `json:"dryRun"`
+}

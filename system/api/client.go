@@ -1,0 +1,137 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+)
+
+// Client asks the agent behind a Unix socket. It implements Controller.
+type Client struct {
+	socket string
+	http   http.Client
+}
+
+// NewClient makes a client for the socket at that path. Nothing is dialed yet.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	return &Client{socket: socket, http: http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}}
+}
+
+// Agent implements Controller.
+func (c *Client) Agent(ctx context.Context) (*Agent, error) {
+	return call[Agent](ctx, c, "GET", "/v1/agent", nil)
+}
+
+// Namespaces implements Controller.
+func (c *Client) Namespaces(ctx context.Context) ([]Namespace, error) {
+	list, err := call[[]Namespace](ctx, c, "GET", "/v1/namespaces", nil)
+	if err != nil {
+		return nil, err
+	}
+	return *list, nil
+}
+
+// Status implements Controller.
+func (c *Client) Status(ctx context.Context, namespace string) (*Status, error) {
+	return call[Status](ctx, c, "GET", path(namespace, ""), nil)
+}
+
+// Apply implements Controller.
+func (c *Client) Apply(ctx context.Context, namespace string, r ApplyRequest) (*Result, error) {
+	return call[Result](ctx, c, "POST", path(namespace, "/apply"), r)
+}
+
+// Delete implements Controller.
+func (c *Client) Delete(ctx context.Context, namespace string, r DeleteRequest) (*Result, error) {
+	return call[Result](ctx, c, "POST", path(namespace, "/delete"), r)
+}
+
+// Operate implements Controller.
+func (c *Client) Operate(ctx context.Context, namespace string, r OperateRequest) (*Result, error) {
+	return call[Result](ctx, c, "POST", path(namespace, "/operate"), r)
+}
+
+// Link implements Controller.
+func (c *Client) Link(ctx context.Context, namespace string, r LinkRequest) (*LinkFile, error) {
+	return call[LinkFile](ctx, c, "POST", path(namespace, "/link"), r)
+}
+
+// Renew implements Controller.
+func (c *Client) Renew(ctx context.Context, namespace string, r RenewRequest) (*Result, error) {
+	return call[Result](ctx, c, "POST", path(namespace, "/renew"), r)
+}
+
+func path(namespace, rest string) string {
+	return "/v1/namespaces/" + url.PathEscape(namespace) + rest
+}
+
+// call makes one request. An agent that is not there is Unavailable, one that
+// refuses this user Denied.
+func call[A any](ctx context.Context, c *Client, method, path string, body any) (*A, error) {
+	var reader io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("request %s: %w", path, err)
+		}
+		reader = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, reader)
+	if err != nil {
+		return nil, fmt.Errorf("request %s: %w", path, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // only read from
+	if resp.StatusCode != http.StatusOK {
+		e := &Error{Kind: Internal}
+		if err := json.NewDecoder(resp.Body).Decode(e); err != nil || e.Message == "" {
+			return nil, &Error{Kind: Internal, Message: fmt.Sprintf("agent: %s for %s", resp.Status, path)}
+		}
+		return nil, e
+	}
+	answer := new(A)
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	return answer, nil
+}
+
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	e := &Error{Kind: Unavailable, Message: "agent: " + inner(err).Error() + " (" + c.socket + ")"}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		e.Kind = Denied
+		e.Message = "agent: permission denied (" + c.socket + ")"
+		e.Advice = "run as the user whose sites they are, or as a member of the group skupper"
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		e.Message = "agent: not running (" + c.socket + ")"
+	}
+	return e
+}
+
+// inner drops the layers of an HTTP client's error that repeat the address.
+func inner(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
