@@ -19,6 +19,8 @@ type Controller interface {
 	Apply(ctx context.Context, namespace string, r ApplyRequest) (*Result, error)
 	// Delete removes resources.
 	Delete(ctx context.Context, namespace string, r DeleteRequest) (*Result, error)
+	// Patch changes fields of one resource and keeps the rest of its document.
+	Patch(ctx context.Context, namespace string, r PatchRequest) (*Result, error)
 	// Operate starts, stops, reloads, restarts or destroys a site.
 	Operate(ctx context.Context, namespace string, r OperateRequest) (*Result, error)
 	// Link makes a link file for another site.
@@ -176,6 +178,14 @@ type DeleteRequest struct {
 	Missing bool   `json:"missing"` // what is not there is an error
 	Store   bool   `json:"store"`
 	DryRun  bool   `json:"dryRun"`
+}
+
+// PatchRequest changes fields of a resource in the input.
+type PatchRequest struct {
+	Object Ref            `json:"object"`
+	Fields map[string]any `json:"fields"` // by path, as "spec.port"; null removes the field
+	Store  bool           `json:"store"`
+	DryRun bool           `json:"dryRun"`
 }
 
 // Ref names a resource.

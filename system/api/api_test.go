@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -34,6 +35,10 @@ func (e echo) Apply(_ context.Context, ns string, r ApplyRequest) (*Result, erro
 
 func (e echo) Delete(_ context.Context, ns string, r DeleteRequest) (*Result, error) {
 	return &Result{Summary: ns + " " + r.Objects[0].Name}, e.err
+}
+
+func (e echo) Patch(_ context.Context, ns string, r PatchRequest) (*Result, error) {
+	return &Result{Summary: fmt.Sprint(ns, r.Object, r.Fields)}, e.err
 }
 
 func (e echo) Operate(_ context.Context, ns string, r OperateRequest) (*Result, error) {
@@ -84,6 +89,9 @@ func TestClientAsksWhatTheControllerHears(t *testing.T) {
 		}},
 		{"delete", func(c Controller) (any, error) {
 			return c.Delete(ctx, "west", DeleteRequest{Objects: []Ref{{"Listener", "db"}}})
+		}},
+		{"patch", func(c Controller) (any, error) {
+			return c.Patch(ctx, "west", PatchRequest{Object: Ref{"Listener", "db"}, Fields: map[string]any{"spec.host": nil, "spec.type": "tcp"}})
 		}},
 		{"operate", func(c Controller) (any, error) { return c.Operate(ctx, "west", OperateRequest{Operation: Stop}) }},
 		{"link", func(c Controller) (any, error) { return c.Link(ctx, "west", LinkRequest{Host: "h"}) }},
@@ -181,7 +189,7 @@ func TestDescriptionNamesEveryRouteAndField(t *testing.T) {
 	}
 	for _, v := range []any{
 		Agent{}, Namespace{}, Status{}, Router{}, LinkState{}, BridgeState{}, Certificate{}, Site{}, Service{}, File{},
-		ApplyRequest{}, DeleteRequest{}, Ref{}, OperateRequest{}, Change{}, Result{}, LinkRequest{}, LinkFile{}, RenewRequest{},
+		ApplyRequest{}, DeleteRequest{}, Ref{}, PatchRequest{}, OperateRequest{}, Change{}, Result{}, LinkRequest{}, LinkFile{}, RenewRequest{},
 		Error{}, Problem{},
 	} {
 		typ := reflect.TypeOf(v)

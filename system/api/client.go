@@ -58,6 +58,11 @@ func (c *Client) Delete(ctx context.Context, namespace string, r DeleteRequest) 
 	return call[Result](ctx, c, "POST", path(namespace, "/delete"), r)
 }
 
+// Patch implements Controller.
+func (c *Client) Patch(ctx context.Context, namespace string, r PatchRequest) (*Result, error) {
+	return call[Result](ctx, c, "POST", path(namespace, "/patch"), r)
+}
+
 // Operate implements Controller.
 func (c *Client) Operate(ctx context.Context, namespace string, r OperateRequest) (*Result, error) {
 	return call[Result](ctx, c, "POST", path(namespace, "/operate"), r)

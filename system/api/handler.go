@@ -36,6 +36,7 @@ func routes() []route {
 		}},
 		{"POST", "/v1/namespaces/{namespace}/apply", with(Controller.Apply)},
 		{"POST", "/v1/namespaces/{namespace}/delete", with(Controller.Delete)},
+		{"POST", "/v1/namespaces/{namespace}/patch", with(Controller.Patch)},
 		{"POST", "/v1/namespaces/{namespace}/operate", with(Controller.Operate)},
 		{"POST", "/v1/namespaces/{namespace}/link", with(Controller.Link)},
 		{"POST", "/v1/namespaces/{namespace}/renew", with(Controller.Renew)},
