@@ -57,11 +57,11 @@ type SiteSpec struct {
 // SiteStatus is how a site is.
 type SiteStatus struct {
 	Health         `json:",inline"`
-	Endpoints      []Endpoint      `json:"endpoints"`
-	SitesInNetwork int             `json:"sitesInNetwork"`
-	Network        []SiteRecord    `json:"network"`
-	DefaultIssuer  string          `json:"defaultIssuer"`
-	Controller     *ControllerInfo `json:"controller"`
+	Endpoints      []Endpoint        `json:"endpoints"`
+	SitesInNetwork int               `json:"sitesInNetwork"`
+	Network        []SiteRecord      `json:"network"`
+	DefaultIssuer  string            `json:"defaultIssuer"`
+	Controller     *ControllerRecord `json:"controller"`
 }
 
 // Endpoint is where a router can be reached for one role.
@@ -98,8 +98,8 @@ type ServiceRecord struct {
 	Listeners  []string `json:"listeners"`
 }
 
-// ControllerInfo says which controller looks after a site.
-type ControllerInfo struct {
+// ControllerRecord says which controller looks after a site.
+type ControllerRecord struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
 	Version   string `json:"version"`
@@ -155,12 +155,12 @@ type ConnectorSpec struct {
 // ConnectorStatus is how a connector is.
 type ConnectorStatus struct {
 	Health              `json:",inline"`
-	HasMatchingListener bool         `json:"hasMatchingListener"`
-	SelectedPods        []PodDetails `json:"selectedPods"`
+	HasMatchingListener bool        `json:"hasMatchingListener"`
+	SelectedPods        []PodRecord `json:"selectedPods"`
 }
 
-// PodDetails is a pod that a connector selects on Kubernetes.
-type PodDetails struct {
+// PodRecord is a pod that a connector selects on Kubernetes.
+type PodRecord struct {
 	Name string `json:"name"`
 	UID  string `json:"uid"`
 	IP   string `json:"ip"`
