@@ -80,6 +80,7 @@ func plan() []row {
 		{pkg: "cmd/skupper/internal/manual", may: []string{"cmd/skupper/internal/command"}},
 		{pkg: "cmd/skupper/internal/output"},
 		{pkg: "cmd/skupper", may: []string{"cmd/skupper/internal/...", "system", "system/...", "bundle", "router", "router/config", "observer"}},
+		{pkg: "internal/captures"}, // tests only
 		{pkg: "internal/floorplan"},
 	}
 }
