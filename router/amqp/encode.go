@@ -103,8 +103,8 @@ func AppendDescriptor(dst []byte, code uint64) []byte {
 func AppendValue(dst []byte, v any) []byte { return appendAny(dst, v, false) }
 
 // AppendWide appends v like AppendValue, except that lists and maps have
-// 32-bit sizes, as skupper-router composes its own messages (compat:). An
-// empty list is list0.
+// 32-bit sizes, as skupper-router composes its own messages (compat:). A nil
+// List is list0, an empty one a list32 without elements: both occur.
 func AppendWide(dst []byte, v any) []byte { return appendAny(dst, v, true) }
 
 func appendAny(dst []byte, v any, wide bool) []byte {
@@ -232,7 +232,7 @@ func appendFixed(dst []byte, v any) []byte {
 }
 
 func appendListValue(dst []byte, v List, wide bool) []byte {
-	if len(v) == 0 {
+	if len(v) == 0 && (v == nil || !wide) {
 		return append(dst, codeList0)
 	}
 	start := len(dst)

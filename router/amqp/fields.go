@@ -193,6 +193,52 @@ func (f *fields) text(name string, p presence) string {
 	return string(f.octets(name, p, codeStr8, "string"))
 }
 
+// textIf reads a string and reports whether it was there.
+func (f *fields) textIf(name string, p presence) (s string, ok bool) {
+	if !f.present(name, p) {
+		return "", false
+	}
+	return string(f.variable(name, codeStr8, "string")), true
+}
+
+// textOrSymbol reads a field that the specification calls a symbol and
+// skupper-router writes as a string.
+func (f *fields) textOrSymbol(name string) (s string, symbol bool) {
+	if !f.present(name, optional) {
+		return "", false
+	}
+	if f.d.off < f.d.end && f.d.b[f.d.off]&^0x10 == codeSym8 {
+		return string(f.variable(name, codeSym8, "symbol")), true
+	}
+	return string(f.variable(name, codeStr8, "string or symbol")), false
+}
+
+// textBytes reads a string or a symbol; nil stands for null. The result aliases
+// the input.
+func (f *fields) textBytes(name string) []byte {
+	if !f.present(name, optional) {
+		return nil
+	}
+	code := byte(codeStr8)
+	if f.d.off < f.d.end && f.d.b[f.d.off]&^0x10 == codeSym8 {
+		code = codeSym8
+	}
+	return f.variable(name, code, "string or symbol")
+}
+
+// texts reads a mandatory list of strings and appends them to dst.
+func (f *fields) texts(name string, dst []string) []string {
+	if !f.present(name, mandatory) {
+		return dst
+	}
+	g := f.d.list(name)
+	for g.left > 0 && f.d.err == nil {
+		dst = append(dst, g.text("element", mandatory))
+	}
+	f.d.close(&g)
+	return dst
+}
+
 // symbol reads a symbol; "" stands for null.
 func (f *fields) symbol(name string, p presence) Symbol {
 	return Symbol(f.octets(name, p, codeSym8, "symbol"))

@@ -136,6 +136,15 @@ func (l *listWriter) binaryAlways(b []byte) {
 	l.done()
 }
 
+// timestamp writes 0 as null.
+func (l *listWriter) timestamp(v Timestamp) {
+	if v == 0 {
+		l.null()
+		return
+	}
+	l.value(v)
+}
+
 // symbols writes an array, nil as null.
 func (l *listWriter) symbols(v []Symbol) {
 	if v == nil {
