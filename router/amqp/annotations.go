@@ -43,19 +43,19 @@ func (a *Annotations) Decode(message []byte) (rest []byte, err error) {
 	}
 	d := newDecoder(message)
 	d.off = len(annotationsDescriptor)
-	f := d.list("router-annotations")
-	if f.left < 4 {
-		d.failf("router-annotations: %d elements, want at least 4", f.left)
+	outer := d.list("router-annotations")
+	if d.left < 4 {
+		d.failf("router-annotations: %d elements, want at least 4", d.left)
 	}
-	hasMesh := f.left > 4
-	a.Flags = f.uint("flags", mandatory, 0)
-	a.To, a.HasTo = f.textIf("to-override", optional)
-	a.Ingress, a.HasIngress = f.textIf("ingress", optional)
-	a.Trace = f.texts("trace", a.Trace)
+	hasMesh := d.left > 4
+	a.Flags = d.uint("flags", mandatory, 0)
+	a.To, a.HasTo = d.textIf("to-override", optional)
+	a.Ingress, a.HasIngress = d.textIf("ingress", optional)
+	a.Trace = d.texts("trace", a.Trace)
 	if hasMesh {
-		a.Mesh = f.text("ingress-mesh", mandatory)
+		a.Mesh = d.text("ingress-mesh", mandatory)
 	}
-	d.close(&f)
+	d.close(outer)
 	if d.err != nil {
 		d.err.Condition = ErrInvalidField
 		return nil, d.err

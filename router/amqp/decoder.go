@@ -8,27 +8,36 @@ import "encoding/binary"
 type decoder struct {
 	b     []byte
 	off   int
-	end   int // reads stop here: the end of the innermost open list
-	open  int // lists entered and not left
-	short bool
+	short bool // the failure is that b ended outside of any list
 	err   *Error
+	level
 }
 
-func newDecoder(b []byte) decoder { return decoder{b: b, end: len(b)} }
+// level is the innermost list, map or array that was entered.
+type level struct {
+	typ  string // composite type, for errors
+	left int    // fields not read
+	end  int    // reads stop here
+	deep int    // number of surrounding levels
+}
+
+func newDecoder(b []byte) decoder { return decoder{b: b, level: level{end: len(b)}} }
 
 // rest returns what follows the cursor.
 func (d *decoder) rest() []byte { return d.b[d.off:] }
 
 func (d *decoder) failf(format string, args ...any) {
 	if d.err == nil {
-		d.err = decodeErrorf(format, args...)
+		d.fail(decodeErrorf(format, args...))
 	}
 }
 
+// fail notes the first failure and leaves nothing to read.
 func (d *decoder) fail(e *Error) {
 	if d.err == nil {
 		d.err = e
 	}
+	d.end, d.left = d.off, 0
 }
 
 // error returns the first failure as an error interface, nil if there is none.
@@ -39,18 +48,19 @@ func (d *decoder) error() error {
 	return d.err
 }
 
-// has reports whether n more octets can be read, and fails if not. Running out
-// of input outside of any list sets short: more input may help.
+// has reports whether n more octets can be read, and fails if not.
 func (d *decoder) has(n int) bool {
-	if d.err != nil {
-		return false
-	}
-	if n < 0 || n > d.end-d.off {
-		d.short = d.open == 0
+	return uint(n) <= uint(d.end-d.off) || d.lacks(n)
+}
+
+// lacks fails because there are no n more octets. Running out of input outside
+// of any list sets short: more input may help.
+func (d *decoder) lacks(n int) bool {
+	if d.err == nil {
+		d.short = d.deep == 0
 		d.failf("%d octets wanted at %d, %d left", n, d.off, d.end-d.off)
-		return false
 	}
-	return true
+	return false
 }
 
 func (d *decoder) take(n int) []byte {
@@ -62,12 +72,13 @@ func (d *decoder) take(n int) []byte {
 	return v
 }
 
-func (d *decoder) octet() byte {
-	if !d.has(1) {
-		return 0
+func (d *decoder) octet() (v byte) {
+	if d.off < d.end {
+		v = d.b[d.off]
+		d.off++
+	} else {
+		d.lacks(1)
 	}
-	v := d.b[d.off]
-	d.off++
 	return v
 }
 
@@ -111,7 +122,7 @@ func (d *decoder) length() int {
 
 // null consumes a null if there is one at the cursor.
 func (d *decoder) null() bool {
-	if d.err == nil && d.off < d.end && d.b[d.off] == codeNull {
+	if d.off < d.end && d.b[d.off] == codeNull {
 		d.off++
 		return true
 	}
@@ -197,43 +208,47 @@ func (d *decoder) skip() {
 	}
 }
 
-// list enters the list at the cursor, which belongs to the composite type of
-// the given name.
-func (d *decoder) list(name string) fields {
-	f := fields{d: d, typ: name, outer: d.end}
-	var size int
+// list enters the list at the cursor, whose fields are those of the composite
+// type with the given name. It returns the surrounding list, for close.
+func (d *decoder) list(name string) level {
+	size, count := 0, 0
 	switch c := d.octet(); c {
 	case codeList0:
 	case codeList8:
-		size = int(d.octet()) - 1
-		f.left = int(d.octet())
+		size, count = int(d.octet())-1, int(d.octet())
 	case codeList32:
-		size = d.length() - 4
-		f.left = d.length()
+		size, count = d.length()-4, d.length()
 	default:
 		d.failf("%s: type code %#02x, want a list", name, c)
 	}
-	if d.has(size) {
-		if f.left > size {
-			d.failf("%s: %d fields in %d octets", name, f.left, size)
-		}
-		d.end = d.off + size
-	}
-	if d.err != nil {
-		f.left = 0
-	}
-	d.open++
-	return f
+	outer := d.enter(size, count)
+	d.typ = name
+	return outer
 }
 
-// close leaves the list of f, passing over fields that were not read.
-func (d *decoder) close(f *fields) {
-	for ; f.left > 0 && d.err == nil; f.left-- {
+// enter narrows the decoder to the next size octets, which hold count values
+// of at least one octet each, and returns the surrounding level.
+func (d *decoder) enter(size, count int) (outer level) {
+	outer = d.level
+	if d.has(size) && count > size {
+		d.failf("%d values in %d octets", count, size)
+	}
+	if d.err == nil {
+		d.level = level{left: count, end: d.off + size, deep: outer.deep + 1}
+	}
+	return outer
+}
+
+// close leaves the list, passing over fields that were not read.
+func (d *decoder) close(outer level) {
+	for ; d.left > 0; d.left-- {
 		d.skip()
 	}
-	if d.err == nil && d.off != d.end {
-		d.failf("%s: %d octets after the last field", f.typ, d.end-d.off)
+	if d.off != d.end {
+		d.failf("%s: %d octets after the last value", d.typ, d.end-d.off)
 	}
-	d.end = f.outer
-	d.open--
+	d.level = outer
+	if d.err != nil {
+		d.fail(d.err)
+	}
 }

@@ -17,18 +17,18 @@ func (x *Open) Append(dst []byte) []byte {
 }
 
 func (x *Open) decodeFields(d *decoder) {
-	f := d.list("open")
-	x.ContainerID = f.text("container-id", mandatory)
-	x.Hostname = f.text("hostname", optional)
-	x.MaxFrameSize = f.uint("max-frame-size", optional, DefaultMaxFrameSize)
-	x.ChannelMax, _ = f.ushort("channel-max", DefaultChannelMax)
-	x.IdleTimeOut = f.uint("idle-time-out", optional, 0)
-	x.OutgoingLocales = f.symbols("outgoing-locales")
-	x.IncomingLocales = f.symbols("incoming-locales")
-	x.OfferedCapabilities = f.symbols("offered-capabilities")
-	x.DesiredCapabilities = f.symbols("desired-capabilities")
-	x.Properties = f.mapping("properties")
-	d.close(&f)
+	outer := d.list("open")
+	x.ContainerID = d.text("container-id", mandatory)
+	x.Hostname = d.text("hostname", optional)
+	x.MaxFrameSize = d.uint("max-frame-size", optional, DefaultMaxFrameSize)
+	x.ChannelMax, _ = d.ushort("channel-max", DefaultChannelMax)
+	x.IdleTimeOut = d.uint("idle-time-out", optional, 0)
+	x.OutgoingLocales = d.symbols("outgoing-locales")
+	x.IncomingLocales = d.symbols("incoming-locales")
+	x.OfferedCapabilities = d.symbols("offered-capabilities")
+	x.DesiredCapabilities = d.symbols("desired-capabilities")
+	x.Properties = d.mapping("properties")
+	d.close(outer)
 	if x.MaxFrameSize < MinMaxFrameSize {
 		d.fail(invalidFieldf("open: max-frame-size %d, at least %d octets are required", x.MaxFrameSize, MinMaxFrameSize))
 	}
@@ -49,16 +49,16 @@ func (x *Begin) Append(dst []byte) []byte {
 }
 
 func (x *Begin) decodeFields(d *decoder) {
-	f := d.list("begin")
-	x.RemoteChannel, x.HasRemoteChannel = f.ushort("remote-channel", 0)
-	x.NextOutgoingID = f.uint("next-outgoing-id", mandatory, 0)
-	x.IncomingWindow = f.uint("incoming-window", mandatory, 0)
-	x.OutgoingWindow = f.uint("outgoing-window", mandatory, 0)
-	x.HandleMax = f.uint("handle-max", optional, DefaultHandleMax)
-	x.OfferedCapabilities = f.symbols("offered-capabilities")
-	x.DesiredCapabilities = f.symbols("desired-capabilities")
-	x.Properties = f.mapping("properties")
-	d.close(&f)
+	outer := d.list("begin")
+	x.RemoteChannel, x.HasRemoteChannel = d.ushort("remote-channel", 0)
+	x.NextOutgoingID = d.uint("next-outgoing-id", mandatory, 0)
+	x.IncomingWindow = d.uint("incoming-window", mandatory, 0)
+	x.OutgoingWindow = d.uint("outgoing-window", mandatory, 0)
+	x.HandleMax = d.uint("handle-max", optional, DefaultHandleMax)
+	x.OfferedCapabilities = d.symbols("offered-capabilities")
+	x.DesiredCapabilities = d.symbols("desired-capabilities")
+	x.Properties = d.mapping("properties")
+	d.close(outer)
 }
 
 // Append appends the performative. Settle modes and max-message-size are
@@ -83,22 +83,22 @@ func (x *Attach) Append(dst []byte) []byte {
 }
 
 func (x *Attach) decodeFields(d *decoder) {
-	f := d.list("attach")
-	x.Name = f.text("name", mandatory)
-	x.Handle = f.uint("handle", mandatory, 0)
-	x.Role = f.role()
-	x.SndSettleMode = f.ubyte("snd-settle-mode", optional, SndMixed)
-	x.RcvSettleMode = f.ubyte("rcv-settle-mode", optional, RcvFirst)
-	x.Source = f.source()
-	x.Target, x.Coordinator = f.target()
-	x.Unsettled = f.mapping("unsettled")
-	x.IncompleteUnsettled = f.bool("incomplete-unsettled", false)
-	x.InitialDeliveryCount, x.HasInitialDeliveryCount = f.uintIf("initial-delivery-count", optional)
-	x.MaxMessageSize = f.ulong("max-message-size", optional, 0)
-	x.OfferedCapabilities = f.symbols("offered-capabilities")
-	x.DesiredCapabilities = f.symbols("desired-capabilities")
-	x.Properties = f.mapping("properties")
-	d.close(&f)
+	outer := d.list("attach")
+	x.Name = d.text("name", mandatory)
+	x.Handle = d.uint("handle", mandatory, 0)
+	x.Role = d.role()
+	x.SndSettleMode = d.ubyte("snd-settle-mode", optional, SndMixed)
+	x.RcvSettleMode = d.ubyte("rcv-settle-mode", optional, RcvFirst)
+	x.Source = d.source()
+	x.Target, x.Coordinator = d.target()
+	x.Unsettled = d.mapping("unsettled")
+	x.IncompleteUnsettled = d.bool("incomplete-unsettled", false)
+	x.InitialDeliveryCount, x.HasInitialDeliveryCount = d.uintIf("initial-delivery-count", optional)
+	x.MaxMessageSize = d.ulong("max-message-size", optional, 0)
+	x.OfferedCapabilities = d.symbols("offered-capabilities")
+	x.DesiredCapabilities = d.symbols("desired-capabilities")
+	x.Properties = d.mapping("properties")
+	d.close(outer)
 	if x.SndSettleMode > SndMixed || x.RcvSettleMode > RcvSecond {
 		d.fail(invalidFieldf("attach: settle modes %d and %d", x.SndSettleMode, x.RcvSettleMode))
 	}
@@ -114,11 +114,11 @@ func (x *Detach) Append(dst []byte) []byte {
 }
 
 func (x *Detach) decodeFields(d *decoder) {
-	f := d.list("detach")
-	x.Handle = f.uint("handle", mandatory, 0)
-	x.Closed = f.bool("closed", false)
-	x.Error = f.err("error")
-	d.close(&f)
+	outer := d.list("detach")
+	x.Handle = d.uint("handle", mandatory, 0)
+	x.Closed = d.bool("closed", false)
+	x.Error = d.failure("error")
+	d.close(outer)
 }
 
 // Append appends the performative.
@@ -129,9 +129,9 @@ func (x *End) Append(dst []byte) []byte {
 }
 
 func (x *End) decodeFields(d *decoder) {
-	f := d.list("end")
-	x.Error = f.err("error")
-	d.close(&f)
+	outer := d.list("end")
+	x.Error = d.failure("error")
+	d.close(outer)
 }
 
 // Append appends the performative.
@@ -142,7 +142,7 @@ func (x *Close) Append(dst []byte) []byte {
 }
 
 func (x *Close) decodeFields(d *decoder) {
-	f := d.list("close")
-	x.Error = f.err("error")
-	d.close(&f)
+	outer := d.list("close")
+	x.Error = d.failure("error")
+	d.close(outer)
 }

@@ -1,5 +1,9 @@
 package amqp
 
+// The methods of this file read the positional fields of the list that
+// decoder.list entered, AMQP 1.0 §1.4. Each reads the next field; the name is
+// for the error. A field beyond the end of the list is null.
+
 // presence says whether a field may be null or missing.
 type presence bool
 
@@ -8,107 +12,94 @@ const (
 	optional  presence = false
 )
 
-// fields reads the positional fields of a composite type, AMQP 1.0 §1.4. Each
-// method reads the next field; the name is for the error. A field beyond the
-// end of the list is null.
-type fields struct {
-	d     *decoder
-	typ   string
-	left  int
-	outer int // d.end of the surrounding list
-}
-
 // present moves to the next field and reports whether it has a value. A
 // mandatory field without one fails with amqp:invalid-field.
-func (f *fields) present(name string, p presence) bool {
-	if f.d.err != nil {
-		return false
-	}
-	if f.left > 0 {
-		f.left--
-		if !f.d.null() {
+func (d *decoder) present(name string, p presence) bool {
+	if d.left > 0 {
+		d.left--
+		if !d.null() {
 			return true
 		}
 	}
-	if p == mandatory {
-		f.d.fail(invalidFieldf("%s: mandatory field %s is null", f.typ, name))
+	if p == mandatory && d.err == nil {
+		d.fail(invalidFieldf("%s: mandatory field %s is null", d.typ, name))
 	}
 	return false
 }
 
 // mismatch fails because the type code c does not fit the field.
-func (f *fields) mismatch(name string, c byte, want string) {
-	f.d.failf("%s: field %s has type code %#02x, want %s", f.typ, name, c, want)
+func (d *decoder) mismatch(name string, c byte, want string) {
+	d.failf("%s: field %s has type code %#02x, want %s", d.typ, name, c, want)
 }
 
-func (f *fields) bool(name string, def bool) bool {
-	if !f.present(name, optional) {
+func (d *decoder) bool(name string, def bool) bool {
+	if !d.present(name, optional) {
 		return def
 	}
-	return f.boolean(name, def)
+	return d.boolean(name, def)
 }
 
 // boolean reads a field that is present.
-func (f *fields) boolean(name string, def bool) bool {
-	switch c := f.d.octet(); c {
+func (d *decoder) boolean(name string, def bool) bool {
+	switch c := d.octet(); c {
 	case codeTrue:
 		return true
 	case codeFalse:
 		return false
 	case codeBoolean:
-		return f.d.octet() != 0
+		return d.octet() != 0
 	default:
-		f.mismatch(name, c, "boolean")
+		d.mismatch(name, c, "boolean")
 		return def
 	}
 }
 
 // role reads the mandatory boolean of attach and disposition.
-func (f *fields) role() Role {
-	if !f.present("role", mandatory) {
+func (d *decoder) role() Role {
+	if !d.present("role", mandatory) {
 		return RoleSender
 	}
-	return Role(f.boolean("role", false))
+	return Role(d.boolean("role", false))
 }
 
-func (f *fields) ubyte(name string, p presence, def uint8) uint8 {
-	if !f.present(name, p) {
+func (d *decoder) ubyte(name string, p presence, def uint8) uint8 {
+	if !d.present(name, p) {
 		return def
 	}
-	if c := f.d.octet(); c != codeUbyte {
-		f.mismatch(name, c, "ubyte")
+	if c := d.octet(); c != codeUbyte {
+		d.mismatch(name, c, "ubyte")
 		return def
 	}
-	return f.d.octet()
+	return d.octet()
 }
 
 // ubyteIf reads a ubyte and reports whether it was there.
-func (f *fields) ubyteIf(name string) (v uint8, ok bool) {
-	if !f.present(name, optional) {
+func (d *decoder) ubyteIf(name string) (v uint8, ok bool) {
+	if !d.present(name, optional) {
 		return 0, false
 	}
-	if c := f.d.octet(); c != codeUbyte {
-		f.mismatch(name, c, "ubyte")
+	if c := d.octet(); c != codeUbyte {
+		d.mismatch(name, c, "ubyte")
 		return 0, false
 	}
-	return f.d.octet(), true
+	return d.octet(), true
 }
 
 // ushort reads a ushort and reports whether it was there; def stands for null.
-func (f *fields) ushort(name string, def uint16) (v uint16, ok bool) {
-	if !f.present(name, optional) {
+func (d *decoder) ushort(name string, def uint16) (v uint16, ok bool) {
+	if !d.present(name, optional) {
 		return def, false
 	}
-	if c := f.d.octet(); c != codeUshort {
-		f.mismatch(name, c, "ushort")
+	if c := d.octet(); c != codeUshort {
+		d.mismatch(name, c, "ushort")
 		return def, false
 	}
-	return f.d.uint16(), true
+	return d.uint16(), true
 }
 
 // uint reads a uint; def stands for null.
-func (f *fields) uint(name string, p presence, def uint32) uint32 {
-	v, ok := f.uintIf(name, p)
+func (d *decoder) uint(name string, p presence, def uint32) uint32 {
+	v, ok := d.uintIf(name, p)
 	if !ok {
 		return def
 	}
@@ -116,138 +107,138 @@ func (f *fields) uint(name string, p presence, def uint32) uint32 {
 }
 
 // uintIf reads a uint and reports whether it was there.
-func (f *fields) uintIf(name string, p presence) (v uint32, ok bool) {
-	if !f.present(name, p) {
+func (d *decoder) uintIf(name string, p presence) (v uint32, ok bool) {
+	if !d.present(name, p) {
 		return 0, false
 	}
-	switch c := f.d.octet(); c {
+	switch c := d.octet(); c {
 	case codeUint0:
 		return 0, true
 	case codeSmallUint:
-		return uint32(f.d.octet()), true
+		return uint32(d.octet()), true
 	case codeUint:
-		return f.d.uint32(), true
+		return d.uint32(), true
 	default:
-		f.mismatch(name, c, "uint")
+		d.mismatch(name, c, "uint")
 		return 0, false
 	}
 }
 
-func (f *fields) ulong(name string, p presence, def uint64) uint64 {
-	if !f.present(name, p) {
+func (d *decoder) ulong(name string, p presence, def uint64) uint64 {
+	if !d.present(name, p) {
 		return def
 	}
-	switch c := f.d.octet(); c {
+	switch c := d.octet(); c {
 	case codeUlong0:
 		return 0
 	case codeSmallUlong:
-		return uint64(f.d.octet())
+		return uint64(d.octet())
 	case codeUlong:
-		return f.d.uint64()
+		return d.uint64()
 	default:
-		f.mismatch(name, c, "ulong")
+		d.mismatch(name, c, "ulong")
 		return def
 	}
 }
 
 // timestamp reads a timestamp; 0 stands for null.
-func (f *fields) timestamp(name string) Timestamp {
-	if !f.present(name, optional) {
+func (d *decoder) timestamp(name string) Timestamp {
+	if !d.present(name, optional) {
 		return 0
 	}
-	if c := f.d.octet(); c != codeTimestamp {
-		f.mismatch(name, c, "timestamp")
+	if c := d.octet(); c != codeTimestamp {
+		d.mismatch(name, c, "timestamp")
 		return 0
 	}
-	return Timestamp(f.d.uint64())
+	return Timestamp(d.uint64())
 }
 
 // octets reads a variable-width value with the 8-bit code given, or its 32-bit
 // sibling. The result aliases the input.
-func (f *fields) octets(name string, p presence, code8 byte, want string) []byte {
-	if !f.present(name, p) {
+func (d *decoder) octets(name string, p presence, code8 byte, want string) []byte {
+	if !d.present(name, p) {
 		return nil
 	}
-	return f.variable(name, code8, want)
+	return d.variable(name, code8, want)
 }
 
 // variable reads a variable-width field that is present.
-func (f *fields) variable(name string, code8 byte, want string) []byte {
-	switch c := f.d.octet(); c {
+func (d *decoder) variable(name string, code8 byte, want string) []byte {
+	switch c := d.octet(); c {
 	case code8:
-		return f.d.take(int(f.d.octet()))
+		return d.take(int(d.octet()))
 	case code8 + 0x10:
-		return f.d.take(f.d.length())
+		return d.take(d.length())
 	default:
-		f.mismatch(name, c, want)
+		d.mismatch(name, c, want)
 		return nil
 	}
 }
 
-func (f *fields) binary(name string, p presence) []byte {
-	return f.octets(name, p, codeBin8, "binary")
+func (d *decoder) binary(name string, p presence) []byte {
+	return d.octets(name, p, codeBin8, "binary")
 }
 
 // text reads a string; "" stands for null.
-func (f *fields) text(name string, p presence) string {
-	return string(f.octets(name, p, codeStr8, "string"))
+func (d *decoder) text(name string, p presence) string {
+	return string(d.octets(name, p, codeStr8, "string"))
 }
 
 // textIf reads a string and reports whether it was there.
-func (f *fields) textIf(name string, p presence) (s string, ok bool) {
-	if !f.present(name, p) {
+func (d *decoder) textIf(name string, p presence) (s string, ok bool) {
+	if !d.present(name, p) {
 		return "", false
 	}
-	return string(f.variable(name, codeStr8, "string")), true
+	return string(d.variable(name, codeStr8, "string")), true
 }
 
 // textOrSymbol reads a field that the specification calls a symbol and
 // skupper-router writes as a string.
-func (f *fields) textOrSymbol(name string) (s string, symbol bool) {
-	if !f.present(name, optional) {
+func (d *decoder) textOrSymbol(name string) (s string, symbol bool) {
+	if !d.present(name, optional) {
 		return "", false
 	}
-	if f.d.off < f.d.end && f.d.b[f.d.off]&^0x10 == codeSym8 {
-		return string(f.variable(name, codeSym8, "symbol")), true
+	if d.off < d.end && d.b[d.off]&^0x10 == codeSym8 {
+		return string(d.variable(name, codeSym8, "symbol")), true
 	}
-	return string(f.variable(name, codeStr8, "string or symbol")), false
+	return string(d.variable(name, codeStr8, "string or symbol")), false
 }
 
 // textBytes reads a string or a symbol; nil stands for null. The result aliases
 // the input.
-func (f *fields) textBytes(name string) []byte {
-	if !f.present(name, optional) {
+func (d *decoder) textBytes(name string) []byte {
+	if !d.present(name, optional) {
 		return nil
 	}
 	code := byte(codeStr8)
-	if f.d.off < f.d.end && f.d.b[f.d.off]&^0x10 == codeSym8 {
+	if d.off < d.end && d.b[d.off]&^0x10 == codeSym8 {
 		code = codeSym8
 	}
-	return f.variable(name, code, "string or symbol")
+	return d.variable(name, code, "string or symbol")
 }
 
 // texts reads a mandatory list of strings and appends them to dst.
-func (f *fields) texts(name string, dst []string) []string {
-	if !f.present(name, mandatory) {
+func (d *decoder) texts(name string, dst []string) []string {
+	if !d.present(name, mandatory) {
 		return dst
 	}
-	g := f.d.list(name)
-	for g.left > 0 && f.d.err == nil {
-		dst = append(dst, g.text("element", mandatory))
+	outer := d.list(name)
+	for d.left > 0 && d.err == nil {
+		dst = append(dst, d.text("element", mandatory))
 	}
-	f.d.close(&g)
+	d.close(outer)
 	return dst
 }
 
 // symbol reads a symbol; "" stands for null.
-func (f *fields) symbol(name string, p presence) Symbol {
-	return Symbol(f.octets(name, p, codeSym8, "symbol"))
+func (d *decoder) symbol(name string, p presence) Symbol {
+	return Symbol(d.octets(name, p, codeSym8, "symbol"))
 }
 
 // symbols reads a field of type symbol with multiple="true": null, one symbol
 // or an array of them, AMQP 1.0 §1.4.
-func (f *fields) symbols(name string) []Symbol {
-	switch v := f.value(name).(type) {
+func (d *decoder) symbols(name string) []Symbol {
+	switch v := d.anything(name).(type) {
 	case nil:
 		return nil
 	case Symbol:
@@ -259,75 +250,75 @@ func (f *fields) symbols(name string) []Symbol {
 			return []Symbol{}
 		}
 	}
-	f.d.failf("%s: field %s is not an array of symbol", f.typ, name)
+	d.failf("%s: field %s is not an array of symbol", d.typ, name)
 	return nil
 }
 
 // mapping reads a map; nil stands for null.
-func (f *fields) mapping(name string) Map {
-	switch v := f.value(name).(type) {
+func (d *decoder) mapping(name string) Map {
+	switch v := d.anything(name).(type) {
 	case nil:
 		return nil
 	case Map:
 		return v
 	}
-	f.d.failf("%s: field %s is not a map", f.typ, name)
+	d.failf("%s: field %s is not a map", d.typ, name)
 	return nil
 }
 
 // address reads the address of a terminus: nil or a string. The specification
 // leaves the type open; nothing but strings is in use.
-func (f *fields) address() any {
-	if !f.present("address", optional) {
+func (d *decoder) address() any {
+	if !d.present("address", optional) {
 		return nil
 	}
-	return string(f.variable("address", codeStr8, "string"))
+	return string(d.variable("address", codeStr8, "string"))
 }
 
 // state reads a delivery state; StateNone stands for null.
-func (f *fields) state(name string, s *State) {
-	if !f.present(name, optional) {
+func (d *decoder) state(name string, s *State) {
+	if !d.present(name, optional) {
 		*s = State{}
 		return
 	}
-	s.decode(f.d)
+	s.decode(d)
 }
 
-// value reads any value; nil stands for null.
-func (f *fields) value(name string) any {
-	if !f.present(name, optional) {
+// anything reads any value; nil stands for null.
+func (d *decoder) anything(name string) any {
+	if !d.present(name, optional) {
 		return nil
 	}
-	return f.d.value(0)
+	return d.value(0)
 }
 
 // raw reads any value as its encoding; nil stands for null.
-func (f *fields) raw(name string) []byte {
-	if !f.present(name, optional) {
+func (d *decoder) raw(name string) []byte {
+	if !d.present(name, optional) {
 		return nil
 	}
-	start := f.d.off
-	f.d.skip()
-	if f.d.err != nil {
+	start := d.off
+	d.skip()
+	if d.err != nil {
 		return nil
 	}
-	return f.d.b[start:f.d.off:f.d.off]
+	return d.b[start:d.off:d.off]
 }
 
-// err reads an error; nil stands for null.
-func (f *fields) err(name string) *Error {
-	if !f.present(name, optional) {
+// failure reads an error; nil stands for null.
+func (d *decoder) failure(name string) *Error {
+	if !d.present(name, optional) {
 		return nil
 	}
-	if c := f.d.descriptor(); c != CodeError {
-		f.d.failf("%s: field %s has descriptor %#x, want error", f.typ, name, c)
+	if c := d.descriptor(); c != CodeError {
+		d.failf("%s: field %s has descriptor %#x, want error", d.typ, name, c)
 		return nil
 	}
 	e := new(Error)
-	g := f.d.list("error")
-	e.Condition = g.symbol("condition", mandatory)
-	e.Description = g.text("description", optional)
-	e.Info = g.mapping("info")
-	f.d.close(&g)
+	outer := d.list("error")
+	e.Condition = d.symbol("condition", mandatory)
+	e.Description = d.text("description", optional)
+	e.Info = d.mapping("info")
+	d.close(outer)
 	return e
 }

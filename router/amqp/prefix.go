@@ -140,13 +140,13 @@ func (p *Prefix) section(d *decoder, code uint64, start int) {
 
 // properties reads the fields up to content-type.
 func (p *Prefix) properties(d *decoder) {
-	f := d.list("properties")
-	f.raw("message-id")
-	f.raw("user-id")
-	p.To = f.textBytes("to")
-	f.raw("subject")
-	p.ReplyTo = f.textBytes("reply-to")
-	p.CorrelationID = f.raw("correlation-id")
-	p.ContentType = f.textBytes("content-type")
-	d.close(&f)
+	outer := d.list("properties")
+	d.raw("message-id")
+	d.raw("user-id")
+	p.To = d.textBytes("to")
+	d.raw("subject")
+	p.ReplyTo = d.textBytes("reply-to")
+	p.CorrelationID = d.raw("correlation-id")
+	p.ContentType = d.textBytes("content-type")
+	d.close(outer)
 }

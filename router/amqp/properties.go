@@ -20,16 +20,16 @@ type Header struct {
 }
 
 func (h *Header) decodeFields(d *decoder) {
-	f := d.list("header")
-	h.Durable = f.bool("durable", false)
-	h.Priority, h.HasPriority = f.ubyteIf("priority")
+	outer := d.list("header")
+	h.Durable = d.bool("durable", false)
+	h.Priority, h.HasPriority = d.ubyteIf("priority")
 	if !h.HasPriority {
 		h.Priority = DefaultPriority
 	}
-	h.TTL, h.HasTTL = f.uintIf("ttl", optional)
-	h.FirstAcquirer = f.bool("first-acquirer", false)
-	h.DeliveryCount = f.uint("delivery-count", optional, 0)
-	d.close(&f)
+	h.TTL, h.HasTTL = d.uintIf("ttl", optional)
+	h.FirstAcquirer = d.bool("first-acquirer", false)
+	h.DeliveryCount = d.uint("delivery-count", optional, 0)
+	d.close(outer)
 }
 
 // Append appends the section with defaults left out.
@@ -73,21 +73,21 @@ type Properties struct {
 }
 
 func (p *Properties) decodeFields(d *decoder) {
-	f := d.list("properties")
-	p.MessageID = f.value("message-id")
-	p.UserID = f.binary("user-id", optional)
-	p.To = f.text("to", optional)
-	p.Subject = f.text("subject", optional)
-	p.ReplyTo = f.text("reply-to", optional)
-	p.CorrelationID = f.value("correlation-id")
-	p.ContentType, p.ContentTypeSymbol = f.textOrSymbol("content-type")
-	p.ContentEncoding = f.symbol("content-encoding", optional)
-	p.AbsoluteExpiryTime = f.timestamp("absolute-expiry-time")
-	p.CreationTime = f.timestamp("creation-time")
-	p.GroupID = f.text("group-id", optional)
-	p.GroupSequence, p.HasGroupSequence = f.uintIf("group-sequence", optional)
-	p.ReplyToGroupID = f.text("reply-to-group-id", optional)
-	d.close(&f)
+	outer := d.list("properties")
+	p.MessageID = d.anything("message-id")
+	p.UserID = d.binary("user-id", optional)
+	p.To = d.text("to", optional)
+	p.Subject = d.text("subject", optional)
+	p.ReplyTo = d.text("reply-to", optional)
+	p.CorrelationID = d.anything("correlation-id")
+	p.ContentType, p.ContentTypeSymbol = d.textOrSymbol("content-type")
+	p.ContentEncoding = d.symbol("content-encoding", optional)
+	p.AbsoluteExpiryTime = d.timestamp("absolute-expiry-time")
+	p.CreationTime = d.timestamp("creation-time")
+	p.GroupID = d.text("group-id", optional)
+	p.GroupSequence, p.HasGroupSequence = d.uintIf("group-sequence", optional)
+	p.ReplyToGroupID = d.text("reply-to-group-id", optional)
+	d.close(outer)
 }
 
 // Append appends the section.

@@ -40,9 +40,9 @@ func (x *SASLMechanisms) Append(dst []byte) []byte {
 }
 
 func (x *SASLMechanisms) decodeFields(d *decoder) {
-	f := d.list("sasl-mechanisms")
-	x.Mechanisms = f.symbols("sasl-server-mechanisms")
-	d.close(&f)
+	outer := d.list("sasl-mechanisms")
+	x.Mechanisms = d.symbols("sasl-server-mechanisms")
+	d.close(outer)
 }
 
 // Append appends the performative.
@@ -55,11 +55,11 @@ func (x *SASLInit) Append(dst []byte) []byte {
 }
 
 func (x *SASLInit) decodeFields(d *decoder) {
-	f := d.list("sasl-init")
-	x.Mechanism = f.symbol("mechanism", mandatory)
-	x.InitialResponse = f.binary("initial-response", optional)
-	x.Hostname = f.text("hostname", optional)
-	d.close(&f)
+	outer := d.list("sasl-init")
+	x.Mechanism = d.symbol("mechanism", mandatory)
+	x.InitialResponse = d.binary("initial-response", optional)
+	x.Hostname = d.text("hostname", optional)
+	d.close(outer)
 }
 
 // Append appends the performative.
@@ -70,9 +70,9 @@ func (x *SASLChallenge) Append(dst []byte) []byte {
 }
 
 func (x *SASLChallenge) decodeFields(d *decoder) {
-	f := d.list("sasl-challenge")
-	x.Challenge = f.binary("challenge", mandatory)
-	d.close(&f)
+	outer := d.list("sasl-challenge")
+	x.Challenge = d.binary("challenge", mandatory)
+	d.close(outer)
 }
 
 // Append appends the performative.
@@ -83,9 +83,9 @@ func (x *SASLResponse) Append(dst []byte) []byte {
 }
 
 func (x *SASLResponse) decodeFields(d *decoder) {
-	f := d.list("sasl-response")
-	x.Response = f.binary("response", mandatory)
-	d.close(&f)
+	outer := d.list("sasl-response")
+	x.Response = d.binary("response", mandatory)
+	d.close(outer)
 }
 
 // Append appends the performative.
@@ -97,8 +97,8 @@ func (x *SASLOutcome) Append(dst []byte) []byte {
 }
 
 func (x *SASLOutcome) decodeFields(d *decoder) {
-	f := d.list("sasl-outcome")
-	x.Code = f.ubyte("code", mandatory, 0)
-	x.AdditionalData = f.binary("additional-data", optional)
-	d.close(&f)
+	outer := d.list("sasl-outcome")
+	x.Code = d.ubyte("code", mandatory, 0)
+	x.AdditionalData = d.binary("additional-data", optional)
+	d.close(outer)
 }

@@ -99,18 +99,18 @@ func (s *State) decode(d *decoder) {
 		d.failf("%#x is not a delivery state", code)
 		return
 	}
-	f := d.list("delivery-state")
+	outer := d.list("delivery-state")
 	switch s.Code {
 	case StateReceived:
-		s.Section = f.uint("section-number", mandatory, 0)
-		s.Offset = f.ulong("section-offset", mandatory, 0)
+		s.Section = d.uint("section-number", mandatory, 0)
+		s.Offset = d.ulong("section-offset", mandatory, 0)
 	case StateRejected:
-		s.Error = f.err("error")
+		s.Error = d.failure("error")
 	case StateModified:
-		s.Failed = f.bool("delivery-failed", false)
-		s.Undeliverable = f.bool("undeliverable-here", false)
-		s.Annotations = f.mapping("message-annotations")
+		s.Failed = d.bool("delivery-failed", false)
+		s.Undeliverable = d.bool("undeliverable-here", false)
+		s.Annotations = d.mapping("message-annotations")
 	case StateNone, StateAccepted, StateReleased, StateDeclared, StateTransactional:
 	}
-	d.close(&f)
+	d.close(outer)
 }

@@ -41,55 +41,55 @@ func (l *listWriter) target(s *Target) {
 }
 
 // source reads the source of an attach; nil stands for null.
-func (f *fields) source() *Source {
-	if !f.present("source", optional) {
+func (d *decoder) source() *Source {
+	if !d.present("source", optional) {
 		return nil
 	}
-	if c := f.d.descriptor(); c != CodeSource {
-		f.d.failf("attach: field source has descriptor %#x", c)
+	if c := d.descriptor(); c != CodeSource {
+		d.failf("attach: field source has descriptor %#x", c)
 		return nil
 	}
 	s := new(Source)
-	g := f.d.list("source")
-	s.Address = g.address()
-	s.Durable = g.uint("durable", optional, 0)
-	s.ExpiryPolicy = g.symbol("expiry-policy", optional)
-	s.Timeout = g.uint("timeout", optional, 0)
-	s.Dynamic = g.bool("dynamic", false)
-	s.DynamicNodeProperties = g.mapping("dynamic-node-properties")
-	s.DistributionMode = g.symbol("distribution-mode", optional)
-	s.Filter = g.mapping("filter")
-	s.DefaultOutcome = g.value("default-outcome")
-	s.Outcomes = g.symbols("outcomes")
-	s.Capabilities = g.symbols("capabilities")
-	f.d.close(&g)
+	outer := d.list("source")
+	s.Address = d.address()
+	s.Durable = d.uint("durable", optional, 0)
+	s.ExpiryPolicy = d.symbol("expiry-policy", optional)
+	s.Timeout = d.uint("timeout", optional, 0)
+	s.Dynamic = d.bool("dynamic", false)
+	s.DynamicNodeProperties = d.mapping("dynamic-node-properties")
+	s.DistributionMode = d.symbol("distribution-mode", optional)
+	s.Filter = d.mapping("filter")
+	s.DefaultOutcome = d.anything("default-outcome")
+	s.Outcomes = d.symbols("outcomes")
+	s.Capabilities = d.symbols("capabilities")
+	d.close(outer)
 	return s
 }
 
 // target reads the target of an attach; nil stands for null. A transaction
 // coordinator, AMQP 1.0 §4.5.1, is recognised and passed over.
-func (f *fields) target() (t *Target, coordinator bool) {
-	if !f.present("target", optional) {
+func (d *decoder) target() (t *Target, coordinator bool) {
+	if !d.present("target", optional) {
 		return nil, false
 	}
-	switch c := f.d.descriptor(); c {
+	switch c := d.descriptor(); c {
 	case CodeTarget:
 	case CodeCoordinator:
-		f.d.skip()
+		d.skip()
 		return nil, true
 	default:
-		f.d.failf("attach: field target has descriptor %#x", c)
+		d.failf("attach: field target has descriptor %#x", c)
 		return nil, false
 	}
 	t = new(Target)
-	g := f.d.list("target")
-	t.Address = g.address()
-	t.Durable = g.uint("durable", optional, 0)
-	t.ExpiryPolicy = g.symbol("expiry-policy", optional)
-	t.Timeout = g.uint("timeout", optional, 0)
-	t.Dynamic = g.bool("dynamic", false)
-	t.DynamicNodeProperties = g.mapping("dynamic-node-properties")
-	t.Capabilities = g.symbols("capabilities")
-	f.d.close(&g)
+	outer := d.list("target")
+	t.Address = d.address()
+	t.Durable = d.uint("durable", optional, 0)
+	t.ExpiryPolicy = d.symbol("expiry-policy", optional)
+	t.Timeout = d.uint("timeout", optional, 0)
+	t.Dynamic = d.bool("dynamic", false)
+	t.DynamicNodeProperties = d.mapping("dynamic-node-properties")
+	t.Capabilities = d.symbols("capabilities")
+	d.close(outer)
 	return t, false
 }

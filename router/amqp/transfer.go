@@ -17,19 +17,19 @@ func (t *Transfer) Decode(body []byte) (payload []byte, err error) {
 }
 
 func (t *Transfer) decodeFields(d *decoder) {
-	f := d.list("transfer")
-	t.Handle = f.uint("handle", mandatory, 0)
-	t.DeliveryID, t.HasDeliveryID = f.uintIf("delivery-id", optional)
-	t.DeliveryTag = f.binary("delivery-tag", optional)
-	t.MessageFormat, t.HasMessageFormat = f.uintIf("message-format", optional)
-	t.Settled = f.bool("settled", false)
-	t.More = f.bool("more", false)
-	t.RcvSettleMode, t.HasRcvSettleMode = f.ubyteIf("rcv-settle-mode")
-	f.state("state", &t.State)
-	t.Resume = f.bool("resume", false)
-	t.Aborted = f.bool("aborted", false)
-	t.Batchable = f.bool("batchable", false)
-	d.close(&f)
+	outer := d.list("transfer")
+	t.Handle = d.uint("handle", mandatory, 0)
+	t.DeliveryID, t.HasDeliveryID = d.uintIf("delivery-id", optional)
+	t.DeliveryTag = d.binary("delivery-tag", optional)
+	t.MessageFormat, t.HasMessageFormat = d.uintIf("message-format", optional)
+	t.Settled = d.bool("settled", false)
+	t.More = d.bool("more", false)
+	t.RcvSettleMode, t.HasRcvSettleMode = d.ubyteIf("rcv-settle-mode")
+	d.state("state", &t.State)
+	t.Resume = d.bool("resume", false)
+	t.Aborted = d.bool("aborted", false)
+	t.Batchable = d.bool("batchable", false)
+	d.close(outer)
 	if len(t.DeliveryTag) > MaxDeliveryTag {
 		d.fail(invalidFieldf("transfer: delivery-tag of %d octets", len(t.DeliveryTag)))
 	}
@@ -62,19 +62,19 @@ func (x *Flow) Decode(body []byte) error {
 }
 
 func (x *Flow) decodeFields(d *decoder) {
-	f := d.list("flow")
-	x.NextIncomingID, x.HasNextIncomingID = f.uintIf("next-incoming-id", optional)
-	x.IncomingWindow = f.uint("incoming-window", mandatory, 0)
-	x.NextOutgoingID = f.uint("next-outgoing-id", mandatory, 0)
-	x.OutgoingWindow = f.uint("outgoing-window", mandatory, 0)
-	x.Handle, x.HasHandle = f.uintIf("handle", optional)
-	x.DeliveryCount, x.HasDeliveryCount = f.uintIf("delivery-count", optional)
-	x.LinkCredit, x.HasLinkCredit = f.uintIf("link-credit", optional)
-	x.Available = f.uint("available", optional, 0)
-	x.Drain = f.bool("drain", false)
-	x.Echo = f.bool("echo", false)
-	x.Properties = f.mapping("properties")
-	d.close(&f)
+	outer := d.list("flow")
+	x.NextIncomingID, x.HasNextIncomingID = d.uintIf("next-incoming-id", optional)
+	x.IncomingWindow = d.uint("incoming-window", mandatory, 0)
+	x.NextOutgoingID = d.uint("next-outgoing-id", mandatory, 0)
+	x.OutgoingWindow = d.uint("outgoing-window", mandatory, 0)
+	x.Handle, x.HasHandle = d.uintIf("handle", optional)
+	x.DeliveryCount, x.HasDeliveryCount = d.uintIf("delivery-count", optional)
+	x.LinkCredit, x.HasLinkCredit = d.uintIf("link-credit", optional)
+	x.Available = d.uint("available", optional, 0)
+	x.Drain = d.bool("drain", false)
+	x.Echo = d.bool("echo", false)
+	x.Properties = d.mapping("properties")
+	d.close(outer)
 }
 
 // Append appends the performative. compat: drain is written also when it is
@@ -109,14 +109,14 @@ func (x *Disposition) Decode(body []byte) error {
 }
 
 func (x *Disposition) decodeFields(d *decoder) {
-	f := d.list("disposition")
-	x.Role = f.role()
-	x.First = f.uint("first", mandatory, 0)
-	x.Last = f.uint("last", optional, x.First)
-	x.Settled = f.bool("settled", false)
-	f.state("state", &x.State)
-	x.Batchable = f.bool("batchable", false)
-	d.close(&f)
+	outer := d.list("disposition")
+	x.Role = d.role()
+	x.First = d.uint("first", mandatory, 0)
+	x.Last = d.uint("last", optional, x.First)
+	x.Settled = d.bool("settled", false)
+	d.state("state", &x.State)
+	x.Batchable = d.bool("batchable", false)
+	d.close(outer)
 }
 
 // Append appends the performative. Last is left out when it equals First.

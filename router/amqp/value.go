@@ -129,75 +129,57 @@ func (d *decoder) variableElement(c byte, depth int) any {
 	return nil
 }
 
-// span is the body of a list, map or array.
-type span struct {
-	count int
-	outer int // d.end around it
-}
-
-// compound reads size and count and narrows the decoder to the elements.
-func (d *decoder) compound(short bool) span {
-	var size int
-	var s span
+// compound reads size and count of a list, map or array and enters it. The
+// count is what is left of the new level.
+func (d *decoder) compound(short bool) (outer level) {
+	size, count := 0, 0
 	if short {
-		size = int(d.octet()) - 1
-		s.count = int(d.octet())
+		size, count = int(d.octet())-1, int(d.octet())
 	} else {
-		size = d.length() - 4
-		s.count = d.length()
+		size, count = d.length()-4, d.length()
 	}
-	s.outer = d.end
-	if d.has(size) {
-		d.end = d.off + size
-	}
-	if s.count > d.end-d.off {
-		d.failf("%d elements in %d octets", s.count, d.end-d.off)
-	}
-	d.open++
-	return s
+	return d.enter(size, count)
 }
 
-// leave ends a compound; its elements must fill it.
-func (d *decoder) leave(s span) {
-	if d.err == nil && d.off != d.end {
-		d.failf("%d octets after the last element", d.end-d.off)
-	}
-	d.end = s.outer
-	d.open--
+// next counts down the elements of the level.
+func (d *decoder) next() bool {
+	d.left--
+	return d.left >= 0
 }
 
-func (d *decoder) listValue(s span, depth int) List {
-	v := make(List, 0, min(s.count, firstCapacity))
-	for range s.count {
-		if d.err != nil {
-			break
-		}
+// leave ends a compound whose elements were all read; they must fill it.
+func (d *decoder) leave(outer level) {
+	d.left = 0
+	d.close(outer)
+}
+
+func (d *decoder) listValue(outer level, depth int) List {
+	v := make(List, 0, min(d.left, firstCapacity))
+	for d.next() {
 		v = append(v, d.value(depth+1))
 	}
-	d.leave(s)
+	d.leave(outer)
 	return v
 }
 
-func (d *decoder) mapValue(s span, depth int) Map {
-	if s.count%2 != 0 {
-		d.failf("map with %d keys and values", s.count)
+func (d *decoder) mapValue(outer level, depth int) Map {
+	if d.left%2 != 0 {
+		d.failf("map with %d keys and values", d.left)
 	}
-	v := make(Map, 0, min(s.count/2, firstCapacity))
-	for range s.count / 2 {
-		if d.err != nil {
-			break
-		}
+	v := make(Map, 0, min(d.left/2, firstCapacity))
+	for d.next() {
+		d.left--
 		key := d.value(depth + 1)
 		v = append(v, Pair{Key: key, Value: d.value(depth + 1)})
 	}
-	d.leave(s)
+	d.leave(outer)
 	return v
 }
 
-// arrayValue reads an array: one constructor, then elements without. compound
-// has checked the count against the size, so elements without octets, such as
-// uint0, cannot multiply.
-func (d *decoder) arrayValue(s span, depth int) any {
+// arrayValue reads an array: one constructor, then elements without. Because
+// enter has checked the count against the size, elements without octets, such
+// as uint0, cannot multiply.
+func (d *decoder) arrayValue(outer level, depth int) any {
 	if depth >= maxDepth {
 		d.failf("values nested deeper than %d", maxDepth)
 	}
@@ -210,30 +192,24 @@ func (d *decoder) arrayValue(s span, depth int) any {
 	}
 	if c == codeSym8 || c == codeSym32 {
 		if !described {
-			return d.symbolArrayValue(s, c)
+			return d.symbolArrayValue(outer, c)
 		}
 	}
-	v := make(Array, 0, min(s.count, firstCapacity))
-	for range s.count {
-		if d.err != nil {
-			break
-		}
+	v := make(Array, 0, min(d.left, firstCapacity))
+	for d.next() {
 		e := d.element(c, depth+1)
 		if described {
 			e = Described{Descriptor: descriptor, Value: e}
 		}
 		v = append(v, e)
 	}
-	d.leave(s)
+	d.leave(outer)
 	return v
 }
 
-func (d *decoder) symbolArrayValue(s span, c byte) []Symbol {
-	v := make([]Symbol, 0, min(s.count, firstCapacity))
-	for range s.count {
-		if d.err != nil {
-			break
-		}
+func (d *decoder) symbolArrayValue(outer level, c byte) []Symbol {
+	v := make([]Symbol, 0, min(d.left, firstCapacity))
+	for d.next() {
 		n := 0
 		if c == codeSym8 {
 			n = int(d.octet())
@@ -242,6 +218,6 @@ func (d *decoder) symbolArrayValue(s span, c byte) []Symbol {
 		}
 		v = append(v, Symbol(d.take(n)))
 	}
-	d.leave(s)
+	d.leave(outer)
 	return v
 }
