@@ -16,7 +16,7 @@ func listenerFields() []Field {
 		{Path: "spec.observer", Default: "auto", Allowed: observerValues(), Doc: "Which application protocol the router watches for, to report requests."},
 		{Path: "spec.exposePodsByName", KubernetesOnly: true, Doc: "Whether each pod has an address of its own."},
 		{Path: "spec.settings", Doc: "Options of the listener."},
-		{Path: "spec.settings." + settingObserver, Allowed: observerValues(), Doc: "Another place for spec.observer."},
+		{Path: "spec.settings." + SettingObserver, Allowed: observerValues(), Doc: "Another place for spec.observer."},
 		{Path: "status", Doc: "How the listener is."},
 		{Path: "status.hasMatchingConnector", Doc: "Whether the network has a connector for the routing key."},
 	}
@@ -65,7 +65,7 @@ func multiKeyListenerFields() []Field {
 		{Path: "spec.requireClientCert", Default: "false", Doc: "Whether clients must present a certificate of the authority in tlsCredentials."},
 		{Path: "spec.observer", Default: "auto", Allowed: observerValues(), Doc: "Which application protocol the router watches for, to report requests."},
 		{Path: "spec.settings", Doc: "Options of the multi-key listener."},
-		{Path: "spec.settings." + settingObserver, Allowed: observerValues(), Doc: "Another place for spec.observer."},
+		{Path: "spec.settings." + SettingObserver, Allowed: observerValues(), Doc: "Another place for spec.observer."},
 		{Path: "status", Doc: "How the multi-key listener is."},
 		{Path: "status.hasDestination", Doc: "Whether one of the routing keys can be reached."},
 		{Path: "status.strategy", Doc: "What the strategy has to choose from."},

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"iter"
+	"reflect"
 	"slices"
 )
 
@@ -108,4 +109,16 @@ func (s *Set) Clone() *Set {
 	c := NewSet(s.objects...)
 	c.Skipped = slices.Clone(s.Skipped)
 	return c
+}
+
+// WithoutStatus returns a copy of o that has no status. Its metadata can be
+// changed without changing o; the maps and lists in both are shared.
+func WithoutStatus(o Object) Object {
+	v := reflect.ValueOf(o).Elem()
+	c := reflect.New(v.Type())
+	c.Elem().Set(v)
+	if status := c.Elem().FieldByName("Status"); status.IsValid() {
+		status.SetZero()
+	}
+	return c.Interface().(Object)
 }

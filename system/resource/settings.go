@@ -13,10 +13,10 @@ const (
 	SettingGrantURL         = "grant-url"
 	SettingDrain            = "drain-seconds"
 	SettingProxy            = "proxy-configuration"
+	SettingObserver         = "observer"
 
 	settingLoggingAlias         = "routerLogging"
 	settingDataConnectionsAlias = "routerDataConnections"
-	settingObserver             = "observer"
 )
 
 // Get finds a setting by its key or by the other spelling of it. used is the

@@ -31,7 +31,8 @@ type Site struct {
 	Links             []Link
 	Grants            []Grant
 	Tokens            []Token
-	Credentials       []Credential // authorities first
+	Proxies           []Proxy
+	Credentials       []Credential // authorities first, each after its issuer
 
 	// Ports are the allocated ports, to be kept and given to the next Build as
 	// Context.Ports.
@@ -135,8 +136,14 @@ type Access struct {
 	Profile    string // server credential
 	ClientName string // client credential for those who connect
 	Issuer     string // of both
-	Hosts      []string
-	Made       bool // by the site, not by the input
+	Made       bool   // by the site, not by the input
+
+	// Hosts are where others can reach it: the server certificate names them,
+	// and a link file is made for each.
+	Hosts []string
+	// Decides names the field or credential that fixes Hosts. Where it is empty
+	// the site does, and more may be added through Context.ExtraHosts.
+	Decides string
 }
 
 // Role is one port of an Access.
@@ -179,4 +186,14 @@ type Token struct {
 	Code string
 	CA   string // PEM
 	Cost int    // of the link; at least 1
+
+	Proxy string // name of a proxy to redeem it through; empty: direct
+}
+
+// Proxy is an HTTP proxy for links and tokens. Its material has host and port,
+// and maybe username and password.
+type Proxy struct {
+	Name   string
+	Origin Origin           // Directory (input/proxies/<Name>) or Secret
+	Secret *resource.Secret // for Origin Secret
 }
