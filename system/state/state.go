@@ -1,0 +1,98 @@
+package state
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+)
+
+// State is what a machine has of one namespace. The zero value is a machine
+// that has nothing of it.
+type State struct {
+	Dirs  map[string]Dir  // by absolute path
+	Files map[string]File // by absolute path
+	Units map[string]Unit // by name: "skupper-west.service"
+
+	// Active counts open connections by entity, as observed; see Entity.Key.
+	// It has no effect but on what a plan says it will cost.
+	Active map[string]int64
+}
+
+// Owner is who owns a file or directory. The empty name means whoever applies
+// the state: the user himself, or root.
+type Owner struct {
+	User  string
+	Group string
+}
+
+// Dir is a directory.
+type Dir struct {
+	Mode  fs.FileMode // permission bits
+	Owner Owner
+}
+
+// File is a regular file with its content.
+type File struct {
+	Data  []byte
+	Mode  fs.FileMode // permission bits
+	Owner Owner
+
+	// Secret content is never printed, in no form.
+	Secret bool
+
+	// Subject is what the file belongs to, in words for people: "certificate
+	// west". Files of one subject change together. It is not observed.
+	Subject string
+	// Record marks bookkeeping: such a file changes because something else
+	// does, and is not counted as a change of its own. It is not observed.
+	Record bool
+	// Entities marks the router's configuration; a plan compares it entity by
+	// entity. It is not observed.
+	Entities bool
+}
+
+// Same reports whether two files hold the same for the machine: content, mode
+// and owner.
+func (f File) Same(o File) bool {
+	return f.Mode == o.Mode && f.Owner == o.Owner && bytes.Equal(f.Data, o.Data)
+}
+
+// Unit is a process that systemd supervises, or the agent itself.
+type Unit struct {
+	// Running and Enabled are wanted or observed. What is enabled comes back
+	// when the machine boots.
+	Running bool
+	Enabled bool
+
+	// Identity names what only a restart can change, such as the router's mode.
+	// A running unit with another identity is restarted.
+	Identity string
+
+	// The following are wanted only.
+
+	File     string        // unit file, if there is one
+	Command  []string      // program with its absolute path, and arguments
+	Env      []string      // "KEY=value", the whole environment
+	User     string        // the process runs as; empty: as its supervisor
+	LowPorts bool          // may bind ports below the unprivileged start
+	RunDir   string        // made for the process, 0700 and its own
+	Log      string        // where output goes if no journal takes it
+	Stop     time.Duration // from the request to stop until it is killed
+	Reads    []string      // files and directories: after a change of one it is reloaded
+}
+
+// Same reports whether two units are the same to a supervisor that has one and
+// wants the other.
+func (u Unit) Same(o Unit) bool {
+	return u.Running == o.Running && u.Enabled == o.Enabled && (!u.Running || u.Identity == o.Identity)
+}
+
+// Equal reports whether nothing has to be done to get from o to s.
+func (s State) Equal(o State) bool {
+	return maps.Equal(s.Dirs, o.Dirs) && maps.EqualFunc(s.Files, o.Files, File.Same) && maps.EqualFunc(s.Units, o.Units, Unit.Same)
+}
+
+// Paths lists the paths of all files in order.
+func (s State) Paths() []string { return slices.Sorted(maps.Keys(s.Files)) }
