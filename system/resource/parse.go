@@ -169,8 +169,12 @@ func (c chunk) parse() (*yaml.Node, *FieldError) {
 	if len(c.text) > MaxDocument {
 		return nil, &FieldError{Line: c.line, Reason: fmt.Sprintf("document too large: %d bytes, %d are read", len(c.text), MaxDocument)}
 	}
+	text := c.text
+	if bytes.HasPrefix(text, []byte("%YAML 1.2")) { // the parser knows 1.1 only; nothing here differs
+		text = append([]byte("#"), text[1:]...)
+	}
 	var n yaml.Node
-	if err := yaml.Unmarshal(c.text, &n); err != nil {
+	if err := yaml.Unmarshal(text, &n); err != nil {
 		line, reason := yamlError(err)
 		return nil, &FieldError{Line: c.line + max(line-1, 0), Reason: "YAML: " + reason}
 	}
