@@ -92,7 +92,7 @@ func (x *Attach) decodeFields(d *decoder) {
 	x.Source = d.source()
 	x.Target, x.Coordinator = d.target()
 	x.Unsettled = d.mapping("unsettled")
-	x.IncompleteUnsettled = d.bool("incomplete-unsettled", false)
+	x.IncompleteUnsettled = d.bool("incomplete-unsettled")
 	x.InitialDeliveryCount, x.HasInitialDeliveryCount = d.uintIf("initial-delivery-count", optional)
 	x.MaxMessageSize = d.ulong("max-message-size", optional, 0)
 	x.OfferedCapabilities = d.symbols("offered-capabilities")
@@ -116,8 +116,8 @@ func (x *Detach) Append(dst []byte) []byte {
 func (x *Detach) decodeFields(d *decoder) {
 	outer := d.list("detach")
 	x.Handle = d.uint("handle", mandatory, 0)
-	x.Closed = d.bool("closed", false)
-	x.Error = d.failure("error")
+	x.Closed = d.bool("closed")
+	x.Error = d.failure()
 	d.close(outer)
 }
 
@@ -130,7 +130,7 @@ func (x *End) Append(dst []byte) []byte {
 
 func (x *End) decodeFields(d *decoder) {
 	outer := d.list("end")
-	x.Error = d.failure("error")
+	x.Error = d.failure()
 	d.close(outer)
 }
 
@@ -143,6 +143,6 @@ func (x *Close) Append(dst []byte) []byte {
 
 func (x *Close) decodeFields(d *decoder) {
 	outer := d.list("close")
-	x.Error = d.failure("error")
+	x.Error = d.failure()
 	d.close(outer)
 }

@@ -32,15 +32,13 @@ func (d *decoder) mismatch(name string, c byte, want string) {
 	d.failf("%s: field %s has type code %#02x, want %s", d.typ, name, c, want)
 }
 
-func (d *decoder) bool(name string, def bool) bool {
-	if !d.present(name, optional) {
-		return def
-	}
-	return d.boolean(name, def)
+// bool reads a boolean; false stands for null.
+func (d *decoder) bool(name string) bool {
+	return d.present(name, optional) && d.boolean(name)
 }
 
 // boolean reads a field that is present.
-func (d *decoder) boolean(name string, def bool) bool {
+func (d *decoder) boolean(name string) bool {
 	switch c := d.octet(); c {
 	case codeTrue:
 		return true
@@ -50,7 +48,7 @@ func (d *decoder) boolean(name string, def bool) bool {
 		return d.octet() != 0
 	default:
 		d.mismatch(name, c, "boolean")
-		return def
+		return false
 	}
 }
 
@@ -59,7 +57,7 @@ func (d *decoder) role() Role {
 	if !d.present("role", mandatory) {
 		return RoleSender
 	}
-	return Role(d.boolean("role", false))
+	return Role(d.boolean("role"))
 }
 
 func (d *decoder) ubyte(name string, p presence, def uint8) uint8 {
@@ -305,13 +303,13 @@ func (d *decoder) raw(name string) []byte {
 	return d.b[start:d.off:d.off]
 }
 
-// failure reads an error; nil stands for null.
-func (d *decoder) failure(name string) *Error {
-	if !d.present(name, optional) {
+// failure reads the error of a composite type; nil stands for null.
+func (d *decoder) failure() *Error {
+	if !d.present("error", optional) {
 		return nil
 	}
 	if c := d.descriptor(); c != CodeError {
-		d.failf("%s: field %s has descriptor %#x, want error", d.typ, name, c)
+		d.failf("%s: field error has descriptor %#x", d.typ, c)
 		return nil
 	}
 	e := new(Error)

@@ -21,13 +21,13 @@ type Header struct {
 
 func (h *Header) decodeFields(d *decoder) {
 	outer := d.list("header")
-	h.Durable = d.bool("durable", false)
+	h.Durable = d.bool("durable")
 	h.Priority, h.HasPriority = d.ubyteIf("priority")
 	if !h.HasPriority {
 		h.Priority = DefaultPriority
 	}
 	h.TTL, h.HasTTL = d.uintIf("ttl", optional)
-	h.FirstAcquirer = d.bool("first-acquirer", false)
+	h.FirstAcquirer = d.bool("first-acquirer")
 	h.DeliveryCount = d.uint("delivery-count", optional, 0)
 	d.close(outer)
 }

@@ -105,10 +105,10 @@ func (s *State) decode(d *decoder) {
 		s.Section = d.uint("section-number", mandatory, 0)
 		s.Offset = d.ulong("section-offset", mandatory, 0)
 	case StateRejected:
-		s.Error = d.failure("error")
+		s.Error = d.failure()
 	case StateModified:
-		s.Failed = d.bool("delivery-failed", false)
-		s.Undeliverable = d.bool("undeliverable-here", false)
+		s.Failed = d.bool("delivery-failed")
+		s.Undeliverable = d.bool("undeliverable-here")
 		s.Annotations = d.mapping("message-annotations")
 	case StateNone, StateAccepted, StateReleased, StateDeclared, StateTransactional:
 	}

@@ -146,7 +146,8 @@ func TestEveryFieldSurvives(t *testing.T) {
 			Name: strings.Repeat("n", 300), Handle: 1, Role: RoleReceiver, SndSettleMode: SndSettled, RcvSettleMode: RcvSecond,
 			Source: &Source{
 				"from", 1, ExpireNever, 2, true, properties, "copy", properties,
-				Described{uint64(0x26), List(nil)}, symbols, symbols,
+				Described{uint64(0x26), List(nil)},
+				symbols, symbols,
 			},
 			Target:    &Target{"to", 2, ExpireSessionEnd, 3, true, properties, []Symbol{"one"}},
 			Unsettled: Map{{[]byte("tag"), nil}}, IncompleteUnsettled: true, InitialDeliveryCount: 9, HasInitialDeliveryCount: true,
@@ -156,7 +157,8 @@ func TestEveryFieldSurvives(t *testing.T) {
 		&Flow{1, true, 2, 3, 4, 5, true, 6, true, 7, true, 8, true, true, properties},
 		&Transfer{
 			1, 2, true, []byte("tag"), 3, true, true, true, RcvSecond, true,
-			State{Code: StateModified, Failed: true, Undeliverable: true, Annotations: properties}, true, true, true,
+			State{Code: StateModified, Failed: true, Undeliverable: true, Annotations: properties},
+			true, true, true,
 		},
 		&Disposition{RoleReceiver, 1, 2, true, State{Code: StateRejected, Error: failure}, true},
 		&Detach{1, true, failure},
@@ -266,7 +268,7 @@ func TestMalformedPerformatives(t *testing.T) {
 		{"source that is none", "00 53 12 c0 0b 06 a1 00 43 41 40 40 00 53 29 45", ErrDecode, "source"},
 		{"address that is no string", "00 53 12 c0 0e 06 a1 00 43 41 40 40 00 53 28 c0 02 01 43", ErrDecode, "address"},
 		{"error without condition", "00 53 18 c0 05 01 00 53 1d 45", ErrInvalidField, "condition"},
-		{"error that is none", "00 53 18 c0 05 01 00 53 1c 45", ErrDecode, "want error"},
+		{"error that is none", "00 53 18 c0 05 01 00 53 1c 45", ErrDecode, "descriptor 0x1c"},
 		{"outcome without code", "00 53 44 45", ErrInvalidField, "code"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

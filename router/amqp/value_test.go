@@ -185,8 +185,15 @@ func TestMalformedValues(t *testing.T) {
 func TestSkip(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{
-		nil, true, uint8(1), uint16(1), uint32(1), uint32(1 << 20), uint64(1 << 40), int64(-1), 1.5, UUID{}, Decimal("1234"),
-		"text", strings.Repeat("long", 100), []byte{1}, List{"a", List{}}, Map{{"k", "v"}}, []Symbol{"s"}, Array{uint32(1)},
+		nil, true, uint8(1), uint16(1), uint32(1), uint32(1 << 20), uint64(1 << 40), int64(-1), 1.5,
+		UUID{},
+		Decimal("1234"),
+		"text", strings.Repeat("long", 100),
+		[]byte{1},
+		List{"a", List{}},
+		Map{{"k", "v"}},
+		[]Symbol{"s"},
+		Array{uint32(1)},
 		Described{uint64(3), Described{Symbol("x"), "v"}},
 	} {
 		b := AppendValue(nil, v)
