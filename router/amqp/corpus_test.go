@@ -57,7 +57,7 @@ func TestRecordedMessages(t *testing.T) {
 func wantSections(t *testing.T, i int, b []byte, want map[string]json.RawMessage) {
 	t.Helper()
 	names := map[uint64]string{
-		sectionHeader: "header", sectionProperties: "properties", sectionApplicationProperties: "application-properties", sectionValue: "amqp-value",
+		SectionHeader: "header", SectionProperties: "properties", SectionApplicationProperties: "application-properties", SectionValue: "amqp-value",
 	}
 	for len(b) > 0 {
 		v, rest, err := DecodeValue(b)

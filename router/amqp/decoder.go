@@ -177,10 +177,10 @@ var descriptorNames = map[string]uint64{
 	"amqp:rejected:list": uint64(StateRejected), "amqp:released:list": uint64(StateReleased),
 	"amqp:modified:list": uint64(StateModified), "amqp:declared:list": uint64(StateDeclared),
 	"amqp:transactional-state:list": uint64(StateTransactional),
-	"amqp:header:list":              sectionHeader, "amqp:delivery-annotations:map": sectionDeliveryAnnotations,
-	"amqp:message-annotations:map": sectionMessageAnnotations, "amqp:properties:list": sectionProperties,
-	"amqp:application-properties:map": sectionApplicationProperties, "amqp:data:binary": sectionData,
-	"amqp:amqp-sequence:list": sectionSequence, "amqp:amqp-value:*": sectionValue, "amqp:footer:map": sectionFooter,
+	"amqp:header:list":              SectionHeader, "amqp:delivery-annotations:map": SectionDeliveryAnnotations,
+	"amqp:message-annotations:map": SectionMessageAnnotations, "amqp:properties:list": SectionProperties,
+	"amqp:application-properties:map": SectionApplicationProperties, "amqp:data:binary": SectionData,
+	"amqp:amqp-sequence:list": SectionSequence, "amqp:amqp-value:*": SectionValue, "amqp:footer:map": SectionFooter,
 }
 
 // skip passes over one value without looking into lists, maps and arrays.

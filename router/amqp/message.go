@@ -62,8 +62,8 @@ func ParseMessage(b []byte) (*Message, error) {
 		if d.err != nil {
 			break
 		}
-		repeats := code == last && (code == sectionData || code == sectionSequence)
-		if code <= last && !repeats || m.Kind != BodyNone && !repeats && code != sectionFooter {
+		repeats := code == last && (code == SectionData || code == SectionSequence)
+		if code <= last && !repeats || m.Kind != BodyNone && !repeats && code != SectionFooter {
 			d.failf("section %#x at %d after section %#x", code, start, last)
 			break
 		}
@@ -80,24 +80,24 @@ func (m *Message) streams() bool { return m.Kind == BodyValue && m.Value == nil 
 
 func startsFooter(b []byte) bool {
 	code, err := Descriptor(b)
-	return err == nil && code == sectionFooter
+	return err == nil && code == SectionFooter
 }
 
 func (m *Message) decodeSection(d *decoder, code uint64) {
 	switch code {
-	case sectionHeader:
+	case SectionHeader:
 		m.Header = new(Header)
 		m.Header.decodeFields(d)
-	case sectionDeliveryAnnotations:
+	case SectionDeliveryAnnotations:
 		m.DeliveryAnnotations = d.mapSection("delivery-annotations")
-	case sectionMessageAnnotations:
+	case SectionMessageAnnotations:
 		m.MessageAnnotations = d.mapSection("message-annotations")
-	case sectionProperties:
+	case SectionProperties:
 		m.Properties = new(Properties)
 		m.Properties.decodeFields(d)
-	case sectionApplicationProperties:
+	case SectionApplicationProperties:
 		m.ApplicationProperties = d.mapSection("application-properties")
-	case sectionData:
+	case SectionData:
 		m.Kind = BodyData
 		if len(m.Data) == maxBodySections {
 			d.failf("more than %d data sections", maxBodySections)
@@ -107,7 +107,7 @@ func (m *Message) decodeSection(d *decoder, code uint64) {
 			d.failf("data section without binary")
 		}
 		m.Data = append(m.Data, v)
-	case sectionSequence:
+	case SectionSequence:
 		m.Kind = BodySequence
 		if len(m.Sequence) == maxBodySections {
 			d.failf("more than %d amqp-sequence sections", maxBodySections)
@@ -117,10 +117,10 @@ func (m *Message) decodeSection(d *decoder, code uint64) {
 			d.failf("amqp-sequence section without list")
 		}
 		m.Sequence = append(m.Sequence, v)
-	case sectionValue:
+	case SectionValue:
 		m.Kind = BodyValue
 		m.Value = d.value(0)
-	case sectionFooter:
+	case SectionFooter:
 		m.Footer = d.mapSection("footer")
 	default:
 		d.failf("%#x is not a message section", code)
@@ -145,12 +145,12 @@ func (m *Message) Append(dst []byte) []byte {
 	if m.Header != nil {
 		dst = m.Header.Append(dst)
 	}
-	dst = appendMapSection(dst, sectionDeliveryAnnotations, m.DeliveryAnnotations, false)
-	dst = appendMapSection(dst, sectionMessageAnnotations, m.MessageAnnotations, false)
+	dst = appendMapSection(dst, SectionDeliveryAnnotations, m.DeliveryAnnotations, false)
+	dst = appendMapSection(dst, SectionMessageAnnotations, m.MessageAnnotations, false)
 	if m.Properties != nil {
 		dst = m.Properties.Append(dst)
 	}
-	dst = appendMapSection(dst, sectionApplicationProperties, m.ApplicationProperties, false)
+	dst = appendMapSection(dst, SectionApplicationProperties, m.ApplicationProperties, false)
 	return m.appendBody(dst, false)
 }
 
@@ -164,12 +164,12 @@ func (m *Message) AppendWide(dst []byte, properties int) []byte {
 	if m.Header != nil {
 		dst = AppendHeaderWide(dst)
 	}
-	dst = appendMapSection(dst, sectionDeliveryAnnotations, m.DeliveryAnnotations, true)
-	dst = appendMapSection(dst, sectionMessageAnnotations, m.MessageAnnotations, true)
+	dst = appendMapSection(dst, SectionDeliveryAnnotations, m.DeliveryAnnotations, true)
+	dst = appendMapSection(dst, SectionMessageAnnotations, m.MessageAnnotations, true)
 	if m.Properties != nil {
 		dst = m.Properties.AppendWide(dst, properties)
 	}
-	dst = appendMapSection(dst, sectionApplicationProperties, m.ApplicationProperties, true)
+	dst = appendMapSection(dst, SectionApplicationProperties, m.ApplicationProperties, true)
 	return m.appendBody(dst, true)
 }
 
@@ -178,17 +178,17 @@ func (m *Message) appendBody(dst []byte, wide bool) []byte {
 	case BodyNone:
 	case BodyData:
 		for _, b := range m.Data {
-			dst = AppendBinary(AppendDescriptor(dst, sectionData), b)
+			dst = AppendBinary(AppendDescriptor(dst, SectionData), b)
 		}
 	case BodySequence:
 		for _, l := range m.Sequence {
-			dst = appendAny(AppendDescriptor(dst, sectionSequence), l, wide)
+			dst = appendAny(AppendDescriptor(dst, SectionSequence), l, wide)
 		}
 	case BodyValue:
-		dst = appendAny(AppendDescriptor(dst, sectionValue), m.Value, wide)
+		dst = appendAny(AppendDescriptor(dst, SectionValue), m.Value, wide)
 	}
 	dst = append(dst, m.Extra...)
-	return appendMapSection(dst, sectionFooter, m.Footer, wide)
+	return appendMapSection(dst, SectionFooter, m.Footer, wide)
 }
 
 // appendMapSection appends nothing for a nil map.

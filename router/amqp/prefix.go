@@ -69,10 +69,10 @@ func ScanPrefix(buf []byte) (p Prefix, complete bool, err error) {
 		start := d.off
 		p.End = start
 		code := d.descriptor()
-		if d.err == nil && (code < sectionHeader || code > sectionValue || code <= last) {
+		if d.err == nil && (code < SectionHeader || code > SectionValue || code <= last) {
 			d.failf("section %#x at %d after section %#x", code, start, last)
 		}
-		if d.err == nil && code >= sectionData {
+		if d.err == nil && code >= SectionData {
 			p.body(&d, code, start)
 			if d.err == nil {
 				return p, true, nil
@@ -99,7 +99,7 @@ func prefixError(d *decoder, n int) error {
 
 func (p *Prefix) body(d *decoder, code uint64, start int) {
 	p.BodyOffset = start
-	if code != sectionValue {
+	if code != SectionValue {
 		return
 	}
 	if d.has(1) && d.null() {
@@ -114,18 +114,18 @@ func (p *Prefix) section(d *decoder, code uint64, start int) {
 	q := *p
 	var at *Span
 	switch code {
-	case sectionHeader:
+	case SectionHeader:
 		var h Header
 		h.decodeFields(d)
 		q.Priority = min(h.Priority, MaxPriority)
 		at = &q.Header
-	case sectionDeliveryAnnotations:
+	case SectionDeliveryAnnotations:
 		d.skip()
 		at = &q.DeliveryAnnotations
-	case sectionMessageAnnotations:
+	case SectionMessageAnnotations:
 		d.skip()
 		at = &q.MessageAnnotations
-	case sectionProperties:
+	case SectionProperties:
 		q.properties(d)
 		at = &q.Properties
 	default:

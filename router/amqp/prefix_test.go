@@ -99,7 +99,7 @@ func TestPrefixOfStream(t *testing.T) {
 		t.Errorf("router annotations %+v, %d octets left, error %v", ra, len(rest), err)
 	}
 	value, _, err := DecodeValue(p.ApplicationProperties.In(b))
-	if want := (Described{sectionApplicationProperties, Map{{"V", uint32(1)}}}); err != nil || !cmp.Equal(value, want) {
+	if want := (Described{SectionApplicationProperties, Map{{"V", uint32(1)}}}); err != nil || !cmp.Equal(value, want) {
 		t.Errorf("application properties %v, error %v", value, err)
 	}
 }

@@ -34,7 +34,7 @@ func (h *Header) decodeFields(d *decoder) {
 
 // Append appends the section with defaults left out.
 func (h *Header) Append(dst []byte) []byte {
-	l := beginDescribedList(dst, sectionHeader)
+	l := beginDescribedList(dst, SectionHeader)
 	l.boolIfTrue(h.Durable)
 	l.ubyteIf(h.HasPriority, h.Priority)
 	l.uintIf(h.HasTTL, h.TTL)
@@ -46,7 +46,7 @@ func (h *Header) Append(dst []byte) []byte {
 // AppendHeaderWide appends the header of the messages that skupper-router
 // composes itself: a list32 that says durable=false (compat:).
 func AppendHeaderWide(dst []byte) []byte {
-	dst, list := AppendList32Header(AppendDescriptor(dst, sectionHeader))
+	dst, list := AppendList32Header(AppendDescriptor(dst, SectionHeader))
 	dst = append(dst, codeFalse)
 	FinishCompound32(dst, list, 1)
 	return dst
@@ -92,7 +92,7 @@ func (p *Properties) decodeFields(d *decoder) {
 
 // Append appends the section.
 func (p *Properties) Append(dst []byte) []byte {
-	l := beginDescribedList(dst, sectionProperties)
+	l := beginDescribedList(dst, SectionProperties)
 	p.appendFields(&l)
 	return l.end()
 }
@@ -101,7 +101,7 @@ func (p *Properties) Append(dst []byte) []byte {
 // written, trailing ones as null: skupper-router composes a fixed number for
 // each kind of message (compat:).
 func (p *Properties) AppendWide(dst []byte, fields int) []byte {
-	dst, list := AppendList32Header(AppendDescriptor(dst, sectionProperties))
+	dst, list := AppendList32Header(AppendDescriptor(dst, SectionProperties))
 	l := listWriter{buf: dst, start: list, size: len(dst)}
 	p.appendFields(&l)
 	dst = l.buf[:l.size]
