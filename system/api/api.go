@@ -241,6 +241,7 @@ type Result struct {
 	Notes    []string `json:"notes"` // what the person should know, with what to do
 	State    State    `json:"state"` // of the namespace afterwards
 	Archive  string   `json:"archive,omitempty"`
+	Started  bool     `json:"started"` // the site did not run before and does now
 
 	// Generation is the one that holds the change; the change is in effect
 	// when Status reports it or a later one.

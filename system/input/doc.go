@@ -1,0 +1,14 @@
+// Package input reads and changes what is wanted of a namespace: the resources
+// below input/resources, and the certificates, authorities and proxies that a
+// person supplied beside them.
+//
+//	files → Store.Load → Snapshot → Edit → Put, Remove → Write
+//
+// A Snapshot is what was there at one moment; loading again reads only files
+// that changed. An Edit collects changes in memory, so that the result can be
+// checked before anything is written, and keeps what a person wrote around
+// them. Write replaces whole files (temporary file, fsync, rename) and returns
+// how to put the old ones back.
+//
+// A Store belongs to one goroutine. Whoever writes holds the namespace's lock.
+package input

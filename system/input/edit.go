@@ -1,0 +1,184 @@
+package input
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/skupper-host/skupper/system/resource"
+)
+
+// Action is what a Put does.
+type Action int
+
+// The actions.
+const (
+	Unchanged Action = iota
+	Created
+	Configured
+)
+
+// Edit is a change of the input that is not written yet.
+type Edit struct {
+	snap  *Snapshot
+	set   *resource.Set
+	texts map[string]*resource.Text // by path, those that change
+}
+
+// Edit begins a change of what s holds.
+func (s *Snapshot) Edit() *Edit {
+	return &Edit{snap: s, set: s.Set.Clone(), texts: map[string]*resource.Text{}}
+}
+
+// Set is what the input would hold.
+func (e *Edit) Set() *resource.Set { return e.set }
+
+// Put adds o, or changes the object with its kind and name in the file where
+// it is defined. What it says of itself decides, not where it came from.
+func (e *Edit) Put(o resource.Object) (Action, error) {
+	old := e.set.Find(o.Ref())
+	if old != nil && same(old, o) {
+		return Unchanged, nil
+	}
+	path := e.snap.paths.InputResource(string(o.Ref().Kind), o.Head().Name)
+	action := Created
+	if old != nil {
+		action = Configured
+		if file := old.Head().Source.File; e.snap.files[file] != nil {
+			path = file
+		}
+	}
+	text, err := e.text(path)
+	if err != nil {
+		return Unchanged, err
+	}
+	e.set.Put(o)
+	return action, text.Put(resource.WithoutStatus(o))
+}
+
+// same reports whether two objects want the same.
+func same(a, b resource.Object) bool {
+	return bytes.Equal(resource.EncodeYAML(resource.WithoutStatus(a)), resource.EncodeYAML(resource.WithoutStatus(b)))
+}
+
+// Remove drops an object and reports whether it was there.
+func (e *Edit) Remove(ref resource.Ref) (bool, error) {
+	old := e.set.Find(ref)
+	if old == nil {
+		return false, nil
+	}
+	file := old.Head().Source.File
+	if e.snap.files[file] == nil { // put by this edit
+		file = e.snap.paths.InputResource(string(ref.Kind), ref.Name)
+	}
+	text, err := e.text(file)
+	if err != nil {
+		return false, err
+	}
+	text.Remove(ref)
+	e.set.Delete(ref)
+	return true, nil
+}
+
+// text is the file at path, to be changed.
+func (e *Edit) text(path string) (*resource.Text, error) {
+	if t := e.texts[path]; t != nil {
+		return t, nil
+	}
+	in := resource.Input{Name: path}
+	if f := e.snap.files[path]; f != nil {
+		in.Data = f.data
+	}
+	t, err := resource.NewText(in)
+	if err != nil {
+		return nil, err
+	}
+	e.texts[path] = t
+	return t, nil
+}
+
+// Changes reports whether Write would write anything.
+func (e *Edit) Changes() bool { return len(e.texts) > 0 }
+
+// Write makes the change: each file is replaced as a whole or untouched. When
+// one fails, those before it are put back. undo puts all of them back.
+func (e *Edit) Write() (undo func() error, err error) {
+	var done []string
+	undo = func() error {
+		var errs []error
+		for _, path := range slices.Backward(done) {
+			errs = append(errs, e.restore(path))
+		}
+		return errors.Join(errs...)
+	}
+	for _, path := range sorted(e.texts) {
+		t := e.texts[path]
+		if t.Empty() {
+			err = os.Remove(path)
+			if errors.Is(err, os.ErrNotExist) {
+				err = nil
+			}
+		} else {
+			err = replace(path, t.Bytes())
+		}
+		if err != nil {
+			return func() error { return nil }, errors.Join(fmt.Errorf("input: %w", err), undo())
+		}
+		done = append(done, path)
+	}
+	return undo, nil
+}
+
+// restore puts a file back as the snapshot has it.
+func (e *Edit) restore(path string) error {
+	if f := e.snap.files[path]; f != nil {
+		return replace(path, f.data)
+	}
+	return os.Remove(path)
+}
+
+// isTemporary reports whether a file is one that replace is writing.
+func isTemporary(name string) bool {
+	ok, err := filepath.Match(".*.tmp-*", name)
+	return ok && err == nil
+}
+
+// replace writes a file so that after a crash it holds the old content or the
+// new: temporary file in the same directory, fsync, rename, fsync of the
+// directory. Modes are those of site-layout: 0600 in 0700.
+func replace(path string, data []byte) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil // renamed; only its durability is unknown
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
