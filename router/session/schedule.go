@@ -1,0 +1,63 @@
+package session
+
+// Deficit round robin over the links that have something to send and may: each
+// turn of a link is worth one quantum. A link that had nothing to send for a
+// while goes before those that always have, so that an answer of a few octets
+// does not wait behind every bulk stream (as in RFC 8290 §4.2).
+const (
+	// quantum is one turn, in octets of frames. It is upstream's frame size,
+	// and one TLS record.
+	quantum = 16384
+	// frameAlone is the longest frame while no other link waits; see
+	// DefaultMaxFrameSize of package conn.
+	frameAlone = 65536
+	// sparseTurns is how many sparse links in a row go before a bulk one that
+	// waits, so that many of them cannot stop it.
+	sparseTurns = 8
+)
+
+// schedule holds the links that are ready, each once.
+type schedule struct {
+	sparse fifo[*Link]
+	bulk   fifo[*Link]
+	turns  int // of sparse links since a bulk link had one
+}
+
+func (q *schedule) len() int { return q.sparse.len() + q.bulk.len() }
+
+// next takes out the link whose turn it is, nil if there is none.
+func (q *schedule) next() *Link {
+	if q.sparse.len() > 0 && (q.bulk.len() == 0 || q.turns < sparseTurns) {
+		q.turns++
+		return q.sparse.pop()
+	}
+	q.turns = 0
+	if q.bulk.len() > 0 {
+		return q.bulk.pop()
+	}
+	return nil
+}
+
+// schedule queues the link for its turn if it has something to send and is
+// not queued yet.
+func (l *Link) schedule() {
+	if l.scheduled || !l.hasFrame() {
+		return
+	}
+	l.scheduled = true
+	l.deficit = quantum
+	l.s.e.ready.sparse.push(l)
+}
+
+// hasFrame reports whether a frame of the link may be sent now, but for the
+// session's window.
+func (l *Link) hasFrame() bool {
+	out := l.queue
+	if out == nil || !l.attached || l.detached || l.gone {
+		return false
+	}
+	if !out.begun && l.credit == 0 {
+		return false
+	}
+	return out.first != nil || out.complete
+}
