@@ -19,10 +19,12 @@ help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
 
 demo: build ## two linked sites on this machine and a request through them
-	@SKUPPER=$(CURDIR)/skupper ./testdata/demo/demo.sh up
+	@$(BUILD) -o dist/demo ./internal/demo
+	@dist/demo up $(CURDIR)/skupper $(CURDIR)/testdata/sites/hello-world
 
 demo-down: ## remove what make demo made
-	@SKUPPER=$(CURDIR)/skupper ./testdata/demo/demo.sh down
+	@$(BUILD) -o dist/demo ./internal/demo
+	@dist/demo down $(CURDIR)/skupper
 
 test: ## every test
 	$(GO) test $(TIMEOUT) ./...

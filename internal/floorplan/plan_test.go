@@ -46,6 +46,7 @@ func plan() []row {
 		{pkg: "router/manage", may: []string{"router/amqp", "router/session", "router/config"}},
 		{pkg: "router/manage/client", may: []string{"router/amqp", "router/session", "router/conn"}},
 		{pkg: "router/vanflow", may: []string{"router/amqp", "router/session"}},
+		{pkg: "router/interop"},
 		{pkg: "router/sim", may: []string{"router/...", "router"}},
 		{pkg: "router", may: []string{"router/..."}},
 
@@ -81,6 +82,8 @@ func plan() []row {
 		{pkg: "cmd/skupper/internal/output"},
 		{pkg: "cmd/skupper", may: []string{"cmd/skupper/internal/...", "system", "system/...", "bundle", "router", "router/config", "observer"}},
 		{pkg: "internal/captures"}, // tests only
+		{pkg: "internal/demo"},
+		{pkg: "internal/captures"},
 		{pkg: "internal/floorplan"},
 	}
 }
@@ -90,14 +93,16 @@ func emptyWords() map[string]string {
 	return map[string]string{
 		"util": "everywhere", "utils": "everywhere", "common": "everywhere", "helper": "everywhere", "helpers": "everywhere",
 		"manager": "everywhere", "impl": "everywhere", "wrapper": "everywhere",
-		"base": "packages", "handler": "packages", "info": "packages", "data": "packages", "service": "packages", "misc": "packages",
+		"base": "packages", "handler": "packages", "info": "packages", "data": "packages", "service": "packages", "misc": "everywhere",
 	}
 }
 
 // goroutines lists the files that may start a goroutine by a go statement
 // instead of sync.WaitGroup.Go, and who waits for it.
 func goroutines() map[string]string {
-	return map[string]string{}
+	return map[string]string{
+		"cmd/skupper/daemon.go": "waits for a child that outlives the command; nothing is left to do when the command ends first",
+	}
 }
 
 // sleeps lists test files that may sleep in real time, and why.
