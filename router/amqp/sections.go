@@ -1,7 +1,8 @@
 package amqp
 
-// Descriptors of message sections, for AppendDescriptor, AMQP 1.0 §3.2, and of the section that
-// routers put in front of them (compat: skupper-router 3.x, "SKPR--RA").
+// Descriptors of message sections, AMQP 1.0 §3.2, for AppendDescriptor, and of
+// the section that routers put in front of them (compat: skupper-router 3.x,
+// "SKPR--RA").
 const (
 	SectionHeader                uint64 = 0x70
 	SectionDeliveryAnnotations   uint64 = 0x71

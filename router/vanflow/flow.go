@@ -1,0 +1,320 @@
+package vanflow
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxFlows and resumeFlows bound the flows that have a record at a time,
+	// co-records included (compat: upstream's limits). One that was refused a
+	// record never gets one.
+	maxFlows    = 5000
+	resumeFlows = 4990
+	// endDelay is how long a flow that ended waits for late co-records before
+	// its end is emitted (compat: 25 ticks of 200 ms).
+	endDelay = 5 * time.Second
+	// flowShards spreads opening and closing flows over as many locks.
+	flowShards = 16
+)
+
+// flows holds the live flows of a router.
+type flows struct {
+	alive     atomic.Int64 // flows and co-records
+	saturated atomic.Bool
+	shards    [flowShards]flowShard
+	scratch   []*Flow // Owned by Step.
+}
+
+type flowShard struct {
+	mu   sync.Mutex
+	live map[uint64]*Flow // Guarded by mu. By number.
+	_    [40]byte         // keeps neighbours off the cache line
+}
+
+// claim takes one of the maxFlows places.
+func (f *flows) claim() bool {
+	limit := int64(maxFlows)
+	if f.saturated.Load() {
+		limit = resumeFlows
+	}
+	if f.alive.Add(1) <= limit {
+		f.saturated.Store(false)
+		return true
+	}
+	f.alive.Add(-1)
+	f.saturated.Store(true)
+	return false
+}
+
+func (f *flows) shard(n uint64) *flowShard { return &f.shards[n%flowShards] }
+
+func (f *flows) get(n uint64) *Flow {
+	s := f.shard(n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[n]
+}
+
+// snapshot returns the live flows. It is valid until the next call.
+func (f *flows) snapshot() []*Flow {
+	f.scratch = f.scratch[:0]
+	for i := range f.shards {
+		s := &f.shards[i]
+		s.mu.Lock()
+		for _, flow := range s.live {
+			f.scratch = append(f.scratch, flow)
+		}
+		s.mu.Unlock()
+	}
+	return f.scratch
+}
+
+func (f *flows) remove(n uint64) {
+	s := f.shard(n)
+	s.mu.Lock()
+	delete(s.live, n)
+	s.mu.Unlock()
+	f.alive.Add(-1)
+}
+
+func (f *flows) endAll(now time.Time) {
+	for _, flow := range f.snapshot() {
+		flow.Close(now)
+	}
+}
+
+// Flow is the BIFLOW_TPORT record of one TCP connection, at the router that
+// accepted it. A nil Flow is one without record; its methods do nothing.
+type Flow struct {
+	// Set when made, then read only.
+	n        uint64
+	identity string
+	parent   string // identity of the LISTENER
+	start    uint64 // µs
+	host     string
+	port     string
+
+	octets  atomic.Uint64 // client to server
+	reverse atomic.Uint64 // server to client
+	latency atomic.Uint64 // µs, 0 = not known yet
+	end     atomic.Uint64 // µs, 0 = live
+
+	mu      sync.Mutex
+	late    lateFields // Guarded by mu.
+	changed bool       // Guarded by mu: late has something not yet emitted.
+
+	// Owned by Step: what was emitted last.
+	emitted                 bool
+	epoch                   uint32
+	sentOctets, sentReverse uint64
+	sentLatency             bool
+}
+
+// lateFields is what becomes known after the flow was opened: all but the
+// first from the connector's side.
+type lateFields struct {
+	errorListener  string
+	trace          string
+	connector      string
+	processLatency uint64 // µs
+	proxyHost      string
+	proxyPort      string
+	errorConnector string
+}
+
+// Open makes the record of a connection that the listener accepted, with the
+// address of the client, and counts it. The result is nil when too many have
+// one.
+func (l *Listener) Open(now time.Time, host, port string) *Flow {
+	l.counts[countFlows].value.Add(1)
+	r := l.router
+	if !r.flows.claim() {
+		return nil
+	}
+	f := &Flow{parent: l.Identity(), start: micros(now), host: host, port: port}
+	f.n, f.identity = r.number()
+	s := r.flows.shard(f.n)
+	s.mu.Lock()
+	if s.live == nil {
+		s.live = map[uint64]*Flow{}
+	}
+	s.live[f.n] = f
+	s.mu.Unlock()
+	return f
+}
+
+// Identity returns what the stream carries as its correlation id, "" without a
+// record.
+func (f *Flow) Identity() string {
+	if f == nil {
+		return ""
+	}
+	return f.identity
+}
+
+// AddOctets counts payload from the client and payload from the server.
+func (f *Flow) AddOctets(forward, reverse uint64) {
+	if f == nil {
+		return
+	}
+	if forward != 0 {
+		f.octets.Add(forward)
+	}
+	if reverse != 0 {
+		f.reverse.Add(reverse)
+	}
+}
+
+// SetLatency notes the time from the client's first octet to the server's
+// first. Later calls do nothing.
+func (f *Flow) SetLatency(d time.Duration) {
+	if f != nil {
+		f.latency.CompareAndSwap(0, latency(d))
+	}
+}
+
+// Fail notes why the client's socket broke.
+func (f *Flow) Fail(reason string) {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late.errorListener, f.changed = reason, true
+}
+
+// Close ends the record. Its end is emitted after endDelay, so that what the
+// connector's side has to say arrives first.
+func (f *Flow) Close(now time.Time) {
+	if f != nil {
+		f.end.CompareAndSwap(0, micros(now))
+	}
+}
+
+// latency is a duration as the protocol writes it; zero would mean unknown.
+func latency(d time.Duration) uint64 { return uint64(max(d.Microseconds(), 1)) }
+
+// merge takes what a co-record says.
+func (f *Flow) merge(r *Record) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, a := range r.Attributes {
+		switch a.Code {
+		case AttrTrace:
+			f.late.trace = cut(a.Text, maxTrace)
+		case AttrConnector:
+			f.late.connector = cut(a.Text, maxText)
+		case AttrProcessLatency:
+			f.late.processLatency = a.Number
+		case AttrProxyHost:
+			f.late.proxyHost = cut(a.Text, maxText)
+		case AttrProxyPort:
+			f.late.proxyPort = cut(a.Text, maxText)
+		case AttrErrorConnectorSide:
+			f.late.errorConnector = cut(a.Text, maxText)
+		default:
+			continue
+		}
+		f.changed = true
+	}
+}
+
+// CoRecords takes what arrives at the co-record address: what other routers
+// know about flows of this one. Records of anything else are ignored.
+func (r *Router) CoRecords(payload []byte) {
+	m, err := Decode(payload)
+	if err != nil || m.Subject != SubjectRecord {
+		return
+	}
+	for i := range m.Records {
+		c := &m.Records[i]
+		if c.Type != TypeBiflowTport {
+			continue
+		}
+		if n, ok := r.parse(c.Identity); ok {
+			if f := r.flows.get(n); f != nil {
+				f.merge(c)
+			}
+		}
+	}
+}
+
+// emitFlows emits what changed in the live flows and forgets the ended ones
+// whose time has come.
+func (r *Router) emitFlows(now time.Time, usable Usable, out *[]Publication) {
+	if r.flows.alive.Load() == 0 {
+		return
+	}
+	to := AddressFlows(r.id)
+	send := usable(to)
+	b := batch{to: to, next: &r.message, out: out}
+	limit := len(*out) + messagesPerStep
+	gone := micros(now.Add(-endDelay))
+	for _, f := range r.flows.snapshot() {
+		end := f.end.Load()
+		over := end != 0 && (end <= gone || !send)
+		if send && len(*out) < limit && (over || end == 0) {
+			f.emit(&b, r.epoch, end)
+		}
+		if over && len(*out) < limit {
+			r.flows.remove(f.n)
+		}
+	}
+	b.close()
+}
+
+// emit adds to the batch what changed since the last emission: everything if
+// there was none or it was before the last FLUSH.
+func (f *Flow) emit(b *batch, epoch uint32, end uint64) {
+	f.mu.Lock()
+	late, changed := f.late, f.changed
+	f.changed = false
+	f.mu.Unlock()
+	octets, reverse, latency := f.octets.Load(), f.reverse.Load(), f.latency.Load()
+	whole := !f.emitted || f.epoch != epoch
+	newLatency := latency != 0 && (whole || !f.sentLatency)
+	newOctets, newReverse := whole || octets != f.sentOctets, whole || reverse != f.sentReverse
+	if !whole && !changed && end == 0 && !newLatency && !newOctets && !newReverse {
+		return
+	}
+	b.begin(TypeBiflowTport, f.identity)
+	if whole {
+		b.text(AttrParent, f.parent)
+		b.number(AttrStartTime, f.start)
+	}
+	b.numberIf(AttrEndTime, end)
+	if whole {
+		b.text(AttrSourceHost, f.host)
+		b.text(AttrSourcePort, f.port)
+	}
+	if newOctets {
+		b.number(AttrOctets, octets)
+	}
+	if newLatency {
+		b.number(AttrLatency, latency)
+	}
+	if whole || changed {
+		b.textIf(AttrTrace, late.trace)
+	}
+	if newReverse {
+		b.number(AttrOctetsReverse, reverse)
+	}
+	if whole || changed {
+		late.rest(b)
+	}
+	b.end()
+	f.emitted, f.epoch, f.sentLatency = true, epoch, latency != 0
+	f.sentOctets, f.sentReverse = octets, reverse
+}
+
+// rest adds the fields behind the counters.
+func (l *lateFields) rest(b *batch) {
+	b.textIf(AttrConnector, l.connector)
+	b.numberIf(AttrProcessLatency, l.processLatency)
+	b.textIf(AttrProxyHost, l.proxyHost)
+	b.textIf(AttrProxyPort, l.proxyPort)
+	b.textIf(AttrErrorListenerSide, l.errorListener)
+	b.textIf(AttrErrorConnectorSide, l.errorConnector)
+}
