@@ -1,0 +1,171 @@
+package token
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"crypto/tls"
+
+	"github.com/skupper-host/skupper/system/resource"
+)
+
+// grants answers every claim for one key and code.
+type grants struct{ asked []Claim }
+
+const answer = `---
+apiVersion: v1
+kind: Secret
+metadata: {name: east}
+data: {ca.crt: eA==, tls.crt: eA==, tls.key: eA==}
+---
+apiVersion: skupper.io/v2alpha1
+kind: Link
+metadata: {name: east}
+spec: {endpoints: [{name: inter-router, host: west, port: "55671"}], tlsCredentials: east}
+`
+
+func (g *grants) Redeem(_ context.Context, c Claim) ([]byte, error) {
+	g.asked = append(g.asked, c)
+	switch {
+	case c.Grant != "uid-1":
+		return nil, ErrNoGrant
+	case !SameCode(c.Code, "open sesame"):
+		return nil, ErrWrongCode
+	case c.Subject == "disk":
+		return nil, ErrNotStored
+	case c.Subject == "broken":
+		return nil, errors.New("no authority")
+	}
+	return []byte(answer), nil
+}
+
+// serve runs a grant server and returns a token for it.
+func serve(t *testing.T, g Grantor, now func() time.Time) *resource.AccessToken {
+	t.Helper()
+	s := httptest.NewUnstartedServer(&Handler{Grantor: g, Log: slog.New(slog.DiscardHandler), Now: now})
+	s.TLS = &tls.Config{MinVersion: tls.VersionTLS13}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	tok := &resource.AccessToken{Meta: resource.Meta{Name: "east"}}
+	tok.Spec.URL, tok.Spec.Code = s.URL+"/uid-1", "open sesame"
+	tok.Spec.CA = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+	return tok
+}
+
+func TestRedeem(t *testing.T) {
+	t.Parallel()
+	g := &grants{}
+	tok := serve(t, g, time.Now)
+	tok.Spec.LinkCost = 3
+	objects, err := Redeem(t.Context(), Request{Token: tok, Subject: "site-id"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(objects) != 2 || objects[0].Ref().Kind != resource.KindSecret {
+		t.Fatalf("objects %v", objects)
+	}
+	if l, ok := objects[1].(*resource.Link); !ok || l.Spec.Cost != 3 {
+		t.Errorf("link %+v", objects[1])
+	}
+	if want := (Claim{"uid-1", "open sesame", "east", "site-id"}); g.asked[0] != want {
+		t.Errorf("asked %+v, want %+v", g.asked[0], want)
+	}
+	if objects, err = Redeem(t.Context(), Request{Token: tok, Cost: 7}); err != nil || objects[1].(*resource.Link).Spec.Cost != 7 {
+		t.Errorf("the cost of the request does not win: %v", err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name   string
+		change func(*Request)
+		want   string
+		status int
+		final  bool
+	}{
+		{"unknown grant", func(r *Request) { r.Token.Spec.URL += "x" }, "No such claim", 404, true},
+		{"wrong code", func(r *Request) { r.Token.Spec.Code = "guess" }, "refused", 403, true},
+		{"not stored", func(r *Request) { r.Subject = "disk" }, "recorded", 503, false},
+		{"broken", func(r *Request) { r.Subject = "broken" }, "cannot be made", 500, false},
+		{"no authority", func(r *Request) { r.Token.Spec.CA = "" }, "no authority to trust", 0, true},
+		{"plain http", func(r *Request) { r.Token.Spec.URL = "http://localhost/uid-1" }, "not an https URL", 0, true},
+		{"another authority", func(r *Request) { r.Token.Spec.CA = otherCA }, "unknown authority", 0, true},
+		{"another name", func(r *Request) { r.Token.Spec.URL = strings.Replace(r.Token.Spec.URL, "127.0.0.1", "localhost", 1) }, "localhost", 0, true},
+		{"nobody there", func(r *Request) { r.Token.Spec.URL = "https://127.0.0.1:1/uid-1" }, "refused", 0, false},
+		{"no such host", func(r *Request) { r.Token.Spec.URL = "https://nosuch.invalid/uid-1" }, "nosuch.invalid", 0, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			r := Request{Token: serve(t, &grants{}, time.Now)}
+			row.change(&r)
+			_, err := Redeem(t.Context(), r)
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("error %v", err)
+			}
+			if e.Status != row.status || e.Final != row.final || !strings.Contains(e.Error(), row.want) {
+				t.Errorf("got %q status %d final %v; want %q %d %v", e, e.Status, e.Final, row.want, row.status, row.final)
+			}
+			if strings.Contains(e.Error(), r.Token.Spec.Code) && r.Token.Spec.Code != "" {
+				t.Error("the error tells the code")
+			}
+		})
+	}
+}
+
+func TestGuessingIsLimited(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	h := &Handler{Grantor: &grants{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
+	post := func(from, code string) int {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/uid-1", strings.NewReader(code))
+		r.RemoteAddr = from
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range guesses {
+		if got := post("192.0.2.1:5", "guess"); got != http.StatusForbidden {
+			t.Fatalf("status %d", got)
+		}
+	}
+	if got := post("192.0.2.1:6", "open sesame"); got != http.StatusTooManyRequests {
+		t.Errorf("status %d after too many guesses", got)
+	}
+	if got := post("192.0.2.2:6", "open sesame"); got != http.StatusOK {
+		t.Errorf("status %d for somebody else", got)
+	}
+	now = now.Add(guessesWithin + time.Second)
+	if got := post("192.0.2.1:6", "open sesame"); got != http.StatusOK {
+		t.Errorf("status %d a minute later", got)
+	}
+	if got := post("192.0.2.3:1", strings.Repeat("x", maxCode+1)); got != http.StatusBadRequest {
+		t.Errorf("status %d for a huge body", got)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/uid-1", nil)
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, r); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("status %d for GET", w.Code)
+	}
+}
+
+// otherCA is a self-signed authority that signed nothing here.
+const otherCA = `-----BEGIN CERTIFICATE-----
+MIIBdzCCAR2gAwIBAgIUC5xSyPtu5JwtICd1mfC0elq2NuwwCgYIKoZIzj0EAwIw
+EDEOMAwGA1UEAwwFb3RoZXIwIBcNMjYxMTI1MDU0MDQyWhgPMjEyNjExMDEwNTQw
+NDJaMBAxDjAMBgNVBAMMBW90aGVyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
+KBV4lplkxOc2YbZvXDWsAHGlUC3s8tkGsZkW63Wi4O7Vx4AMEpRdPB/DZN2CNRuV
+IWWsueAi5mTKraXUeazj6KNTMFEwHQYDVR0OBBYEFLHbh5XzUF6TNKlBhu+sNqUP
+v81JMB8GA1UdIwQYMBaAFLHbh5XzUF6TNKlBhu+sNqUPv81JMA8GA1UdEwEB/wQF
+MAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAJSziDQh22vqvTRb5gQtUBPFpKxcXO1+
+iBL4YdywAFyuAiADihDCXrEAAI9mQxpIOWYlTBAJVhvMN4M1TH8OEts32g==
+-----END CERTIFICATE-----
+`
