@@ -33,12 +33,6 @@ func (r *Record) find(c Code) (int, bool) {
 	return slices.BinarySearchFunc(r.Attributes, c, func(a Attribute, c Code) int { return int(a.Code) - int(c) })
 }
 
-// Has reports whether the attribute is set.
-func (r *Record) Has(c Code) bool {
-	_, ok := r.find(c)
-	return ok
-}
-
 // Text returns the attribute's text, "" if it is not set.
 func (r *Record) Text(c Code) string {
 	if i, ok := r.find(c); ok {

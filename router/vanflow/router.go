@@ -90,13 +90,16 @@ func (r *Router) number() (n uint64, identity string) {
 	return n, string(strconv.AppendUint(b, n, 10))
 }
 
-// parse returns the number of an identity of this run of the router.
+// parse returns the number of an identity that this run of the router made.
 func (r *Router) parse(identity string) (n uint64, ok bool) {
 	if !validFlow(identity) || identity[:prefixLength] != r.prefix {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(identity[prefixLength+1:], 10, 64)
-	return n, err == nil
+	if err != nil {
+		return 0, true // out of range: as good as unknown, 0 is no flow
+	}
+	return n, true
 }
 
 // validFlow reports whether the identity of a flow has the only form that
