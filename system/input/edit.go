@@ -104,6 +104,19 @@ func (e *Edit) text(path string) (*resource.Text, error) {
 // Changes reports whether Write would write anything.
 func (e *Edit) Changes() bool { return len(e.texts) > 0 }
 
+// Hash is that of the input once the change is written.
+func (e *Edit) Hash() string {
+	after := *e.snap
+	after.files = maps.Clone(e.snap.files)
+	for path, t := range e.texts {
+		delete(after.files, path)
+		if !t.Empty() {
+			after.files[path] = &loaded{data: t.Bytes()}
+		}
+	}
+	return after.hash()
+}
+
 // Write makes the change: each file is replaced as a whole or untouched. When
 // one fails, those before it are put back. undo puts all of them back.
 func (e *Edit) Write() (undo func() error, err error) {

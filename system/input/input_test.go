@@ -127,8 +127,12 @@ func TestEditKeepsWhatAPersonWrote(t *testing.T) {
 			t.Fatalf("%s: action %d, error %v, want action %d", step.o.Ref(), got, err, step.want)
 		}
 	}
+	hash := edit.Hash()
 	if _, err := edit.Write(); err != nil {
 		t.Fatal(err)
+	}
+	if now := load(t, s).Hash; now != hash {
+		t.Error("the hash of the written input is not the one that was foreseen")
 	}
 	got, err := os.ReadFile(file)
 	if err != nil {

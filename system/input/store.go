@@ -105,6 +105,22 @@ func (s *Store) Load() (*Snapshot, error) {
 	return snap, nil
 }
 
+// Resources reads the resources below any directory, as Load does.
+func Resources(dir string) (*resource.Set, error) {
+	var parsed []*resource.File
+	s := &Store{}
+	err := walk(dir, func(path string, info fs.FileInfo) {
+		if resource.Loadable(path) {
+			parsed = append(parsed, s.load(path, info).parsed)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	set, _, err := resource.Collect(parsed...)
+	return set, err
+}
+
 // load reads a file unless it is as it was.
 func (s *Store) load(path string, info fs.FileInfo) *loaded {
 	now := stamp{info.Size(), info.ModTime()}

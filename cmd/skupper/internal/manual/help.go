@@ -30,7 +30,7 @@ func (p Page) Help(path []string, c *command.Command) string {
 	if rows := commandRows(c); len(rows) > 0 {
 		b.WriteString("\nCommands:\n" + columns(rows))
 	}
-	if rows := flagRows(c.Flags); len(rows) > 0 && c != p.Root {
+	if rows := flagRows(c.Flags); len(rows) > 0 && len(path) > 1 {
 		b.WriteString("\nFlags:\n" + columns(rows))
 	}
 	if len(c.Examples) > 0 {
@@ -39,7 +39,7 @@ func (p Page) Help(path []string, c *command.Command) string {
 			fmt.Fprintf(&b, "  %s\n      %s\n", e.Line, e.Text)
 		}
 	}
-	if c == p.Root {
+	if len(path) == 1 {
 		b.WriteString("\nFlags of every command:\n" + columns(flagRows(p.Root.Flags)))
 		b.WriteString("\nExit status:\n" + columns(exitRows(p.Exits)))
 		return b.String()
