@@ -57,6 +57,11 @@ func (w *Watch) add(root string, shallow bool) (*Tree, error) {
 	return t, t.watchAll()
 }
 
+// Refresh watches directories that came without an event: the parent of the
+// root may not have existed, or a watch may have failed. Looking at the tree
+// after it misses nothing.
+func (t *Tree) Refresh() error { return t.watchAll() }
+
 // watchAll puts watches on the parent of the root, the root, and what is below.
 func (t *Tree) watchAll() error {
 	errs := []error{t.watchDir(filepath.Dir(t.root))}

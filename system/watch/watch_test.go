@@ -134,3 +134,22 @@ func TestTreesAreIndependent(t *testing.T) {
 	case <-time.After(3 * quiet):
 	}
 }
+
+func TestRefreshFindsTheParent(t *testing.T) {
+	t.Parallel()
+	w := watching(t)
+	root := filepath.Join(t.TempDir(), "west", "input")
+	tree, err := w.Add(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	if err := os.MkdirAll(filepath.Join(root, "resources"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(root, "resources", "a.yaml"))
+	await(t, tree, "a refresh")
+}
