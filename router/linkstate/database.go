@@ -1,0 +1,317 @@
+package linkstate
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+func (e *Engine) receiveRA(l *link, b body) {
+	n := e.learn(b.id)
+	if n == nil || !e.restarted(n, b, l) {
+		return
+	}
+	n.version = b.version
+	n.lastSeen = e.now
+	n.heardRA = true
+	if b.lsSeq < n.seq || b.mobileSeq < n.mobileSeq {
+		// An old RA on a long way, or we took something of an earlier life
+		// for news: the second one in a row decides.
+		if n.behind++; n.behind > 1 {
+			n.behind = 0
+			n.seq, n.mobileSeq = min(n.seq, b.lsSeq-1), min(n.mobileSeq, b.mobileSeq-1)
+			n.wantSeq, n.wantMobile = b.lsSeq, b.mobileSeq
+		}
+	} else {
+		n.behind = 0
+	}
+	if b.lsSeq > n.seq {
+		n.wantSeq = max(n.wantSeq, b.lsSeq)
+		n.lsr.ask(e.now)
+		e.requestsDue = e.now
+	}
+	if b.mobileSeq > n.mobileSeq {
+		n.wantMobile = max(n.wantMobile, b.mobileSeq)
+		n.mar.ask(e.now + addressGrace)
+		e.requestsDue = min(e.requestsDue, n.mar.due)
+	} else if n.mobileSeq >= n.wantMobile {
+		n.mar.answered()
+	}
+}
+
+// receiveLSU handles a link state. It is flooded by routers like this one,
+// which change their paths at once; others send it only when they are asked,
+// and compute at their next tick.
+func (e *Engine) receiveLSU(l *link, b body, flooded bool) {
+	n := e.learn(b.id)
+	if n == nil || !e.restarted(n, b, l) {
+		return
+	}
+	n.version = b.version
+	n.prompt = n.prompt || flooded
+	if b.lsSeq < n.seq {
+		return
+	}
+	n.answered = true
+	n.lastSeen = e.now
+	if b.lsSeq > n.seq {
+		n.seq = b.lsSeq
+		if e.replaceEdges(n, e.resolve(n, b.peers)) {
+			e.pathsDirty = true
+		}
+	}
+	if n.neighbor() {
+		e.ownDirty = true // what this router says about the neighbor may depend on it
+	}
+	if n.seq >= n.wantSeq {
+		n.lsr.answered()
+	}
+}
+
+// receiveLSR answers with the link state and, so that the other one knows what
+// else to ask for, with an RA.
+func (e *Engine) receiveLSR(l *link, b body) {
+	n := e.learn(b.id)
+	if n == nil {
+		return
+	}
+	links := e.answerOn(n, l)
+	e.send(Message{Links: links, Opcode: LSU, Router: n.id, Sections: e.composeLinkState(toRouter(n.id))})
+	e.send(Message{
+		Links: links, Opcode: RA, Router: n.id,
+		Sections: composeRA(toRouter(n.id), e.cfg.ID, e.cfg.Instance, e.self.seq, e.local.seq),
+	})
+}
+
+func (e *Engine) composeLinkState(to string) []byte {
+	peers := make([]peer, len(e.self.edges))
+	for i, edge := range e.self.edges {
+		peers[i] = peer{id: e.nodes[edge.to].id, cost: edge.cost}
+	}
+	return composeLSU(to, e.cfg.ID, e.cfg.Instance, e.self.seq, peers)
+}
+
+// Penalty is added to the cost of links that are not to be preferred yet. A
+// path over them is used only where there is no other one, as by a stub
+// router, RFC 6987 §2: first the far end learns to forward, then traffic moves.
+const penalty = 1 << 16
+
+// settleTime is how long a neighbor that computes paths at its ticks needs
+// after a link came up: it ticks each second.
+const settleTime = 1200 * time.Millisecond
+
+// wantedEdges is this router's link state as it should be.
+func (e *Engine) wantedEdges() []edge {
+	var edges []edge
+	for _, n := range e.sorted {
+		if !n.neighbor() {
+			continue
+		}
+		cost := n.link.cost
+		if e.neighbors > 1 && (e.starting || !e.settled(n)) {
+			cost += penalty
+		}
+		edges = append(edges, edge{to: n.index, cost: cost})
+	}
+	return edges
+}
+
+// settled tells whether a neighbor is known to forward for this router: its
+// link state names this router and it has had time to compute paths. One that
+// leads nowhere attracts no traffic and is settled for the time being.
+func (e *Engine) settled(n *node) bool {
+	if !n.settled && n.lists(0) && (n.prompt || e.now >= n.upSince+settleTime) {
+		n.settled = true
+	}
+	leaf := !slices.ContainsFunc(n.edges, func(edge edge) bool { return edge.to != 0 })
+	return n.settled || leaf
+}
+
+// settles is when a neighbor may become settled by time alone.
+func (e *Engine) settles() instant {
+	at := never
+	for _, l := range e.order {
+		if n := l.peer; n != nil && n.link == l && !n.settled && n.upSince+settleTime > e.now {
+			at = min(at, n.upSince+settleTime)
+		}
+	}
+	return at
+}
+
+// originate makes a new link state of this router if its neighbors have
+// changed. A lost neighbor is told at once, other changes not more often than
+// originationHold allows.
+func (e *Engine) originate() {
+	if e.settleDue != never && e.now >= e.settleDue {
+		e.ownDirty = true
+	}
+	e.settleDue = e.settles()
+	if !e.ownDirty {
+		return
+	}
+	want := e.wantedEdges()
+	if slices.Equal(want, e.self.edges) {
+		e.ownDirty = false
+		return
+	}
+	lostOne := slices.ContainsFunc(e.self.edges, func(old edge) bool {
+		return !slices.ContainsFunc(want, func(w edge) bool { return w.to == old.to })
+	})
+	if !lostOne && e.now < e.originated+originationHold {
+		return
+	}
+	e.replaceEdges(e.self, want)
+	e.self.seq++
+	e.ownDirty = false
+	e.originated = e.now
+	e.pathsDirty, e.pathsUrgent = true, true
+	e.floodOwn = true
+	e.raDue = e.now
+	e.lastChange = e.now
+	e.event(Event{Kind: LinkStateChanged, Count: e.self.seq})
+}
+
+// floodLinkState sends a new link state of this router to all. skupper-router
+// waits to be asked after its RA; it takes an unasked LSU all the same. A flood
+// needs one message per link and no paths, so routers whose paths contradict
+// each other after a cut cannot keep it from each other.
+func (e *Engine) floodLinkState() {
+	if !e.floodOwn {
+		return
+	}
+	e.floodOwn = false
+	e.send(Message{Links: e.appendFlood(nil, nil, nil), Opcode: LSU, Sections: e.composeLinkState(toAll)})
+}
+
+// advertise sends the RA when it is due.
+func (e *Engine) advertise() {
+	interval := e.cfg.RAInterval
+	if e.now-e.lastChange <= 2*e.cfg.RAIntervalFlux {
+		interval = e.cfg.RAIntervalFlux
+		e.raDue = min(e.raDue, e.lastRA+interval)
+	}
+	if e.now < e.raDue {
+		return
+	}
+	e.lastRA = e.now
+	e.raDue = e.now + e.jittered(interval)
+	e.send(Message{
+		Links: e.appendFlood(nil, nil, nil), Opcode: RA,
+		Sections: composeRA(toAll, e.cfg.ID, e.cfg.Instance, e.self.seq, e.local.seq),
+	})
+}
+
+// sendRequests asks the routers that can be reached for what is missing.
+func (e *Engine) sendRequests() {
+	if e.now < e.requestsDue {
+		return
+	}
+	e.requestsDue = never
+	for _, n := range e.sorted {
+		if !n.lsr.pending && !n.mar.pending {
+			continue
+		}
+		l := e.linkTo(n)
+		if l == nil {
+			continue // computePaths comes back to it
+		}
+		if n.lsr.pending {
+			if e.now >= n.lsr.due {
+				e.send(Message{Links: []LinkID{l.id}, Opcode: LSR, Router: n.id, Sections: composeLSR(toRouter(n.id), e.cfg.ID)})
+				n.lsr.repeat(e.now)
+			}
+			e.requestsDue = min(e.requestsDue, n.lsr.due)
+		}
+		if n.mar.pending {
+			if e.now >= n.mar.due {
+				e.askForAddresses(n, l)
+			}
+			e.requestsDue = min(e.requestsDue, n.mar.due)
+		}
+	}
+}
+
+func (e *Engine) askForAddresses(n *node, l *link) {
+	e.send(Message{Links: []LinkID{l.id}, Opcode: MAR, Router: n.id, Sections: composeMAR(toRouterAddresses(n.id), e.cfg.ID, n.mobileSeq)})
+	n.probed = e.now
+	if n.mobileSeq >= n.wantMobile {
+		n.mar.answered() // a guess: there may be nothing to answer
+		return
+	}
+	n.mar.repeat(e.now)
+}
+
+// keepHouse drops link states of silent routers and routers that nobody
+// mentions.
+func (e *Engine) keepHouse() {
+	if e.now < e.housekeeping {
+		return
+	}
+	e.housekeeping = e.now + housekeepingInterval
+	for _, n := range slices.Clone(e.sorted) {
+		if n == e.self {
+			continue
+		}
+		if len(n.edges) > 0 && e.now-n.lastSeen > e.cfg.RemoteMaxAge {
+			e.replaceEdges(n, nil)
+			n.seq, n.answered = 0, false
+			e.dropAddresses(n)
+			e.pathsDirty = true
+			e.event(Event{Kind: LinkStateExpired, Router: n.id})
+		}
+		if len(n.edges) == 0 && n.mentions == 0 && len(n.links) == 0 && e.now-n.orphan >= orphanAge {
+			e.forget(n)
+		}
+	}
+}
+
+const (
+	// startLimit ends the start although not everything is known.
+	startLimit = 5 * time.Second
+	// probeAge is how long a router is given to answer a MAR that it may not
+	// need to answer.
+	probeAge = time.Second
+)
+
+// checkStart ends the start as soon as this router knows what it needs to
+// forward for others. Until then it asks others to prefer paths around it and
+// keeps its addresses for itself, to announce them once instead of answering
+// every router's question.
+func (e *Engine) checkStart() {
+	if !e.starting || e.firstUp == never {
+		return
+	}
+	if e.now < e.firstUp+startLimit && !e.synchronized() {
+		return
+	}
+	e.starting = false
+	e.ownDirty = true
+	e.event(Event{Kind: Synchronized})
+}
+
+func (e *Engine) synchronized() bool {
+	if e.neighbors == 0 || e.pathsDirty {
+		return false
+	}
+	for _, n := range e.sorted {
+		if n == e.self || !n.reachable {
+			continue
+		}
+		addresses := n.mobileSeq >= n.wantMobile && (n.heardRA || n.mobileSeq > 0) || n.probed > 0 && e.now-n.probed >= probeAge
+		if !n.answered || !addresses {
+			return false
+		}
+	}
+	return true
+}
+
+// startEnds is when checkStart is worth another look.
+func (e *Engine) startEnds() instant {
+	if !e.starting || e.firstUp == never {
+		return never
+	}
+	return min(e.now+100*time.Millisecond, max(e.firstUp+startLimit, e.now))
+}
+
+// clampCost keeps costs within what an AMQP int and a C int hold.
+func clampCost(c uint64) int64 { return int64(min(c, math.MaxInt64)) }
