@@ -36,8 +36,9 @@ type Decision struct {
 
 // Decide compares what the files of a credential hold with what is wanted of
 // it. It is the only rule by which a certificate is made anew, so that an
-// unchanged site has unchanged certificates.
-func Decide(w Want, a *Authority, have Pair, now time.Time) Decision {
+// unchanged site has unchanged certificates. Without an authority the
+// certificate signs itself. An authority is never Due.
+func Decide(w Want, by *Authority, have Pair, now time.Time) Decision {
 	if len(have.Cert) == 0 || len(have.Key) == 0 {
 		return Decision{Missing, "there was none"}
 	}
@@ -46,13 +47,16 @@ func Decide(w Want, a *Authority, have Pair, now time.Time) Decision {
 		return Decision{Unreadable, err.Error()}
 	}
 	leaf := c.Leaf()
-	if !a.signed(leaf) {
-		return Decision{IssuerChanged, fmt.Sprintf("not signed by %s", a.cert.Subject.CommonName)}
+	if by == nil && !selfSigned(leaf) {
+		return Decision{IssuerChanged, "not signed by itself"}
+	}
+	if by != nil && !by.signed(leaf) {
+		return Decision{IssuerChanged, fmt.Sprintf("not signed by %s", by.cert.Subject.CommonName)}
 	}
 	if host := missingHost(leaf, w.Hosts); host != "" {
 		return Decision{NameMissing, fmt.Sprintf("%s is not in it", host)}
 	}
-	if at := renewAt(leaf); !now.Before(at) && leaf.NotAfter.Before(a.cert.NotAfter) {
+	if !w.Authority && !now.Before(renewAt(leaf)) && (by == nil || leaf.NotAfter.Before(by.cert.NotAfter)) {
 		return Decision{Due, fmt.Sprintf("expires %s", leaf.NotAfter.UTC().Format(time.RFC3339))}
 	}
 	return Decision{}

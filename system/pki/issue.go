@@ -34,10 +34,11 @@ const backdate = 5 * time.Minute
 
 // Want is the certificate that a site makes itself.
 type Want struct {
-	Subject  string   // common name
-	Hosts    []string // names and addresses in the certificate; none for an authority
-	KeyType  KeyType  // empty: ECDSAP256
-	Validity time.Duration
+	Authority bool     // it signs others
+	Subject   string   // common name
+	Hosts     []string // names and addresses in the certificate
+	KeyType   KeyType  // empty: ECDSAP256
+	Validity  time.Duration
 }
 
 // ErrNotAuthority is wrapped by ParseAuthority.
@@ -91,30 +92,13 @@ func selfSigned(c *x509.Certificate) bool {
 	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
-// NewAuthority makes a root. Randomness is for its serial number.
-func NewAuthority(w Want, now time.Time, random io.Reader) (Pair, error) {
-	key, err := newKey(w.KeyType, random)
-	if err != nil {
-		return Pair{}, fmt.Errorf("key: %w", err)
-	}
-	t, err := template(w, key, now, random)
-	if err != nil {
-		return Pair{}, err
-	}
-	t.IsCA = true
-	t.KeyUsage |= x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	if t.SubjectKeyId, err = keyID(key.Public()); err != nil {
-		return Pair{}, err
-	}
-	return sign(t, t, key, key, random, nil, nil)
-}
-
-// Issue makes a server and client certificate. It ends with the authority at
-// the latest. Errors wrap ErrExpired.
-func (a *Authority) Issue(w Want, now time.Time, random io.Reader) (Pair, error) {
-	if now.Before(a.cert.NotBefore) || !now.Before(a.cert.NotAfter) {
-		return Pair{}, fmt.Errorf("%s: %w (valid from %s to %s)", a.cert.Subject.CommonName, ErrExpired,
-			a.cert.NotBefore.UTC().Format(time.RFC3339), a.cert.NotAfter.UTC().Format(time.RFC3339))
+// Issue makes a key and a certificate for it, signed by the authority; by none
+// means by itself. It ends with the authority at the latest. Randomness is for
+// the serial number. Errors wrap ErrExpired.
+func Issue(w Want, by *Authority, now time.Time, random io.Reader) (Pair, error) {
+	if by != nil && (now.Before(by.cert.NotBefore) || !now.Before(by.cert.NotAfter)) {
+		return Pair{}, fmt.Errorf("%s: %w (valid from %s to %s)", by.cert.Subject.CommonName, ErrExpired,
+			by.cert.NotBefore.UTC().Format(time.RFC3339), by.cert.NotAfter.UTC().Format(time.RFC3339))
 	}
 	key, err := newKey(w.KeyType, random)
 	if err != nil {
@@ -124,19 +108,19 @@ func (a *Authority) Issue(w Want, now time.Time, random io.Reader) (Pair, error)
 	if err != nil {
 		return Pair{}, err
 	}
-	if t.NotAfter.After(a.cert.NotAfter) {
-		t.NotAfter = a.cert.NotAfter
+	if by == nil {
+		return sign(t, &Authority{cert: t, key: key}, key, random)
 	}
-	if t.NotBefore.Before(a.cert.NotBefore) {
-		t.NotBefore = a.cert.NotBefore
+	if t.NotAfter.After(by.cert.NotAfter) {
+		t.NotAfter = by.cert.NotAfter
 	}
-	if t.SubjectKeyId, err = keyID(key.Public()); err != nil {
-		return Pair{}, err
+	if t.NotBefore.Before(by.cert.NotBefore) {
+		t.NotBefore = by.cert.NotBefore
 	}
-	return sign(t, a.cert, key, a.key, random, a.chain, a.trust)
+	return sign(t, by, key, random)
 }
 
-// template is what authorities and leaves have in common.
+// template is a certificate that waits for its signature.
 func template(w Want, key crypto.Signer, now time.Time, random io.Reader) (*x509.Certificate, error) {
 	serial, err := newSerial(random)
 	if err != nil {
@@ -154,6 +138,13 @@ func template(w Want, key crypto.Signer, now time.Time, random io.Reader) (*x509
 	if _, ok := key.(*rsa.PrivateKey); ok {
 		t.KeyUsage |= x509.KeyUsageKeyEncipherment
 	}
+	if w.Authority {
+		t.IsCA = true
+		t.KeyUsage |= x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	}
+	if t.SubjectKeyId, err = keyID(key.Public()); err != nil {
+		return nil, err
+	}
 	for _, host := range w.Hosts {
 		host = strings.TrimSpace(host)
 		if host == "" || slices.Contains(t.DNSNames, host) {
@@ -167,8 +158,8 @@ func template(w Want, key crypto.Signer, now time.Time, random io.Reader) (*x509
 	return t, nil
 }
 
-func sign(t, parent *x509.Certificate, key, signer crypto.Signer, random io.Reader, chain []*x509.Certificate, trust []byte) (Pair, error) {
-	der, err := x509.CreateCertificate(random, t, parent, key.Public(), signer)
+func sign(t *x509.Certificate, by *Authority, key crypto.Signer, random io.Reader) (Pair, error) {
+	der, err := x509.CreateCertificate(random, t, by.cert, key.Public(), by.key)
 	if err != nil {
 		return Pair{}, fmt.Errorf("certificate: %w", err)
 	}
@@ -176,8 +167,8 @@ func sign(t, parent *x509.Certificate, key, signer crypto.Signer, random io.Read
 	if err != nil {
 		return Pair{}, fmt.Errorf("certificate: %w", err)
 	}
-	p := Pair{CA: trust, Cert: encodeCerts(append([]*x509.Certificate{cert}, chain...)...)}
-	if trust == nil {
+	p := Pair{CA: by.trust, Cert: encodeCerts(append([]*x509.Certificate{cert}, by.chain...)...)}
+	if by.cert == t {
 		p.CA = p.Cert
 	}
 	if p.Key, err = encodeKey(key); err != nil {

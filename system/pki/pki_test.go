@@ -28,7 +28,8 @@ var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func authority(t *testing.T, w Want) (*Authority, Pair) {
 	t.Helper()
-	p, err := NewAuthority(w, epoch, rand.Reader)
+	w.Authority = true
+	p, err := Issue(w, nil, epoch, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func authority(t *testing.T, w Want) (*Authority, Pair) {
 
 func issue(t *testing.T, a *Authority, w Want, now time.Time) Pair {
 	t.Helper()
-	p, err := a.Issue(w, now, rand.Reader)
+	p, err := Issue(w, a, now, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +121,7 @@ func TestLeafEndsWithItsAuthority(t *testing.T) {
 	if d := Decide(w, a, p, epoch.Add(30*24*time.Hour-time.Second)); d.Reason != Keep {
 		t.Errorf("one that ends with its authority: %v", d)
 	}
-	if _, err := a.Issue(w, epoch.Add(30*24*time.Hour), rand.Reader); !errors.Is(err, ErrExpired) {
+	if _, err := Issue(w, a, epoch.Add(30*24*time.Hour), rand.Reader); !errors.Is(err, ErrExpired) {
 		t.Errorf("expired authority: %v", err)
 	}
 }
@@ -137,6 +138,13 @@ func TestDecide(t *testing.T) {
 	cut.Cert = cut.Cert[:len(cut.Cert)/2]
 	dnsOnly := issue(t, a, Want{Subject: "x", Hosts: []string{"h"}, Validity: year}, epoch)
 	with := func(hosts ...string) Want { w := w; w.Hosts = hosts; return w }
+	lone := func() Pair {
+		p, err := Issue(w, nil, epoch, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}()
 	for _, row := range []struct {
 		name string
 		want Want
@@ -158,6 +166,9 @@ func TestDecide(t *testing.T) {
 		{"address as DNS name is missing", with("h", "10.0.0.1"), a, dnsOnly, 0, NameMissing},
 		{"more than a third left", w, a, have, 199 * 24 * time.Hour, Keep},
 		{"less than a third left", w, a, have, 200 * 24 * time.Hour, Due},
+		{"signs itself", w, nil, lone, 0, Keep},
+		{"signs itself, near the end", w, nil, lone, 200 * 24 * time.Hour, Due},
+		{"signed by another instead of itself", w, nil, have, 0, IssuerChanged},
 		{"expired", w, a, have, 400 * 24 * time.Hour, Due},
 	} {
 		if d := Decide(row.want, row.by, row.have, epoch.Add(row.at)); d.Reason != row.is {
@@ -333,19 +344,10 @@ func TestLoadRefuses(t *testing.T) {
 // brings the way to the root along.
 func TestIntermediateAuthority(t *testing.T) {
 	t.Parallel()
-	root, rootPair := authority(t, Want{Subject: "root", Validity: 10 * year})
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl, err := template(Want{Subject: "middle", Validity: 5 * year}, key, epoch, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl.IsCA, tmpl.KeyUsage = true, x509.KeyUsageCertSign
-	pair, err := sign(tmpl, root.cert, key, root.key, rand.Reader, nil, rootPair.Cert)
-	if err != nil {
-		t.Fatal(err)
+	root, _ := authority(t, Want{Subject: "root", Validity: 10 * year})
+	pair := issue(t, root, Want{Authority: true, Subject: "middle", Validity: 5 * year}, epoch)
+	if d := Decide(Want{Authority: true, Subject: "middle"}, root, pair, epoch.Add(5*year-time.Hour)); d.Reason != Keep {
+		t.Errorf("an authority near its end: %v", d)
 	}
 	middle, err := ParseAuthority(pair)
 	if err != nil {
@@ -430,7 +432,7 @@ func TestConnect(t *testing.T) {
 // FuzzPair reads anything as a pair. It must not panic, and what it accepts
 // must be usable for TLS.
 func FuzzPair(f *testing.F) {
-	p, err := NewAuthority(Want{Subject: "ca", Validity: year}, epoch, rand.Reader)
+	p, err := Issue(Want{Authority: true, Subject: "ca", Validity: year}, nil, epoch, rand.Reader)
 	if err != nil {
 		f.Fatal(err)
 	}

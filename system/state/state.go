@@ -31,7 +31,16 @@ type Owner struct {
 type Dir struct {
 	Mode  fs.FileMode // permission bits
 	Owner Owner
+
+	// Shared marks a directory that holds things of others as well: it is made
+	// if it is missing, but never removed. Lax leaves mode and owner of one that
+	// exists as they are.
+	Shared bool
+	Lax    bool
 }
+
+// Same reports whether two directories are the same for the machine.
+func (d Dir) Same(o Dir) bool { return d.Mode == o.Mode && d.Owner == o.Owner }
 
 // File is a regular file with its content.
 type File struct {
@@ -43,13 +52,13 @@ type File struct {
 	Secret bool
 
 	// Subject is what the file belongs to, in words for people: "certificate
-	// west". Files of one subject change together. It is not observed.
+	// west". Files of one subject change together.
 	Subject string
 	// Record marks bookkeeping: such a file changes because something else
-	// does, and is not counted as a change of its own. It is not observed.
+	// does, and is not counted as a change of its own.
 	Record bool
 	// Entities marks the router's configuration; a plan compares it entity by
-	// entity. It is not observed.
+	// entity.
 	Entities bool
 }
 
@@ -83,16 +92,12 @@ type Unit struct {
 	Reads    []string      // files and directories: after a change of one it is reloaded
 }
 
-// Same reports whether two units are the same to a supervisor that has one and
-// wants the other.
-func (u Unit) Same(o Unit) bool {
-	return u.Running == o.Running && u.Enabled == o.Enabled && (!u.Running || u.Identity == o.Identity)
-}
-
-// Equal reports whether nothing has to be done to get from o to s.
-func (s State) Equal(o State) bool {
-	return maps.Equal(s.Dirs, o.Dirs) && maps.EqualFunc(s.Files, o.Files, File.Same) && maps.EqualFunc(s.Units, o.Units, Unit.Same)
-}
-
 // Paths lists the paths of all files in order.
 func (s State) Paths() []string { return slices.Sorted(maps.Keys(s.Files)) }
+
+// IdentitySection and IdentityKey are where a unit file keeps Unit.Identity.
+// systemd ignores what begins with X-.
+const (
+	IdentitySection = "X-Skupper"
+	IdentityKey     = "Identity"
+)

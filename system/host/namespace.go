@@ -1,0 +1,94 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/skupper-host/skupper/system/layout"
+)
+
+// Host is the machine as far as one instance is concerned.
+type Host struct {
+	base  layout.Paths
+	units Units
+
+	// reach is called before every operation that changes something, with words
+	// for it; an error stands for the failure of the operation. It is for tests.
+	reach func(point string) error
+
+	mu   sync.Mutex
+	seen map[string]map[string]seen // guarded by mu; by namespace directory and path
+}
+
+// New makes the host of an instance whose units are supervised by units.
+func New(base layout.Paths, units Units) *Host {
+	return &Host{base: base, units: units, reach: func(string) error { return nil }, seen: make(map[string]map[string]seen)}
+}
+
+// Units is what supervises the routers.
+func (h *Host) Units() Units { return h.units }
+
+// Namespace is one that this process may look at and change: it has the lock.
+type Namespace struct {
+	host  *Host
+	paths layout.NamespacePaths
+	lock  *Lock
+
+	// Completed are the steps of an interrupted change that were done when the
+	// namespace was opened. Pending is why that failed; the next Apply, or the
+	// next Open, tries again.
+	Completed []string
+	Pending   error
+
+	owed []task // steps on units that could not be completed
+}
+
+// Open locks a namespace, waiting until ctx is done, and completes a change
+// that was interrupted. It makes the directory if there is none. Errors wrap
+// ErrLocked.
+func (h *Host) Open(ctx context.Context, paths layout.NamespacePaths) (*Namespace, error) {
+	if err := os.MkdirAll(paths.InternalDir(), 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := takeLock(ctx, paths.Lock())
+	if err != nil {
+		return nil, fmt.Errorf("namespace %s: %w", paths.Name, err)
+	}
+	n := &Namespace{host: h, paths: paths, lock: lock}
+	if err := n.recover(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("namespace %s: %w", paths.Name, err), lock.Close())
+	}
+	return n, nil
+}
+
+// Close gives the namespace back.
+func (n *Namespace) Close() error { return n.lock.Close() }
+
+// Paths are the places of the namespace.
+func (n *Namespace) Paths() layout.NamespacePaths { return n.paths }
+
+func (n *Namespace) unitRef() UnitRef { return n.host.UnitRef(n.paths) }
+
+// UnitRef names the unit of a namespace.
+func (h *Host) UnitRef(p layout.NamespacePaths) UnitRef {
+	return UnitRef{Name: layout.UnitName(p.Name), File: p.Unit, Records: p.InternalDir(), PIDFile: p.RouterPID()}
+}
+
+// scratchMark is in the names of files that are being written, or that are
+// about to go: ".<name>.tmp-<random>". Whoever watches directories ignores them.
+const scratchMark = ".tmp-"
+
+func isScratch(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.Contains(name, scratchMark)
+}
+
+// scratchPath is a name beside path for a file of a transaction.
+func scratchPath(path, transaction, kind string) string {
+	dir, name := filepath.Split(path)
+	return dir + "." + name + scratchMark + transaction + kind
+}

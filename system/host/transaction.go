@@ -1,0 +1,384 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/skupper-host/skupper/system/plan"
+	"github.com/skupper-host/skupper/system/state"
+)
+
+// transaction is one change of a namespace under way.
+type transaction struct {
+	ns      *Namespace
+	id      string // in the names of its scratch files
+	folders *folders
+	owners  *owners
+	tasks   []task
+	staged  []string          // scratch files that were written
+	kept    map[string]string // files that an earlier transaction kept, by path
+	touched map[string]bool   // directories with changed entries
+}
+
+func newTransaction(n *Namespace) *transaction {
+	return &transaction{ns: n, id: rand.Text(), folders: newFolders(n.paths.Dir), owners: newOwners(), touched: make(map[string]bool)}
+}
+
+// flushEach is up to how many files are flushed one by one; beyond it flushing
+// the whole file system is faster.
+const flushEach = 16
+
+// run takes the steps: directories, then everything that can fail for want of
+// space or rights, then the journal, then the rest.
+func (t *transaction) run(ctx context.Context, steps []plan.Step, confirm []Confirm) *ApplyError {
+	for _, s := range steps {
+		if s.Op == plan.MakeDir {
+			if err := t.makeDir(s); err != nil {
+				return &ApplyError{Step: s.String(), Err: err}
+			}
+		}
+	}
+	for _, s := range steps {
+		if err := t.stage(s); err != nil {
+			return &ApplyError{Step: s.String(), Err: errors.Join(err, t.unstage())}
+		}
+	}
+	if err := t.flush(); err != nil {
+		return &ApplyError{Step: "flush new files", Err: errors.Join(err, t.unstage())}
+	}
+	if err := t.reach("journal"); err != nil {
+		return &ApplyError{Step: "write journal", Err: errors.Join(err, t.unstage())}
+	}
+	if err := t.ns.writeJournal(&journal{ID: t.id, Steps: t.tasks}); err != nil {
+		return &ApplyError{Step: "write journal", Err: errors.Join(err, t.unstage())}
+	}
+	for i := range t.tasks {
+		if err := t.do(ctx, &t.tasks[i]); err != nil {
+			return &ApplyError{Step: t.tasks[i].Text, Err: err}
+		}
+		if err := t.ns.markDone(i); err != nil {
+			return &ApplyError{Step: t.tasks[i].Text, Err: err}
+		}
+	}
+	for _, ask := range confirm {
+		if err := errors.Join(t.reach("confirm"), ask(ctx)); err != nil {
+			return &ApplyError{Step: "confirm", Err: err}
+		}
+	}
+	if err := t.finish(); err != nil {
+		return &ApplyError{Step: "clean up", Err: err}
+	}
+	return nil
+}
+
+func (t *transaction) reach(format string, args ...any) error {
+	return t.ns.host.reach(fmt.Sprintf(format, args...))
+}
+
+// makeDir creates a directory with all that is above it below the namespace.
+func (t *transaction) makeDir(s plan.Step) error {
+	if err := t.reach("make directory %s", s.Path); err != nil {
+		return err
+	}
+	owner, err := t.owners.ids(s.Dir.Owner)
+	if err != nil {
+		return err
+	}
+	parent, name, err := t.folders.of(s.Path)
+	if err != nil {
+		return err
+	}
+	t.folders.forget(s.Path)
+	return parent.makeDir(name, s.Dir.Mode, owner)
+}
+
+// stage prepares a step: new content is written beside its target.
+func (t *transaction) stage(s plan.Step) error {
+	switch s.Op {
+	case plan.MakeDir, plan.Add, plan.Change, plan.Remove:
+		return nil // done, or done by the router
+	default:
+	}
+	task := task{Op: s.Op, Text: s.String(), Path: s.Path, Unit: s.Unit, Spec: s.Spec}
+	for _, path := range slices.Sorted(maps.Keys(s.Files)) {
+		m := move{Path: path, Kept: scratchPath(path, t.id, ".old")}
+		if s.Op == plan.Write {
+			m.Temp = scratchPath(path, t.id, ".new")
+			if kept, ok := t.kept[path]; ok {
+				m.Temp = kept
+			} else if err := t.stageFile(m.Temp, s.Files[path]); err != nil {
+				return err
+			}
+		}
+		task.Files = append(task.Files, m)
+	}
+	t.tasks = append(t.tasks, task)
+	return nil
+}
+
+func (t *transaction) stageFile(temp string, f state.File) error {
+	if err := t.reach("stage %s", temp); err != nil {
+		return err
+	}
+	owner, err := t.owners.ids(f.Owner)
+	if err != nil {
+		return err
+	}
+	d, name, err := t.folders.of(temp)
+	if err != nil {
+		return err
+	}
+	t.staged = append(t.staged, temp)
+	return d.create(name, f.Data, f.Mode, owner)
+}
+
+// flush makes what was staged survive a loss of power.
+func (t *transaction) flush() error {
+	if len(t.staged) == 0 {
+		return nil
+	}
+	if err := t.reach("flush"); err != nil {
+		return err
+	}
+	if len(t.staged) > flushEach {
+		var errs []error
+		for _, path := range []string{t.staged[0], t.staged[len(t.staged)-1]} { // unit files may be elsewhere
+			d, err := t.folders.at(filepath.Dir(path))
+			if err != nil {
+				return err
+			}
+			errs = append(errs, d.syncAll())
+		}
+		return errors.Join(errs...)
+	}
+	for _, path := range t.staged {
+		d, name, err := t.folders.of(path)
+		if err != nil {
+			return err
+		}
+		if err := d.flush(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unstage removes what was staged for nothing.
+func (t *transaction) unstage() error {
+	var errs []error
+	for _, path := range t.staged {
+		errs = append(errs, t.removeScratch(path))
+	}
+	t.staged = nil
+	return errors.Join(errs...)
+}
+
+func (t *transaction) removeScratch(path string) error {
+	d, name, err := t.folders.of(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.remove(name)
+}
+
+// do takes a step, or does again what was interrupted in it.
+func (t *transaction) do(ctx context.Context, s *task) error {
+	if onUnit(s.Op) {
+		if err := t.reach("%s", s.Text); err != nil {
+			return err
+		}
+		return t.unit(ctx, s)
+	}
+	if s.Op == plan.RemoveDir {
+		return t.removeDir(s.Path)
+	}
+	for _, m := range s.Files {
+		if err := t.move(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move puts a file into its place, or takes it away. The file that was there
+// keeps a second name. Everything in it may be done again.
+func (t *transaction) move(m move) error {
+	d, name, err := t.folders.of(m.Path)
+	if errors.Is(err, fs.ErrNotExist) && m.Temp == "" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.touched[d.path] = true
+	kept := filepath.Base(m.Kept)
+	if m.Temp == "" {
+		if err := t.reach("put aside %s", m.Path); err != nil {
+			return err
+		}
+		err := d.rename(name, kept)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	temp := filepath.Base(m.Temp)
+	if there, err := d.exists(temp); err != nil || !there {
+		return err // in its place already
+	}
+	if err := t.reach("keep %s", m.Path); err != nil {
+		return err
+	}
+	if err := d.link(name, kept); err != nil && !dispensable(err) {
+		return err
+	}
+	if err := t.reach("replace %s", m.Path); err != nil {
+		return err
+	}
+	return d.rename(temp, name)
+}
+
+// dispensable reports whether a change can do without the second name of a
+// file: there is no file, it has the name already, or the file system knows no
+// such thing, in which case an undo writes the file again.
+func dispensable(err error) bool {
+	for _, is := range []error{fs.ErrNotExist, fs.ErrExist, unix.EPERM, unix.EOPNOTSUPP, unix.EMLINK, unix.ENOSYS} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *transaction) removeDir(path string) error {
+	if err := t.reach("remove directory %s", path); err != nil {
+		return err
+	}
+	// What was put aside in it goes with it; an undo has it in memory.
+	if err := t.emptyScratch(path); err != nil {
+		return err
+	}
+	t.folders.forget(path)
+	d, name, err := t.folders.of(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.touched[d.path] = true
+	return d.removeDir(name)
+}
+
+func (t *transaction) emptyScratch(path string) error {
+	d, err := t.folders.at(path)
+	if err != nil {
+		return missing(err)
+	}
+	names, err := d.entries()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if isScratch(name) {
+			if err := d.remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unit has the supervisor take a step.
+func (t *transaction) unit(ctx context.Context, s *task) error {
+	u, ref := t.ns.host.units, t.ns.unitRef()
+	if s.Unit != "" {
+		ref.Name = s.Unit
+	}
+	switch s.Op {
+	case plan.Load:
+		return u.Load(ctx)
+	case plan.Enable:
+		return u.Enable(ctx, ref)
+	case plan.Disable:
+		return u.Disable(ctx, ref)
+	case plan.Start:
+		return u.Start(ctx, ref, s.Spec)
+	case plan.Reload:
+		return u.Reload(ctx, ref, s.Spec)
+	case plan.Restart:
+		return u.Restart(ctx, ref, s.Spec)
+	case plan.Stop:
+		return u.Stop(ctx, ref, s.Spec)
+	default:
+		return nil
+	}
+}
+
+// finish ends the transaction: the directories are flushed, and nothing is left
+// of it but what it did.
+func (t *transaction) finish() error {
+	for path := range t.touched {
+		d, err := t.folders.at(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := d.sync(); err != nil {
+			return err
+		}
+	}
+	if err := t.reach("end journal"); err != nil {
+		return err
+	}
+	if err := t.ns.dropJournal(); err != nil {
+		return err
+	}
+	t.cleanUp()
+	return nil
+}
+
+// cleanUp removes scratch files. One that cannot be removed is no failure of
+// the change: the next look at the namespace tries again, and says why not.
+func (t *transaction) cleanUp() {
+	for _, s := range t.tasks {
+		for _, m := range s.Files {
+			_ = t.reach("clean up %s", m.Path)
+			_ = t.removeScratch(m.Kept)
+			if m.Temp != "" {
+				_ = t.removeScratch(m.Temp)
+			}
+		}
+	}
+}
+
+// keptFiles are the files that the transaction replaced or took away, where it
+// keeps them.
+func (t *transaction) keptFiles() map[string]string {
+	kept := make(map[string]string)
+	for _, s := range t.tasks {
+		for _, m := range s.Files {
+			d, name, err := t.folders.of(m.Kept)
+			if err != nil {
+				continue
+			}
+			if there, err := d.exists(name); err == nil && there {
+				kept[m.Path] = m.Kept
+			}
+		}
+	}
+	return kept
+}

@@ -1,0 +1,89 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/skupper-host/skupper/system/state"
+)
+
+// Units is what supervises the routers of an instance: systemd, or the agent
+// itself. Names are those of units: "skupper-west.service". Every method
+// returns when the thing is done or has failed.
+type Units interface {
+	// Name says who supervises: "systemd" or "agent".
+	Name() string
+	// Observe tells how a unit is. One that is not known is not ok.
+	Observe(ctx context.Context, u UnitRef) (unit state.Unit, ok bool, err error)
+	// Status tells what a person wants to know of a unit.
+	Status(ctx context.Context, u UnitRef) (UnitStatus, error)
+	// Load has changed unit files read.
+	Load(ctx context.Context) error
+	// Enable has a unit come back when the machine boots, Disable not.
+	Enable(ctx context.Context, u UnitRef) error
+	Disable(ctx context.Context, u UnitRef) error
+	// Start starts a unit and waits until it is ready. The error is a
+	// *UnitError when the unit itself failed.
+	Start(ctx context.Context, u UnitRef, spec state.Unit) error
+	// Restart is Stop and Start, Reload has a running unit read its files
+	// again. A unit that is down at the moment, to be started again by its
+	// supervisor, is started at once by either.
+	Restart(ctx context.Context, u UnitRef, spec state.Unit) error
+	Reload(ctx context.Context, u UnitRef, spec state.Unit) error
+	// Stop ends a unit, in its own time to stop.
+	Stop(ctx context.Context, u UnitRef, spec state.Unit) error
+}
+
+// UnitRef names a unit, and where the agent keeps its records about it if it
+// supervises the unit itself.
+type UnitRef struct {
+	Name    string
+	File    string // unit file; empty if there cannot be one
+	Records string // directory
+	PIDFile string
+}
+
+// UnitState is where a unit stands.
+type UnitState string
+
+// The states of a unit.
+const (
+	UnitInactive   UnitState = "inactive"   // stopped, or not known
+	UnitStarting   UnitState = "starting"   // not ready yet
+	UnitActive     UnitState = "active"     // ready
+	UnitReloading  UnitState = "reloading"  // reading its files
+	UnitStopping   UnitState = "stopping"   // asked to end
+	UnitRestarting UnitState = "restarting" // it ended by itself and is about to be started again
+	UnitFailed     UnitState = "failed"     // it ended by itself and stays down
+)
+
+// UnitStatus is what a person wants to know of a unit.
+type UnitStatus struct {
+	State    UnitState
+	PID      int       // 0 if there is no process
+	Since    time.Time // of the process, or of its end
+	Text     string    // what the process says of itself (sd_notify STATUS=)
+	Result   string    // how the last process ended: "exit status 1", "killed", "watchdog"
+	Restarts int       // by the supervisor, since the unit was started
+	Enabled  bool
+}
+
+// UnitError is a unit that failed.
+type UnitError struct {
+	Name   string
+	Result string   // as UnitStatus.Result
+	Text   string   // last thing that the process said of itself
+	Log    []string // last lines of its output, if they are known
+}
+
+func (e *UnitError) Error() string {
+	text := e.Name + ": " + e.Result
+	if e.Text != "" {
+		text += ": " + e.Text
+	}
+	return text
+}
+
+// Hint says where to look.
+func (e *UnitError) Hint() string { return fmt.Sprintf("look at the log of %s", e.Name) }

@@ -1,0 +1,94 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/skupper-host/skupper/system/state"
+)
+
+// units brings units to their wanted state, in the order in which systemctl is
+// used: the files are read, what starts at boot is settled, then what runs now.
+func (p *planner) units() {
+	if p.unitFileWritten() {
+		p.add(Step{Op: Load})
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.want.Units)) {
+		p.unit(name, p.want.Units[name], p.have.Units[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.have.Units)) {
+		if _, ok := p.want.Units[name]; !ok {
+			p.unit(name, state.Unit{}, p.have.Units[name])
+		}
+	}
+	for path, f := range p.have.Files {
+		if _, ok := p.want.Files[path]; !ok && f.Subject == state.SubjectUnit {
+			p.deferred = true
+		}
+	}
+}
+
+func (p *planner) unitFileWritten() bool {
+	for _, u := range p.want.Units {
+		if u.File != "" && slices.Contains(p.written, u.File) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *planner) unit(name string, want, have state.Unit) {
+	spec := want
+	if !want.Running && len(spec.Command) == 0 {
+		spec = have
+	}
+	step := func(op Op, detail string, drops int64) {
+		p.add(Step{Op: op, Subject: name, Unit: name, Spec: spec, Detail: detail, Drops: drops})
+	}
+	if have.Running && !want.Running {
+		step(Stop, "", p.allActive())
+	}
+	switch {
+	case want.Enabled && !have.Enabled:
+		step(Enable, "", 0)
+	case have.Enabled && !want.Enabled:
+		step(Disable, "", 0)
+	}
+	switch {
+	case !want.Running:
+	case !have.Running:
+		step(Start, "", 0)
+	case have.Identity != want.Identity:
+		step(Restart, identityChange(have.Identity, want.Identity), p.allActive())
+	case p.reads(want):
+		step(Reload, "", 0)
+	}
+}
+
+func identityChange(from, to string) string {
+	if from == "" {
+		return ""
+	}
+	return from + " becomes " + to
+}
+
+// reads reports whether a file is written that the unit reads.
+func (p *planner) reads(u state.Unit) bool {
+	for _, path := range p.written {
+		for _, r := range u.Reads {
+			if path == r || strings.HasPrefix(path, r+"/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (p *planner) allActive() int64 {
+	var n int64
+	for _, active := range p.have.Active {
+		n += active
+	}
+	return n
+}

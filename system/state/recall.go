@@ -1,0 +1,70 @@
+package state
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// localListener is the listener for tools of the host, by which its port is
+// known.
+const localListener = "skupper-local-normal"
+
+// Recall makes the memory of a namespace from its router's configuration: for a
+// namespace that upstream's tools made, or one whose state.json was lost. What
+// cannot be known is left empty.
+//
+// compat: the site id is in the router's metadata; a listener is named
+// <access>-<role>.
+func Recall(config []byte) (Memory, error) {
+	list, err := Entities(config)
+	if err != nil {
+		return Memory{}, err
+	}
+	m := Memory{Ports: make(map[string]int), Credentials: make(map[string]Issue)}
+	for _, e := range list {
+		switch e.Type {
+		case "router":
+			m.RouterID = e.Attrs["id"]
+			m.SiteID = siteID(e.Attrs["metadata"])
+		case "listener":
+			if key := portKey(e); key != "" {
+				if port, err := strconv.Atoi(e.Attrs["port"]); err == nil && port > 0 {
+					m.Ports[key] = port
+				}
+			}
+		case "sslProfile":
+			ordinal, _ := strconv.ParseInt(e.Attrs["ordinal"], 10, 64) // absent is 0
+			oldest, _ := strconv.ParseInt(e.Attrs["oldestValidOrdinal"], 10, 64)
+			if ordinal > 0 {
+				m.Credentials[e.Name] = Issue{Ordinal: ordinal, Oldest: oldest}
+			}
+		}
+	}
+	return m, nil
+}
+
+// siteID reads the router's metadata: a JSON object with an id, or the id.
+func siteID(metadata string) string {
+	if !strings.HasPrefix(metadata, "{") {
+		return metadata
+	}
+	var m struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal([]byte(metadata), &m) != nil {
+		return ""
+	}
+	return m.ID
+}
+
+// portKey is the key of Memory.Ports for a listener.
+func portKey(e Entity) string {
+	if e.Name == localListener {
+		return strings.TrimSuffix(localListener, "-normal")
+	}
+	if access, ok := strings.CutSuffix(e.Name, "-"+e.Attrs["role"]); ok && access != "" {
+		return access + "/" + e.Attrs["role"]
+	}
+	return ""
+}
