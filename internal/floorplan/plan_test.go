@@ -48,6 +48,7 @@ func plan() []row {
 		{pkg: "router/vanflow", may: []string{"router/amqp", "router/session"}},
 		{pkg: "router/interop"},
 		{pkg: "router/sim", may: []string{"router/...", "router"}},
+		{pkg: "router/sim/netpipe"},
 		{pkg: "router", may: []string{"router/..."}},
 
 		{pkg: "system/resource", never: pureStd(vocabulary)},

@@ -13,44 +13,118 @@ type Sending struct {
 	// goroutine, for one batch and without blocking. Set it before the first
 	// Write; meant for stream pumps.
 	Inline bool
-	// MessageFormat is sent with the first transfer. Set it before the first
-	// Write.
-	MessageFormat uint32
+
+	l   *Link
+	out session.Outgoing
+}
+
+// Send begins a delivery on a link that we send on. Transfers leave as credit
+// and windows allow; until then they queue. Presettled deliveries that are
+// complete and have no credit are kept to 250 per link, then the oldest is
+// dropped (compat: skupper-router 3.x): its Lost comes from whoever queues the
+// newer one. If the link is already gone, Lost is called before Send returns,
+// and what is written goes nowhere.
+func (l *Link) Send(ev Outcome, settled bool) *Sending {
+	return l.SendFormat(ev, settled, 0)
+}
+
+// SendFormat is Send for a message format other than 0.
+func (l *Link) SendFormat(ev Outcome, settled bool, format uint32) *Sending {
+	s := &Sending{l: l, out: session.Outgoing{Outcome: ev, Format: format}}
+	s.out.App = s
+	l.c.mu.Lock()
+	ok := l.l.Send(&s.out, settled)
+	if l.pool != nil {
+		l.user = s
+	}
+	l.c.mu.Unlock()
+	if !ok {
+		ev.Lost(lost(l.c.failure.Load()))
+	}
+	return s
 }
 
 // Link returns the link that carries the delivery.
-func (s *Sending) Link() *Link { return nil }
+func (s *Sending) Link() *Link { return s.l }
 
 // Write queues b, which the delivery owns from now on, also when the delivery
 // has already ended. It never blocks; a pump keeps Queued at 2 or below and
 // waits for Outcome.Ready. A small buffer is merged with the one that waits
 // before it. more=false completes the delivery. b may be nil.
-func (s *Sending) Write(b *session.Buffer, more bool) {}
+func (s *Sending) Write(b *session.Buffer, more bool) {
+	s.l.c.mu.Lock()
+	s.out.Write(b, more)
+	s.flush()
+}
 
 // WriteBytes queues a copy of p.
-func (s *Sending) WriteBytes(p []byte, more bool) {}
+func (s *Sending) WriteBytes(p []byte, more bool) {
+	s.l.c.mu.Lock()
+	s.out.WriteBytes(p, more)
+	s.flush()
+}
+
+// flush ends a write, with mu held.
+func (s *Sending) flush() {
+	c := s.l.c
+	dropped := c.e.Dropped()
+	if s.Inline {
+		c.unlockInline()
+	} else {
+		c.unlock()
+	}
+	for _, out := range dropped {
+		out.Outcome.Lost(session.ErrDropped)
+	}
+}
 
 // End completes the delivery without further bytes; settled settles it in the
 // last transfer. It does nothing after more=false, except for settling.
-func (s *Sending) End(settled bool) {}
+func (s *Sending) End(settled bool) {
+	s.l.c.mu.Lock()
+	s.out.End(settled)
+	s.flush()
+}
 
 // Abort gives the delivery up: what is queued is dropped; if anything was sent
 // an aborted transfer follows. Nothing is reported any more.
-func (s *Sending) Abort() {}
+func (s *Sending) Abort() {
+	s.l.c.mu.Lock()
+	s.out.Abort()
+	s.recycle()
+	s.l.c.unlock()
+}
 
 // Settle settles the delivery with state st (usually none): in the last
-// transfer if that has not left yet, else by a disposition.
-func (s *Sending) Settle(st amqp.State) {}
+// transfer if that has not left yet, else by a disposition. Nothing is reported
+// any more but Ready.
+func (s *Sending) Settle(st amqp.State) {
+	s.l.c.mu.Lock()
+	s.out.Settle(&st)
+	s.l.c.unlock()
+}
 
 // Queued is the number of buffers that were not yet taken by the writer.
-func (s *Sending) Queued() int { return 0 }
+func (s *Sending) Queued() int {
+	s.l.c.mu.Lock()
+	defer s.l.c.mu.Unlock()
+	return s.out.Queued()
+}
 
 // QueuedBytes is the number of bytes in them.
-func (s *Sending) QueuedBytes() int { return 0 }
+func (s *Sending) QueuedBytes() int {
+	s.l.c.mu.Lock()
+	defer s.l.c.mu.Unlock()
+	return s.out.QueuedOctets()
+}
 
 // MaxPayload is the payload of the longest frame that the peer takes, in
 // bytes, at most session.BufferLarge.
-func (s *Sending) MaxPayload() int { return 0 }
+func (s *Sending) MaxPayload() int {
+	s.l.c.mu.Lock()
+	defer s.l.c.mu.Unlock()
+	return s.out.MaxPayload()
+}
 
 // Receiving is one incoming delivery.
 type Receiving struct {
@@ -62,21 +136,36 @@ type Receiving struct {
 	Tag []byte
 	// MessageFormat is as in the first transfer.
 	MessageFormat uint32
+
+	l  *Link
+	in *session.Incoming
 }
 
 // Link returns the link that carries the delivery.
-func (r *Receiving) Link() *Link { return nil }
+func (r *Receiving) Link() *Link { return r.l }
 
 // Update sends a disposition: state st, and with settled the end of the
 // delivery. Received states coalesce: only the newest is written. After a
 // settled one, and for a delivery that is settled or gone, it does nothing.
-func (r *Receiving) Update(st amqp.State, settled bool) {}
+func (r *Receiving) Update(st amqp.State, settled bool) {
+	r.l.c.mu.Lock()
+	r.in.Update(&st, settled)
+	r.l.c.unlock()
+}
 
 // Hold withholds frames of this delivery from the replenishment of the session
 // window, so that the peer slows down; for deliveries without a window of their
 // own that go somewhere slow. Release gives them back; so does the end of the
-// link.
-func (r *Receiving) Hold(frames int) {}
+// delivery or of the link.
+func (r *Receiving) Hold(frames int) {
+	r.l.c.mu.Lock()
+	r.in.Hold(frames)
+	r.l.c.mu.Unlock()
+}
 
 // Release gives back frames that Hold withheld.
-func (r *Receiving) Release(frames int) {}
+func (r *Receiving) Release(frames int) {
+	r.l.c.mu.Lock()
+	r.in.Release(frames)
+	r.l.c.unlock()
+}

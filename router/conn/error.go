@@ -1,9 +1,21 @@
 package conn
 
-import "errors"
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
 
-// ErrClosed is what Lost reports after the connection was closed on this side.
-var ErrClosed = errors.New("connection closed")
+// errDetached is what Lost reports when the peer detached the link without an
+// error.
+var errDetached = errors.New("link detached")
 
 // Stage is a part of a connection's life, as it is named to people.
 type Stage string
@@ -11,8 +23,8 @@ type Stage string
 // Stages in order.
 const (
 	StageDial Stage = "dial"
-	StageTLS  Stage = "tls"
-	StageSASL Stage = "sasl"
+	StageTLS  Stage = "TLS"
+	StageSASL Stage = "SASL"
 	StageOpen Stage = "open"
 	StageRun  Stage = "" // the connection was up
 )
@@ -32,3 +44,125 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// words is an error with a text for people.
+type words struct {
+	text string
+	err  error
+}
+
+func (w *words) Error() string { return w.text }
+func (w *words) Unwrap() error { return w.err }
+
+// InWords returns err with a text that is fit for a status line: what the
+// network and TLS report, without addresses and layers. Other errors are
+// returned as they are.
+func InWords(err error) error { return inWords(err) }
+
+func inWords(err error) error {
+	var said *words
+	if err == nil || errors.As(err, &said) {
+		return err
+	}
+	if text := explainTLS(err); text != "" {
+		return &words{text, err}
+	}
+	if text := explainNetwork(err); text != "" {
+		return &words{text, err}
+	}
+	return err
+}
+
+func explainNetwork(err error) string {
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "no such host " + dns.Name
+	case errors.As(err, &dns):
+		return "name " + dns.Name + " cannot be resolved: " + dns.Err
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "connection reset by the peer"
+	case errors.Is(err, syscall.EHOSTUNREACH):
+		return "no route to the host"
+	case errors.Is(err, syscall.ENETUNREACH):
+		return "network unreachable"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too many open files: raise LimitNOFILE"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "closed by the peer"
+	case errors.Is(err, net.ErrClosed):
+		return "closed"
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "timed out"
+	}
+	return ""
+}
+
+// explainTLS words what a TLS handshake reports, on either side.
+func explainTLS(err error) string {
+	var (
+		unknown x509.UnknownAuthorityError
+		invalid x509.CertificateInvalidError
+		host    x509.HostnameError
+		verify  *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+		alert   tls.AlertError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "the peer's certificate is signed by an unknown authority"
+	case errors.As(err, &invalid):
+		return "the peer's certificate " + explainInvalid(invalid)
+	case errors.As(err, &host):
+		return "the peer's certificate is not for " + host.Host
+	case errors.As(err, &verify):
+		return "the peer's certificate is not valid: " + verify.Err.Error()
+	case errors.As(err, &record):
+		return "the peer does not speak TLS"
+	case errors.As(err, &alert):
+		return explainAlert(alert)
+	case strings.Contains(err.Error(), "didn't provide a certificate"):
+		return "the peer has no client certificate"
+	}
+	return ""
+}
+
+func explainInvalid(err x509.CertificateInvalidError) string {
+	switch err.Reason {
+	case x509.Expired:
+		now := time.Now()
+		if now.Before(err.Cert.NotBefore) {
+			return "is not valid before " + err.Cert.NotBefore.UTC().Format(time.DateTime)
+		}
+		return "expired on " + err.Cert.NotAfter.UTC().Format(time.DateTime)
+	case x509.IncompatibleUsage:
+		return "is not meant for this use"
+	}
+	return "is not valid: " + err.Error()
+}
+
+// explainAlert words what the other side said about us, RFC 8446 §6.2.
+func explainAlert(alert tls.AlertError) string {
+	switch uint8(alert) {
+	case 42, 43, 46:
+		return "the peer does not take our certificate"
+	case 44:
+		return "the peer says that our certificate is revoked"
+	case 45:
+		return "the peer says that our certificate has expired"
+	case 48:
+		return "the peer does not know the authority of our certificate"
+	case 70:
+		return "the peer does not speak this version of TLS"
+	case 40, 71:
+		return "the peer takes none of our TLS settings"
+	case 112:
+		return "the peer does not know the host name"
+	case 116:
+		return "the peer requires a client certificate"
+	}
+	return fmt.Sprintf("the peer reports %v", alert)
+}

@@ -1,7 +1,10 @@
 package conn
 
 import (
+	"crypto/rand"
+
 	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/session"
 )
 
 // Session classes: links of one class share a session (skupper-router 3.x).
@@ -44,69 +47,159 @@ type Link struct {
 	// App is free for the owner: set it before Accept or Attach, or in
 	// callbacks of the reader.
 	App any
+
+	c      *Conn
+	l      *session.Link
+	events LinkEvents // Set by Attach or Accept, then read only.
+	pool   *linkPool  // Set before use, then read only: of a link that carries our streams.
+	user   *Sending   // Guarded by Conn.mu: the stream on a link of a pool.
+}
+
+// Attach attaches a link. A connection that is already gone returns a link
+// whose Detached is called before Attach returns; so does one that has no room
+// for it.
+func (c *Conn) Attach(a LinkConfig) *Link {
+	c.mu.Lock()
+	l, err := c.attach(a)
+	c.unlock()
+	if err != nil {
+		l.events.Detached(l, err)
+	}
+	return l
+}
+
+func (c *Conn) attach(a LinkConfig) (*Link, *amqp.Error) {
+	if a.Name == "" {
+		a.Name = linkName()
+	}
+	l := &Link{c: c, events: a.Events}
+	var err *amqp.Error
+	l.l, err = c.e.Attach(a.Session, &amqp.Attach{
+		Name: a.Name, Role: amqp.Role(!a.Sender), SndSettleMode: a.SndSettle, RcvSettleMode: a.RcvSettle,
+		Source: a.Source, Target: a.Target, Properties: a.Properties,
+	}, session.Credit(a.Credit))
+	l.l.App = l
+	if err != nil && c.over {
+		err = lost(c.failure.Load())
+	}
+	return l, err
+}
+
+// linkName makes a name as skupper-router does: 15 of 64 characters.
+func linkName() string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_"
+	b := []byte("qdlink.###############")
+	random := b[len("qdlink."):]
+	_, _ = rand.Read(random) // never fails, see there
+	for i := range random {
+		random[i] = alphabet[random[i]&63]
+	}
+	return string(b)
 }
 
 // Conn returns the link's connection.
-func (l *Link) Conn() *Conn { return nil }
+func (l *Link) Conn() *Conn { return l.c }
 
 // Name returns the link's name.
-func (l *Link) Name() string { return "" }
+func (l *Link) Name() string { return l.l.Name() }
 
 // Sender reports whether we send on the link.
-func (l *Link) Sender() bool { return false }
+func (l *Link) Sender() bool { return l.l.Sender() }
 
 // Session returns the class of a link that we attached, or the peer's channel
 // number + 1000 for one that the peer did.
-func (l *Link) Session() int { return 0 }
+func (l *Link) Session() int {
+	if s := l.l.Session(); s != nil {
+		return s.Class()
+	}
+	return -1
+}
 
 // Remote returns the peer's attach, nil before it has arrived. It must not be
 // changed.
-func (l *Link) Remote() *amqp.Attach { return nil }
+func (l *Link) Remote() *amqp.Attach {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	return l.l.Remote()
+}
 
 // Refused reports whether the peer answered our attach with a null terminus:
 // Detached will follow.
-func (l *Link) Refused() bool { return false }
+func (l *Link) Refused() bool {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	return l.l.Refused()
+}
 
-// Accept answers the peer's attach. Nil source or target echo the peer's.
+// Accept answers the peer's attach. Nil source or target echo the peer's. If
+// the link is already gone, Detached is called before Accept returns.
 func (l *Link) Accept(source *amqp.Source, target *amqp.Target, properties amqp.Map, credit CreditPolicy, ev LinkEvents) {
+	l.c.mu.Lock()
+	l.events = ev
+	remote := l.l.Remote()
+	a := &amqp.Attach{
+		Source: source, Target: target, Properties: properties,
+		SndSettleMode: remote.SndSettleMode, RcvSettleMode: remote.RcvSettleMode,
+	}
+	if source == nil {
+		a.Source = remote.Source
+	}
+	if target == nil {
+		a.Target = remote.Target
+	}
+	ok := l.l.Accept(a, session.Credit(credit))
+	l.c.unlock()
+	if !ok {
+		ev.Detached(l, lost(l.c.failure.Load()))
+	}
 }
 
 // Refuse answers the peer's attach with a null terminus, followed by detach
 // with err (AMQP 1.0 §2.6.3). There are no events for such a link.
-func (l *Link) Refuse(err *amqp.Error) {}
+func (l *Link) Refuse(err *amqp.Error) {
+	l.c.mu.Lock()
+	l.l.Refuse(err)
+	l.c.unlock()
+}
 
 // Detach closes the link. Deliveries that are queued on it and not yet
 // written are dropped. Their Lost and the link's Detached come when the peer
 // has answered. Detaching twice is harmless.
-func (l *Link) Detach(err *amqp.Error) {}
+func (l *Link) Detach(err *amqp.Error) {
+	l.c.mu.Lock()
+	l.l.Detach(err)
+	l.c.unlock()
+}
 
 // SetCredit changes the window of a link that we receive on and tells the
 // peer. 0 takes back what is not yet used.
-func (l *Link) SetCredit(window uint32) {}
+func (l *Link) SetCredit(window uint32) {
+	l.c.mu.Lock()
+	l.l.SetCredit(window)
+	l.c.unlock()
+}
 
 // CreditAvailable is the number of deliveries that may begin now on a link
 // that we send on, less those queued. It may be negative.
-func (l *Link) CreditAvailable() int { return 0 }
-
-// Send begins a delivery on a link that we send on. Transfers leave as credit
-// and windows allow; until then they queue. Presettled deliveries that are
-// complete and have no credit are kept to 250 per link, then the oldest is
-// dropped (compat: skupper-router 3.x).
-func (l *Link) Send(ev Outcome, settled bool) *Sending { return nil }
+func (l *Link) CreditAvailable() int {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	return l.l.CreditAvailable()
+}
 
 // Stats returns the link's counters.
-func (l *Link) Stats() LinkStats { return LinkStats{} }
+func (l *Link) Stats() LinkStats {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	return LinkStats{
+		LinkStats: l.l.Stats(), Credit: l.l.Credit(), Unsettled: l.l.Unsettled(), Undelivered: l.l.Waiting(),
+	}
+}
 
 // LinkStats counts the deliveries of a link.
 type LinkStats struct {
-	Deliveries  uint64 // begun
-	Presettled  uint64
-	Accepted    uint64
-	Rejected    uint64
-	Released    uint64
-	Modified    uint64
-	Dropped     uint64 // presettled ones without credit
+	session.LinkStats
 	Credit      uint32 // now
 	Unsettled   int    // now
-	Undelivered int    // now queued
+	Undelivered int    // queued now for want of credit
 }

@@ -13,11 +13,11 @@ const maxTransferHeader = 8 + 3 + 3 + 5 + 5 + 10 + 5 + 8
 
 // Pending reports whether Emit has something to emit.
 func (e *Engine) Pending() bool {
+	if e.closeSent || e.abandoned {
+		return false
+	}
 	if len(e.open) > 0 {
 		return true
-	}
-	if e.closeSent {
-		return false
 	}
 	if e.closing && e.closeAtOnce {
 		return true
@@ -42,12 +42,12 @@ func (e *Engine) Bulk() bool { return e.ready.len() > 0 }
 //  4. transfers of the links in turn;
 //  5. close, when nothing of the above is left.
 func (e *Engine) Emit(b *Batch, limit int) {
-	if len(e.open) > 0 {
+	if len(e.open) > 0 && !e.abandoned {
 		b.copyFrame(e.open, nil)
 		e.open = nil
 	}
 	switch {
-	case e.closeSent:
+	case e.closeSent || e.abandoned:
 		return
 	case e.closing && e.closeAtOnce:
 		e.emitClose(b)

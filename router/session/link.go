@@ -106,6 +106,16 @@ func (l *Link) Refused() bool { return l.refused }
 // Gone reports whether nothing can happen on the link any more.
 func (l *Link) Gone() bool { return l.gone || l.detached }
 
+// Idle reports whether nothing is queued and nothing is half sent or half
+// received on the link.
+func (l *Link) Idle() bool { return l.queue == nil && l.current == nil }
+
+// Draining reports whether the peer wants its credit used up.
+func (l *Link) Draining() bool { return l.drain }
+
+// Credit is the number of deliveries that may begin now.
+func (l *Link) Credit() uint32 { return l.credit }
+
 // Stats returns the counters.
 func (l *Link) Stats() LinkStats { return l.stats }
 

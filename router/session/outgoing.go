@@ -12,8 +12,11 @@ import (
 const maxPresettled = 250
 
 // Outgoing is one delivery on a link that we send on. The zero value becomes
-// live by Link.Send; Outcome and Format are set before that.
+// live by Link.Send; the exported fields are set
+// before that.
 type Outgoing struct {
+	// App is free for the owner of the engine.
+	App any
 	// Outcome is told what becomes of the delivery; untouched by the engine.
 	Outcome Outcome
 	// Format is the message format.
@@ -61,6 +64,15 @@ func (l *Link) Send(out *Outgoing, settled bool) bool {
 	l.queueTail = out
 	l.waiting++
 	return true
+}
+
+// MaxPayload is the payload of the longest frame that the peer takes and that
+// fits into one buffer, in octets.
+func (out *Outgoing) MaxPayload() int {
+	if out.l.s == nil || out.l.s.e.remote == nil {
+		return BufferMedium
+	}
+	return min(out.l.s.e.peerFrame-maxTransferHeader, BufferLarge)
 }
 
 // Link returns the link that carries the delivery.

@@ -1,0 +1,81 @@
+package conn
+
+import (
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/session"
+)
+
+// dispatch tells the handlers what the events report, without any lock.
+func (c *Conn) dispatch(events []session.Event) {
+	for i := range events {
+		ev := &events[i]
+		switch ev.Kind {
+		case session.EventTransfer:
+			c.transfer(ev)
+		case session.EventSettled:
+			ev.In.Sink.Settled(*ev.State)
+		case session.EventAborted:
+			ev.In.Sink.Abort()
+		case session.EventInLost:
+			ev.In.Sink.Lost(cause(ev.Err))
+		case session.EventUpdate:
+			ev.Out.Outcome.Update(*ev.State, ev.Settled)
+		case session.EventOutLost:
+			ev.Out.Outcome.Lost(cause(ev.Err))
+		default:
+			c.dispatchLink(ev)
+		}
+	}
+}
+
+func (c *Conn) dispatchLink(ev *session.Event) {
+	switch ev.Kind {
+	case session.EventOpened:
+		c.opened(ev.Open)
+	case session.EventClosed:
+		if ev.Err != nil {
+			c.fail(&Error{Err: ev.Err})
+		}
+	case session.EventAttached:
+		l := &Link{c: c, l: ev.Link}
+		ev.Link.App = l
+		c.h.Attached(c, l)
+	case session.EventAnswered:
+		l := link(ev)
+		l.events.Answered(l)
+	case session.EventCredit:
+		l := link(ev)
+		l.events.Credit(l)
+		c.mu.Lock()
+		ev.Link.Drained()
+		c.unlock()
+	case session.EventDetached:
+		l := link(ev)
+		l.events.Detached(l, ev.Err)
+	case session.EventTransfer, session.EventSettled, session.EventAborted, session.EventInLost, session.EventUpdate, session.EventOutLost:
+	}
+}
+
+func link(ev *session.Event) *Link {
+	l, _ := ev.Link.App.(*Link)
+	return l
+}
+
+// transfer hands on the payload of one frame.
+func (c *Conn) transfer(ev *session.Event) {
+	in := ev.In
+	if ev.First {
+		l, _ := in.Link().App.(*Link)
+		in.Sink = l.events.Begin(&Receiving{l: l, in: in, Settled: in.Settled, Tag: in.Tag, MessageFormat: in.Format})
+		c.lastIn.Store(c.clock())
+	}
+	in.Sink.Transfer(ev.Payload, ev.More)
+}
+
+// cause is why a delivery was lost, as an error.
+func cause(err *amqp.Error) error {
+	if err == nil {
+		return errDetached
+	}
+	return err
+}

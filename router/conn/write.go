@@ -1,0 +1,148 @@
+package conn
+
+import (
+	"sync"
+
+	"github.com/skupper-host/skupper/router/session"
+)
+
+// inlineControl is how much a reader composes and writes on its own goroutine:
+// a few acknowledgements and flows, in octets. Payload is left to the writer.
+const inlineControl = 8192
+
+var batches = sync.Pool{New: func() any { return session.NewBatch() }}
+
+// unlock releases mu after something may have been queued, and sees to it that
+// somebody writes it: who is writing looks again before it stops, the reader
+// looks after its handlers, otherwise the writer is woken.
+func (c *Conn) unlock() {
+	idle := !c.writing && c.e.Pending()
+	c.mu.Unlock()
+	if !idle {
+		return
+	}
+	if c.dispatching.Load() {
+		c.deferred.Store(true)
+		if c.dispatching.Load() {
+			return // the reader will see the mark
+		}
+	}
+	c.signal()
+}
+
+// unlockInline releases mu like unlock, but writes on this goroutine if nobody
+// else does and the socket can be written without waiting.
+func (c *Conn) unlockInline() {
+	if c.writing || !c.e.Pending() || !c.wire.canTry() {
+		c.unlock()
+		return
+	}
+	c.turn(session.BatchSize, false)
+	more := c.e.Pending()
+	c.mu.Unlock()
+	if more || c.wire.pending() {
+		c.signal()
+	}
+}
+
+// settle writes what handlers have queued, from the reader after a batch: the
+// little that control frames are it writes itself, payload is the writer's.
+func (c *Conn) settle() {
+	c.mu.Lock()
+	if !c.writing && c.e.Pending() && !c.e.Bulk() && c.wire.canTry() {
+		c.turn(inlineControl, false)
+	}
+	more := !c.writing && c.e.Pending()
+	c.mu.Unlock()
+	if more || c.wire.pending() {
+		c.signal()
+	}
+}
+
+// write is the writer: it writes until there is nothing to write, then waits to
+// be woken. It ends after our Close or when stop is closed.
+func (c *Conn) write(stop <-chan struct{}) {
+	for {
+		c.mu.Lock()
+		for !c.writing && (c.e.Pending() || c.wire.pending()) && c.turn(session.BatchSize, true) {
+		}
+		over := c.e.CloseSent() && !c.writing
+		c.mu.Unlock()
+		if over {
+			c.sayGoodbye()
+			return
+		}
+		select {
+		case <-c.wake:
+		case <-stop:
+			return
+		}
+	}
+}
+
+// turn composes one batch and writes it. The caller holds mu, which is released
+// meanwhile; nobody else may be writing. It reports whether that succeeded.
+func (c *Conn) turn(limit int, wait bool) bool {
+	c.writing = true
+	b, _ := batches.Get().(*session.Batch)
+	c.e.Emit(b, limit)
+	for _, out := range b.Done {
+		if s, ok := out.App.(*Sending); ok {
+			s.recycle()
+		}
+	}
+	c.mu.Unlock()
+	err := c.send(b, wait)
+	batches.Put(b)
+	c.mu.Lock()
+	c.writing = false
+	if c.over {
+		c.written.Broadcast()
+	}
+	if c.e.CloseSent() {
+		c.signal() // the writer ends the connection
+	}
+	if err != nil {
+		c.writeFailed(err)
+	}
+	return err == nil
+}
+
+// send writes a batch.
+func (c *Conn) send(b *session.Batch, wait bool) error {
+	for _, out := range b.Low {
+		out.Outcome.Ready()
+	}
+	if len(b.Done) > 0 {
+		c.lastOut.Store(c.clock())
+	}
+	var err error
+	for _, group := range b.Groups {
+		if err = c.wire.put(group); err != nil {
+			break
+		}
+	}
+	if b.Size > 0 {
+		c.bytesOut.Add(uint64(b.Size))
+	}
+	b.Reset()
+	if err != nil {
+		return err
+	}
+	return c.wire.flush(wait)
+}
+
+// writeFailed ends the connection. Why is rather said by the reader, which
+// may still find the peer's Close; so it is only told to look.
+func (c *Conn) writeFailed(err error) {
+	c.broken.CompareAndSwap(nil, &Error{Err: inWords(err)})
+	notify(c.ending)
+}
+
+// sayGoodbye ends the TLS layer after our Close.
+func (c *Conn) sayGoodbye() {
+	if c.wire.tls != nil {
+		_ = c.wire.tls.CloseWrite()
+	}
+	_ = c.wire.flush(true)
+}
