@@ -25,6 +25,10 @@ type Controller interface {
 	Operate(ctx context.Context, namespace string, r OperateRequest) (*Result, error)
 	// Link makes a link file for another site.
 	Link(ctx context.Context, namespace string, r LinkRequest) (*LinkFile, error)
+	// Token makes a token, with which another site gets a link to this one.
+	Token(ctx context.Context, namespace string, r TokenRequest) (*TokenFile, error)
+	// Redeem exchanges a token of another site for a link to it.
+	Redeem(ctx context.Context, namespace string, r RedeemRequest) (*Result, error)
 	// Renew makes new certificates before they are due.
 	Renew(ctx context.Context, namespace string, r RenewRequest) (*Result, error)
 }
@@ -273,4 +277,31 @@ type LinkFile struct {
 type RenewRequest struct {
 	Names  []string `json:"names"` // none: all that the site renews itself
 	DryRun bool     `json:"dryRun"`
+}
+
+// TokenRequest asks for a token.
+type TokenRequest struct {
+	Name        string `json:"name"`        // of the grant; "" a new one
+	Grant       string `json:"grant"`       // an existing grant to use
+	Redemptions int    `json:"redemptions"` // how often it may be redeemed; 0: once
+	Window      string `json:"window"`      // how long, as "15m"; "" is that
+	Host        string `json:"host"`        // where others reach this host; "" the best known one
+	Cost        int    `json:"cost"`        // of the link; 0: the default
+}
+
+// TokenFile is a token.
+type TokenFile struct {
+	Name        string    `json:"name"`
+	URL         string    `json:"url"`
+	Expires     time.Time `json:"expires"`
+	Redemptions int       `json:"redemptions"` // that are left
+	Document    []byte    `json:"document"`    // YAML; holds a secret code
+	Warnings    []string  `json:"warnings"`
+}
+
+// RedeemRequest exchanges a token.
+type RedeemRequest struct {
+	File File   `json:"file"`
+	Name string `json:"name"` // of the link; "" the token's
+	Cost int    `json:"cost"` // of the link; 0: what the token says
 }

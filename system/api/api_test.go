@@ -49,6 +49,14 @@ func (e echo) Link(_ context.Context, ns string, r LinkRequest) (*LinkFile, erro
 	return &LinkFile{Name: ns, Host: r.Host, Document: []byte("---\n")}, e.err
 }
 
+func (e echo) Token(_ context.Context, ns string, r TokenRequest) (*TokenFile, error) {
+	return &TokenFile{Name: ns, URL: r.Host, Redemptions: r.Redemptions, Document: []byte("x")}, e.err
+}
+
+func (e echo) Redeem(_ context.Context, ns string, r RedeemRequest) (*Result, error) {
+	return &Result{Summary: ns + string(r.File.Data)}, e.err
+}
+
 func (e echo) Renew(_ context.Context, ns string, r RenewRequest) (*Result, error) {
 	return &Result{Summary: ns + " " + strings.Join(r.Names, "+")}, e.err
 }
@@ -95,6 +103,10 @@ func TestClientAsksWhatTheControllerHears(t *testing.T) {
 		}},
 		{"operate", func(c Controller) (any, error) { return c.Operate(ctx, "west", OperateRequest{Operation: Stop}) }},
 		{"link", func(c Controller) (any, error) { return c.Link(ctx, "west", LinkRequest{Host: "h"}) }},
+		{"token", func(c Controller) (any, error) { return c.Token(ctx, "west", TokenRequest{Host: "h", Redemptions: 2}) }},
+		{"redeem", func(c Controller) (any, error) {
+			return c.Redeem(ctx, "west", RedeemRequest{File: File{"t.yaml", []byte("x")}})
+		}},
 		{"renew", func(c Controller) (any, error) { return c.Renew(ctx, "west", RenewRequest{Names: []string{"a", "b"}}) }},
 	} {
 		want, _ := row.ask(echo{})
@@ -189,7 +201,7 @@ func TestDescriptionNamesEveryRouteAndField(t *testing.T) {
 	}
 	for _, v := range []any{
 		Agent{}, Namespace{}, Status{}, Router{}, LinkState{}, BridgeState{}, Certificate{}, Site{}, Service{}, File{},
-		ApplyRequest{}, DeleteRequest{}, Ref{}, PatchRequest{}, OperateRequest{}, Change{}, Result{}, LinkRequest{}, LinkFile{}, RenewRequest{},
+		ApplyRequest{}, DeleteRequest{}, Ref{}, PatchRequest{}, OperateRequest{}, Change{}, Result{}, LinkRequest{}, LinkFile{}, RenewRequest{}, TokenRequest{}, TokenFile{}, RedeemRequest{},
 		Error{}, Problem{},
 	} {
 		typ := reflect.TypeOf(v)

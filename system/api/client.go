@@ -73,6 +73,16 @@ func (c *Client) Link(ctx context.Context, namespace string, r LinkRequest) (*Li
 	return call[LinkFile](ctx, c, "POST", path(namespace, "/link"), r)
 }
 
+// Token implements Controller.
+func (c *Client) Token(ctx context.Context, namespace string, r TokenRequest) (*TokenFile, error) {
+	return call[TokenFile](ctx, c, "POST", path(namespace, "/token"), r)
+}
+
+// Redeem implements Controller.
+func (c *Client) Redeem(ctx context.Context, namespace string, r RedeemRequest) (*Result, error) {
+	return call[Result](ctx, c, "POST", path(namespace, "/redeem"), r)
+}
+
 // Renew implements Controller.
 func (c *Client) Renew(ctx context.Context, namespace string, r RenewRequest) (*Result, error) {
 	return call[Result](ctx, c, "POST", path(namespace, "/renew"), r)

@@ -39,6 +39,8 @@ func routes() []route {
 		{"POST", "/v1/namespaces/{namespace}/patch", with(Controller.Patch)},
 		{"POST", "/v1/namespaces/{namespace}/operate", with(Controller.Operate)},
 		{"POST", "/v1/namespaces/{namespace}/link", with(Controller.Link)},
+		{"POST", "/v1/namespaces/{namespace}/token", with(Controller.Token)},
+		{"POST", "/v1/namespaces/{namespace}/redeem", with(Controller.Redeem)},
 		{"POST", "/v1/namespaces/{namespace}/renew", with(Controller.Renew)},
 	}
 }

@@ -136,7 +136,7 @@ func (e *Edit) Write() (undo func() error, err error) {
 				err = nil
 			}
 		} else {
-			err = replace(path, t.Bytes())
+			err = Replace(path, t.Bytes())
 		}
 		if err != nil {
 			return func() error { return nil }, errors.Join(fmt.Errorf("input: %w", err), undo())
@@ -149,21 +149,21 @@ func (e *Edit) Write() (undo func() error, err error) {
 // restore puts a file back as the snapshot has it.
 func (e *Edit) restore(path string) error {
 	if f := e.snap.files[path]; f != nil {
-		return replace(path, f.data)
+		return Replace(path, f.data)
 	}
 	return os.Remove(path)
 }
 
-// isTemporary reports whether a file is one that replace is writing.
+// isTemporary reports whether a file is one that Replace is writing.
 func isTemporary(name string) bool {
 	ok, err := filepath.Match(".*.tmp-*", name)
 	return ok && err == nil
 }
 
-// replace writes a file so that after a crash it holds the old content or the
+// Replace writes a file so that after a crash it holds the old content or the
 // new: temporary file in the same directory, fsync, rename, fsync of the
 // directory. Modes are those of site-layout: 0600 in 0700.
-func replace(path string, data []byte) (err error) {
+func Replace(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

@@ -1,0 +1,386 @@
+package system
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/site"
+)
+
+// moment is what is known of a namespace when its status is made.
+type moment struct {
+	site *site.Site
+	live *live  // nil: the router does not answer
+	why  string // then: why, in words
+
+	generation bool   // the newest input is in effect
+	failure    string // otherwise: why it is not
+
+	grants       grantBook
+	grantFailure string                              // why the grant server does not listen
+	token        func(*resource.AccessToken) verdict // how far a token got; nil where nobody knows
+
+	network *network              // nil: nothing known beyond this router
+	owner   func(port int) string // who holds a port; "" if that cannot be seen
+	expires map[string]time.Time  // end of each credential, by name
+	before  map[resource.Ref]resource.Health
+	now     time.Time
+}
+
+// assess says of every object of the site how it is: conditions, then what
+// follows from them. The objects of m.site are changed.
+func assess(m *moment) {
+	for o := range m.site.Objects.All() {
+		h := o.Health()
+		if h == nil {
+			continue
+		}
+		if old, ok := m.before[o.Ref()]; ok {
+			h.Conditions = slices.Clone(old.Conditions)
+		}
+		m.one(o, h)
+		resource.Aggregate(o, m.now)
+	}
+	for _, f := range m.site.Faults {
+		if o := m.site.Objects.Find(f.Object); o != nil && o.Health() != nil {
+			m.set(o.Health(), resource.ConditionConfigured, bad(f.Err.Error()))
+			resource.Aggregate(o, m.now)
+		}
+	}
+}
+
+// verdict is the state of one condition.
+type verdict struct {
+	status, reason, message string
+}
+
+func good() verdict { return verdict{resource.ConditionTrue, resource.StatusReady, "OK"} }
+func pending(why string) verdict {
+	return verdict{resource.ConditionFalse, resource.StatusPending, why}
+}
+func bad(why string) verdict { return verdict{resource.ConditionFalse, resource.StatusError, why} }
+
+func (m *moment) set(h *resource.Health, condition string, v verdict) {
+	h.Set(resource.Condition{Type: condition, Status: v.status, Reason: v.reason, Message: v.message}, m.now)
+}
+
+func (m *moment) one(o resource.Object, h *resource.Health) {
+	switch o := o.(type) {
+	case *resource.Site:
+		m.theSite(o, h)
+	case *resource.RouterAccess:
+		m.access(o, h)
+	case *resource.Link:
+		m.link(o, h)
+	case *resource.Listener:
+		m.listener(o, h)
+	case *resource.MultiKeyListener:
+		m.multiKeyListener(o, h)
+	case *resource.Connector:
+		m.connector(o, h)
+	case *resource.Certificate:
+		m.certificate(o, h)
+	case *resource.AccessGrant:
+		m.grant(o, h)
+	case *resource.AccessToken:
+		if m.token != nil {
+			v := m.token(o)
+			o.Status.Redeemed = v.status == resource.ConditionTrue
+			m.set(h, resource.ConditionRedeemed, v)
+		}
+	}
+}
+
+// down is the verdict of everything that a running router would have to say.
+func (m *moment) down() verdict { return pending(m.why) }
+
+func (m *moment) theSite(s *resource.Site, h *resource.Health) {
+	switch {
+	case m.failure != "":
+		m.set(h, resource.ConditionConfigured, bad(m.failure))
+	case m.generation || m.live != nil:
+		m.set(h, resource.ConditionConfigured, good())
+	default:
+		m.set(h, resource.ConditionConfigured, m.down())
+	}
+	if m.live == nil {
+		m.set(h, resource.ConditionRunning, m.down())
+	} else {
+		m.set(h, resource.ConditionRunning, good())
+	}
+	if s.Spec.AcceptsLinks() {
+		m.set(h, resource.ConditionResolved, m.accessible())
+	}
+	s.Status.SitesInNetwork = 1
+	if m.network != nil {
+		s.Status.SitesInNetwork = len(m.network.sites)
+		s.Status.Network = m.network.records()
+	}
+	s.Status.Endpoints = m.endpoints()
+	s.Status.DefaultIssuer = first(s.Spec.DefaultIssuer, site.SiteCA)
+}
+
+// accessible says whether other routers can connect.
+func (m *moment) accessible() verdict {
+	if m.live == nil {
+		return m.down()
+	}
+	for _, a := range m.site.Accesses {
+		for _, r := range a.Roles {
+			if r.Name == site.Normal {
+				continue
+			}
+			if v := m.bound(a, r); v.status != resource.ConditionTrue {
+				return v
+			}
+		}
+	}
+	return good()
+}
+
+// bound says whether the router listens for a role of an access.
+func (m *moment) bound(a site.Access, r site.Role) verdict {
+	entity, ok := m.live.listeners[a.Name+"-"+r.Name]
+	if !ok {
+		return pending(fmt.Sprintf("the router does not know listener %s-%s yet", a.Name, r.Name))
+	}
+	if text := entity.text("connectionMsg"); text != "" && entity.text("operStatus") != "up" {
+		return bad(m.withOwner(fmt.Sprintf("port %d: %s", r.Port, text), r.Port))
+	}
+	return good()
+}
+
+// withOwner adds who holds a port to what the router says about it.
+func (m *moment) withOwner(text string, port int) string {
+	if m.owner == nil || !strings.Contains(text, "address already in use") {
+		return text
+	}
+	if who := m.owner(port); who != "" && !strings.Contains(text, who) {
+		return text + " by " + who
+	}
+	return text
+}
+
+func (m *moment) endpoints() []resource.Endpoint {
+	var list []resource.Endpoint
+	for _, a := range m.site.Accesses {
+		for _, r := range a.Roles {
+			if r.Name != site.Normal {
+				list = append(list, resource.Endpoint{Name: a.Name + "-" + r.Name, Host: a.BindHost, Port: strconv.Itoa(r.Port), Group: "skupper-router"})
+			}
+		}
+	}
+	return list
+}
+
+func (m *moment) access(ra *resource.RouterAccess, h *resource.Health) {
+	ra.Status.Endpoints = nil
+	if m.live == nil {
+		m.set(h, resource.ConditionConfigured, m.down())
+		m.set(h, resource.ConditionResolved, m.down())
+		return
+	}
+	for _, a := range m.site.Accesses {
+		if a.Name != ra.Name {
+			continue
+		}
+		verdictOf := good()
+		for _, r := range a.Roles {
+			if v := m.bound(a, r); v.status != resource.ConditionTrue {
+				verdictOf = v
+			}
+			ra.Status.Endpoints = append(ra.Status.Endpoints, resource.Endpoint{
+				Name: a.Name + "-" + r.Name, Host: a.BindHost, Port: strconv.Itoa(r.Port), Group: "skupper-router",
+			})
+		}
+		m.set(h, resource.ConditionConfigured, good())
+		m.set(h, resource.ConditionResolved, verdictOf)
+	}
+}
+
+func (m *moment) link(l *resource.Link, h *resource.Health) {
+	if m.live == nil {
+		m.set(h, resource.ConditionConfigured, m.down())
+		m.set(h, resource.ConditionOperational, m.down())
+		return
+	}
+	entity, ok := m.live.links[l.Name]
+	if !ok {
+		m.set(h, resource.ConditionConfigured, pending("the router does not know the link yet"))
+		return
+	}
+	m.set(h, resource.ConditionConfigured, good())
+	message := entity.text("connectionMsg")
+	switch entity.text("connectionStatus") {
+	case "SUCCESS":
+		m.set(h, resource.ConditionOperational, good())
+		peer := m.live.peerOf(entity)
+		l.Status.RemoteSiteName = siteOf(peer)
+		l.Status.RemoteSiteID = m.network.siteID(peer)
+	case "FAILED":
+		m.set(h, resource.ConditionOperational, bad(first(message, "the connection failed; it is tried again")))
+	default:
+		m.set(h, resource.ConditionOperational, pending(first(message, "connecting to "+address(entity))))
+	}
+}
+
+// address is where an entity connects to, or listens.
+func address(entity row) string {
+	return net.JoinHostPort(entity.text("host"), entity.text("port"))
+}
+
+// peerOf is the id of the router at the other end of a connector.
+func (l *live) peerOf(connector row) string {
+	for _, c := range l.connections {
+		if c.text("dir") == "out" && c.text("host") == address(connector) && c.text("container") != "" {
+			return c.text("container")
+		}
+	}
+	return ""
+}
+
+func (m *moment) listener(l *resource.Listener, h *resource.Health) {
+	entity, verdictOf := m.accepting("listener/"+l.Name, l.Spec.Port)
+	m.set(h, resource.ConditionConfigured, verdictOf)
+	l.Status.HasMatchingConnector = m.live != nil && m.reachable(l.Spec.RoutingKey, entity)
+	m.set(h, resource.ConditionMatched, m.matched(l.Status.HasMatchingConnector, "No matching connectors"))
+}
+
+// accepting finds the entity of a listener and says whether it is in order.
+func (m *moment) accepting(name string, port int) (row, verdict) {
+	if m.live == nil {
+		return nil, m.down()
+	}
+	entity, ok := m.live.accepts[name]
+	if !ok {
+		return nil, pending("the router does not know it yet")
+	}
+	if text := entity.text("connectionMsg"); failedToListen(entity) {
+		return entity, bad(m.withOwner(fmt.Sprintf("%s: %s", address(entity), text), port))
+	}
+	return entity, good()
+}
+
+// failedToListen reports whether a tcpListener wants to listen and cannot. It
+// also says something when it does not want to: no server is known.
+func failedToListen(entity row) bool {
+	text := entity.text("connectionMsg")
+	if text == "" || entity.text("operStatus") == "up" {
+		return false
+	}
+	for _, sign := range []string{"in use", "denied", "not permitted", "cannot assign", "no such host", "certificate", "tls", "TLS", "bind"} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *moment) reachable(key string, entity row) bool {
+	return m.live.reach[key] > 0 || entity.text("operStatus") == "up"
+}
+
+func (m *moment) matched(is bool, otherwise string) verdict {
+	switch {
+	case m.live == nil:
+		return m.down()
+	case is:
+		return good()
+	}
+	return pending(otherwise)
+}
+
+func (m *moment) multiKeyListener(l *resource.MultiKeyListener, h *resource.Health) {
+	entity, verdictOf := m.accepting("multiAddress/"+l.Name, l.Spec.Port)
+	m.set(h, resource.ConditionConfigured, verdictOf)
+	l.Status.HasDestination = false
+	l.Status.Strategy = resource.StrategyStatus{}
+	reached := func(key string) bool { return m.live != nil && m.live.reach[key] > 0 }
+	if s := l.Spec.Strategy.Priority; s != nil {
+		status := &resource.PriorityStatus{}
+		for _, k := range s.RoutingKeys {
+			if reached(k) {
+				status.RoutingKeysReachable = append(status.RoutingKeysReachable, k)
+			}
+		}
+		l.Status.Strategy.Priority = status
+		l.Status.HasDestination = len(status.RoutingKeysReachable) > 0
+	}
+	if s := l.Spec.Strategy.Weighted; s != nil {
+		status := &resource.WeightedStatus{RoutingKeysReachable: map[string]int{}}
+		for k, weight := range s.RoutingKeys {
+			if reached(k) {
+				status.RoutingKeysReachable[k] = weight
+			}
+		}
+		l.Status.Strategy.Weighted = status
+		l.Status.HasDestination = len(status.RoutingKeysReachable) > 0
+	}
+	l.Status.HasDestination = l.Status.HasDestination || entity.text("operStatus") == "up"
+	m.set(h, resource.ConditionOperational, m.matched(l.Status.HasDestination, "No matching connectors"))
+}
+
+func (m *moment) connector(c *resource.Connector, h *resource.Health) {
+	if m.live == nil {
+		m.set(h, resource.ConditionConfigured, m.down())
+		m.set(h, resource.ConditionMatched, m.down())
+		return
+	}
+	entity, ok := m.live.opens[fmt.Sprintf("connector/%s@%s", c.Name, c.Spec.Host)]
+	switch text := entity.text("connectionMsg"); {
+	case !ok:
+		m.set(h, resource.ConditionConfigured, pending("the router does not know it yet"))
+	case text != "":
+		m.set(h, resource.ConditionConfigured, bad(fmt.Sprintf("%s: %s", address(entity), text)))
+	default:
+		m.set(h, resource.ConditionConfigured, good())
+	}
+	c.Status.HasMatchingListener = m.listened(c.Spec.RoutingKey)
+	m.set(h, resource.ConditionMatched, m.matched(c.Status.HasMatchingListener, "No matching listeners"))
+}
+
+// listened reports whether some listener of the network has the routing key.
+func (m *moment) listened(key string) bool {
+	for _, l := range m.site.Listeners {
+		if l.RoutingKey == key {
+			return true
+		}
+	}
+	for _, l := range m.site.MultiKeyListeners {
+		if slices.ContainsFunc(l.Keys, func(k site.WeightedKey) bool { return k.RoutingKey == key }) {
+			return true
+		}
+	}
+	return m.network != nil && m.network.listeners[key] > 0
+}
+
+// Certificates are shown as expiring this long before they end, if nobody
+// renews them by then.
+const expiryWarning = 30 * 24 * time.Hour
+
+func (m *moment) certificate(c *resource.Certificate, h *resource.Health) {
+	end, ok := m.expires[c.Name]
+	c.Status.Expiration = end
+	switch left := end.Sub(m.now); {
+	case !ok:
+		m.set(h, resource.ConditionReady, pending("not made yet"))
+	case left <= 0:
+		m.set(h, resource.ConditionReady, bad("expired "+end.Format(time.DateOnly)))
+	default:
+		m.set(h, resource.ConditionReady, good())
+	}
+}
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

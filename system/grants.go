@@ -1,0 +1,301 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/input"
+	"github.com/skupper-host/skupper/system/pki"
+	"github.com/skupper-host/skupper/system/render"
+	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/site"
+	"github.com/skupper-host/skupper/system/state"
+	"github.com/skupper-host/skupper/system/token"
+)
+
+// grantHost is the setting of a grant that names the host of its links.
+const grantHost = "host"
+
+// keepGrant is how long a grant that nobody can use any more stays in the
+// input, for people to look at.
+const keepGrant = 24 * time.Hour
+
+// grantBook is what is known of each grant of a site: its uid, its code, when
+// it ends, how often it was used. It lives in the status of the AccessGrants
+// below runtime/resources.
+type grantBook map[string]*resource.AccessGrant
+
+// updated is the book for the grants of a site: those that are new are
+// entered, those that went are struck out. The book itself is not changed.
+func (b grantBook) updated(s *site.Site, server grantAddress, now time.Time) grantBook {
+	next := grantBook{}
+	for _, g := range s.Grants {
+		o, ok := s.Objects.Find(resource.Ref{Kind: resource.KindAccessGrant, Name: g.Name}).(*resource.AccessGrant)
+		if !ok {
+			continue
+		}
+		entry := &resource.AccessGrant{Meta: o.Meta, Spec: o.Spec}
+		if old := b[g.Name]; old != nil {
+			entry.UID, entry.Status = old.UID, old.Status
+		} else {
+			entry.UID = newUID()
+			entry.Status.ExpirationTime = now.Add(g.Window).UTC().Truncate(time.Second)
+		}
+		entry.Status.Code = first(g.Code, entry.Status.Code)
+		if entry.Status.Code == "" {
+			entry.Status.Code = newCode()
+		}
+		entry.Status.URL, entry.Status.CA = "", string(server.ca)
+		if server.port > 0 {
+			entry.Status.URL = fmt.Sprintf("https://%s/%s", server.base(s, entry.Spec.Settings[grantHost]), entry.UID)
+		}
+		next[g.Name] = entry
+	}
+	return next
+}
+
+// alive is when the last grant of the book ends; zero if none can be used.
+func (b grantBook) alive(now time.Time) (until time.Time) {
+	for _, g := range b {
+		if g.Status.Redemptions < max(g.Spec.RedemptionsAllowed, 1) && now.Before(g.Status.ExpirationTime) && g.Status.ExpirationTime.After(until) {
+			until = g.Status.ExpirationTime
+		}
+	}
+	return until
+}
+
+// stale lists grants that ended long ago.
+func (b grantBook) stale(now time.Time) []resource.Ref {
+	var refs []resource.Ref
+	for _, g := range b {
+		if now.After(g.Status.ExpirationTime.Add(keepGrant)) {
+			refs = append(refs, g.Ref())
+		}
+	}
+	return refs
+}
+
+// dropStaleGrants removes them from the input.
+func (n *namespace) dropStaleGrants(ctx context.Context) {
+	refs := n.seen.Load().grants.stale(time.Now())
+	if len(refs) == 0 {
+		return
+	}
+	_, err := n.request(ctx, false, nil, wish{
+		change: func(e *input.Edit) ([]api.Change, error) { return dropAll(e, refs, api.DeleteRequest{}) },
+	})
+	if err != nil {
+		n.log.Warn("ended grants not removed", keyErr, err)
+	}
+}
+
+// counted is the book with one redemption more of a grant.
+func (b grantBook) counted(name string) grantBook {
+	next := grantBook{}
+	for k, g := range b {
+		c := *g
+		if k == name {
+			c.Status.Redemptions++
+		}
+		next[k] = &c
+	}
+	return next
+}
+
+// newUID is a random UUID (RFC 9562 §5.4).
+func newUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// newCode is 24 random characters, 120 bits.
+func newCode() string {
+	var b [15]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
+
+// grant says in the status of an AccessGrant how it is.
+func (m *moment) grant(o *resource.AccessGrant, h *resource.Health) {
+	entry := m.grants[o.Name]
+	if entry == nil {
+		m.set(h, resource.ConditionProcessed, pending("not processed yet"))
+		return
+	}
+	conditions := h.Conditions
+	o.UID, o.Status = entry.UID, entry.Status
+	o.Status.Conditions = conditions
+	m.set(h, resource.ConditionProcessed, good())
+	switch {
+	case m.live == nil:
+		m.set(h, resource.ConditionResolved, m.down())
+	case m.grantFailure != "":
+		m.set(h, resource.ConditionResolved, bad("grant server: "+m.grantFailure))
+	case entry.Status.URL == "":
+		m.set(h, resource.ConditionResolved, pending("the grant server is starting"))
+	case m.now.After(entry.Status.ExpirationTime):
+		m.set(h, resource.ConditionResolved, pending("expired "+entry.Status.ExpirationTime.Format(time.RFC3339)))
+	case entry.Status.Redemptions >= max(o.Spec.RedemptionsAllowed, 1):
+		m.set(h, resource.ConditionResolved, pending("used up"))
+	default:
+		m.set(h, resource.ConditionResolved, good())
+	}
+}
+
+// issueToken does what api.Controller.Token says.
+func (n *namespace) issueToken(ctx context.Context, r api.TokenRequest) (*api.TokenFile, error) {
+	if !n.exists() {
+		return nil, n.missing()
+	}
+	v := n.seen.Load()
+	a, err := accessFor(v, "")
+	if err != nil {
+		return nil, err
+	}
+	host, warnings, err := hostFor(a, r.Host)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.m.grants.open(ctx, host); err != nil {
+		return nil, fmt.Errorf("grant server: %w", err)
+	}
+	name := first(r.Grant, r.Name, render.LinkName(v.site.Name, random4()))
+	g := resource.Get[*resource.AccessGrant](v.site.Objects, name)
+	if g == nil {
+		if r.Grant != "" {
+			return nil, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("accessgrant/%s does not exist", r.Grant)}
+		}
+		if err := n.makeGrant(ctx, name, host, r); err != nil {
+			return nil, err
+		}
+	}
+	entry := n.seen.Load().grants[name]
+	if entry == nil || entry.Status.URL == "" {
+		return nil, errors.New("the grant is not ready: " + first(n.m.grants.failure(), "the grant server does not run"))
+	}
+	t := &resource.AccessToken{Meta: resource.Meta{Name: name}}
+	t.Spec.URL, t.Spec.Code, t.Spec.CA, t.Spec.LinkCost = entry.Status.URL, entry.Status.Code, entry.Status.CA, r.Cost
+	return &api.TokenFile{
+		Name: name, URL: entry.Status.URL, Expires: entry.Status.ExpirationTime, Document: resource.EncodeYAML(t), Warnings: warnings,
+		Redemptions: max(entry.Spec.RedemptionsAllowed, 1) - entry.Status.Redemptions,
+	}, nil
+}
+
+func random4() []byte {
+	b := make([]byte, 4)
+	_, _ = rand.Read(b) // never fails
+	return b
+}
+
+// makeGrant puts a grant into the input.
+func (n *namespace) makeGrant(ctx context.Context, name, host string, r api.TokenRequest) error {
+	g := &resource.AccessGrant{Meta: resource.Meta{Name: name, Namespace: n.paths.Name}}
+	g.Spec.RedemptionsAllowed, g.Spec.ExpirationWindow = max(r.Redemptions, 1), first(r.Window, "15m")
+	g.Spec.Settings = resource.Settings{grantHost: host}
+	set := resource.NewSet(g)
+	_, err := n.request(ctx, false, nil, wish{
+		change: func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, api.ApplyRequest{}) }, strict: true,
+	})
+	return err
+}
+
+// grantFor redeems a grant: it checks, makes the link, counts where the count
+// survives a crash, and only then answers.
+func (n *namespace) grantFor(ctx context.Context, name string, c token.Claim) ([]byte, error) {
+	if err := n.take(ctx); err != nil {
+		return nil, err
+	}
+	defer n.give()
+	v := n.seen.Load()
+	g := v.grants[name]
+	switch {
+	case g == nil, time.Now().After(g.Status.ExpirationTime):
+		return nil, token.ErrNoGrant
+	case g.Status.Redemptions >= max(g.Spec.RedemptionsAllowed, 1):
+		return nil, token.ErrUsedUp
+	case !token.SameCode(c.Code, g.Status.Code):
+		return nil, token.ErrWrongCode
+	}
+	documents, handed, err := n.linksFor(ctx, v, first(c.Name, g.Name), g.Spec.Settings[grantHost])
+	if err != nil {
+		return nil, err
+	}
+	_, err = n.pass(ctx, wish{
+		memory: func(m *state.Memory) { m.Links = append(slices.Clone(m.Links), handed) },
+		grants: func(b grantBook) grantBook { return b.counted(name) },
+	})
+	if err != nil {
+		n.log.Error("redemption not recorded", "grant", name, keyErr, err)
+		return nil, token.ErrNotStored
+	}
+	return documents, nil
+}
+
+// linksFor makes a Secret with a new key, and a Link for each access.
+func (n *namespace) linksFor(ctx context.Context, v *view, name, asked string) ([]byte, state.Handed, error) {
+	a, err := accessFor(v, "")
+	if err != nil {
+		return nil, state.Handed{}, err
+	}
+	host, _, err := hostFor(a, asked)
+	if err != nil {
+		return nil, state.Handed{}, err
+	}
+	cover, err := coverage(a, host)
+	if err != nil {
+		return nil, state.Handed{}, err
+	}
+	o, err := n.pass(ctx, wish{memory: cover})
+	if err != nil || o.site == nil {
+		return nil, state.Handed{}, errors.Join(err, errors.New("the site is not in order"))
+	}
+	in := render.Input{Site: o.site, Paths: n.paths, Now: time.Now(), Random: rand.Reader}
+	authority := o.output.Credentials[render.CredentialKey{Authority: true, Name: a.Issuer}]
+	document, handed, err := render.IssueLink(in, *a, authority, host, name, 1)
+	if err != nil {
+		return nil, state.Handed{}, err
+	}
+	parts := [][]byte{document}
+	for i, more := range others(o.site, a.Name) {
+		link := render.LinkDocument(fmt.Sprintf("%s-%d", name, i+1), more, host, 1, pki.Pair{})
+		_, link, _ = bytes.Cut(link, []byte("---\n"))
+		parts = append(parts, bytes.ReplaceAll(link, fmt.Appendf(nil, "tlsCredentials: %s-%d", name, i+1), []byte("tlsCredentials: "+name)))
+	}
+	return bytes.Join(parts, []byte("---\n")), handed, nil
+}
+
+// others are the accesses for other routers but one.
+func others(s *site.Site, but string) []site.Access {
+	return slices.DeleteFunc(slices.Clone(s.Accesses), func(a site.Access) bool { return a.Name == but || a.Name == site.LocalAccess })
+}
+
+// base is host:port of the URLs of a site's grants.
+func (g grantAddress) base(s *site.Site, host string) string {
+	switch {
+	case g.fixed != "":
+		return g.fixed
+	case s.Settings.GrantURL != "":
+		return s.Settings.GrantURL
+	}
+	if host == "" {
+		for _, a := range s.Accesses {
+			if h, _, err := hostFor(&a, ""); err == nil && a.Name != site.LocalAccess {
+				host = h
+				break
+			}
+		}
+	}
+	return net.JoinHostPort(host, strconv.Itoa(g.port))
+}

@@ -1,0 +1,310 @@
+package system
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/skupper-host/skupper/system/host"
+	"github.com/skupper-host/skupper/system/input"
+	"github.com/skupper-host/skupper/system/pki"
+	"github.com/skupper-host/skupper/system/token"
+)
+
+// Names and places of the grant server, one for each data home.
+const (
+	grantCA          = "skupper-grant-server-ca"
+	grantCredential  = "skupper-grant-server"
+	grantPort        = 9090             // first port that is tried
+	grantLinger      = 5 * time.Minute  // it goes on after the last grant ended
+	grantRequest     = 10 * time.Second // for one request
+	grantHeaderBytes = 16 << 10
+	grantCertDays    = 397
+	grantCAYears     = 10
+)
+
+// grantAddress is what a token says of the server.
+type grantAddress struct {
+	port  int    // 0: it does not listen
+	fixed string // host:port in front of it, if there is such a thing
+	ca    []byte // PEM
+}
+
+// grantServer serves redemptions of all namespaces, while there is something
+// to redeem.
+type grantServer struct {
+	m       *machine
+	grantor token.Grantor
+	wake    chan struct{}
+
+	mu       sync.Mutex
+	wanted   time.Time        // guarded by mu; serve until then
+	hosts    []string         // guarded by mu; names in the certificate
+	address  grantAddress     // guarded by mu
+	listener net.Listener     // guarded by mu; nil while it does not listen
+	err      string           // guarded by mu; why it does not listen
+	identity *tls.Certificate // guarded by mu
+}
+
+func newGrantServer(m *machine, g token.Grantor) *grantServer {
+	return &grantServer{m: m, grantor: g, wake: make(chan struct{}, 1)}
+}
+
+// failure says why the server does not listen, "" if it does or need not.
+func (g *grantServer) failure() string {
+	if g == nil {
+		return "no agent runs"
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
+// at is where the server listens.
+func (g *grantServer) at() grantAddress {
+	if g == nil {
+		return grantAddress{}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.address
+}
+
+// want keeps the server up until a time, and its certificate valid for a host.
+func (g *grantServer) want(ctx context.Context, until time.Time, name string) {
+	if g == nil || until.IsZero() {
+		return
+	}
+	g.mu.Lock()
+	if until.After(g.wanted) {
+		g.wanted = until
+	}
+	g.mu.Unlock()
+	if err := g.open(ctx, name); err != nil {
+		g.m.log.Error("grant server", keyErr, err)
+	}
+}
+
+// open makes sure that the server listens with a certificate for a host.
+func (g *grantServer) open(ctx context.Context, name string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	err := g.openLocked(ctx, name)
+	g.err = ""
+	if err != nil {
+		g.err = err.Error()
+	}
+	return err
+}
+
+func (g *grantServer) openLocked(ctx context.Context, name string) error {
+	if until := time.Now().Add(grantLinger); until.After(g.wanted) {
+		g.wanted = until
+	}
+	if name != "" && !slices.Contains(g.hosts, name) || g.identity == nil {
+		if err := g.certify(ctx, name); err != nil {
+			return err
+		}
+	}
+	if g.listener != nil {
+		return nil
+	}
+	l, port, err := g.listen(ctx)
+	if err != nil {
+		return err
+	}
+	g.listener, g.address.port = l, port
+	g.address.fixed = g.m.options.Getenv("SKUPPER_GRANT_SERVER_BASE_URL")
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// listen takes the port that was taken before, one that is prescribed, or the
+// first free one.
+func (g *grantServer) listen(ctx context.Context) (net.Listener, int, error) {
+	file := filepath.Join(g.m.options.Paths.ControllerDir(), "grants.json")
+	var kept struct{ Port int }
+	if data, err := os.ReadFile(file); err == nil {
+		if err := json.Unmarshal(data, &kept); err != nil {
+			return nil, 0, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	try := func(port int) (net.Listener, error) {
+		var c net.ListenConfig
+		return c.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(port)))
+	}
+	if text := g.m.options.Getenv("SKUPPER_GRANT_SERVER_PORT"); text != "" {
+		port, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, 0, fmt.Errorf("SKUPPER_GRANT_SERVER_PORT=%q: not a port", text)
+		}
+		l, err := try(port)
+		return l, port, err
+	}
+	if kept.Port != 0 {
+		if l, err := try(kept.Port); err == nil {
+			return l, kept.Port, nil
+		}
+	}
+	busy := host.Look(ctx).Busy
+	for port := grantPort; port < grantPort+1000; port++ {
+		if busy[port] {
+			continue
+		}
+		l, err := try(port)
+		if err != nil {
+			continue
+		}
+		return l, port, input.Replace(file, fmt.Appendf(nil, "{\"port\": %d}\n", port))
+	}
+	return nil, 0, errors.New("no free port")
+}
+
+// certify makes the authority and the certificate, or keeps them. g.mu is held.
+func (g *grantServer) certify(ctx context.Context, name string) error {
+	paths := g.m.options.Paths
+	now := time.Now()
+	ca, err := keepPair(paths.AgentIssuerDir(grantCA), pki.Want{
+		Authority: true, Subject: grantCA, KeyType: pki.ECDSAP256, Validity: grantCAYears * 365 * 24 * time.Hour,
+	}, nil, now)
+	if err != nil {
+		return err
+	}
+	by, err := pki.ParseAuthority(ca)
+	if err != nil {
+		return err
+	}
+	hosts := slices.Clone(g.hosts)
+	facts := host.Look(ctx)
+	for _, h := range append([]string{name, facts.Hostname, facts.FQDN, "localhost"}, addresses(facts)...) {
+		if h != "" && !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
+		}
+	}
+	pair, err := keepPair(paths.AgentCertDir(grantCredential), pki.Want{
+		Subject: grantCredential, Hosts: hosts, KeyType: pki.ECDSAP256, Validity: grantCertDays * 24 * time.Hour,
+	}, by, now)
+	if err != nil {
+		return err
+	}
+	identity, err := tls.X509KeyPair(pair.Cert, pair.Key)
+	if err != nil {
+		return err
+	}
+	g.hosts, g.identity, g.address.ca = hosts, &identity, ca.Cert
+	return nil
+}
+
+func addresses(facts host.Facts) []string {
+	var list []string
+	for _, i := range facts.Interfaces {
+		for _, a := range i.Addrs {
+			if !a.IsLinkLocalUnicast() {
+				list = append(list, a.String())
+			}
+		}
+	}
+	return list
+}
+
+// keepPair reads a credential of the agent, or makes it anew where it is not
+// as wanted.
+func keepPair(dir string, w pki.Want, by *pki.Authority, now time.Time) (pki.Pair, error) {
+	var have pki.Pair
+	for name, into := range map[string]*[]byte{pki.CAFile: &have.CA, pki.CertFile: &have.Cert, pki.KeyFile: &have.Key} {
+		*into, _ = os.ReadFile(filepath.Join(dir, name)) // what is missing is made
+	}
+	if pki.Decide(w, by, have, now).Reason == pki.Keep {
+		return have, nil
+	}
+	pair, err := pki.Issue(w, by, now, rand.Reader)
+	if err != nil {
+		return pki.Pair{}, err
+	}
+	for name, data := range map[string][]byte{pki.CAFile: pair.CA, pki.CertFile: pair.Cert, pki.KeyFile: pair.Key} {
+		if err := input.Replace(filepath.Join(dir, name), data); err != nil {
+			return pki.Pair{}, err
+		}
+	}
+	return pair, nil
+}
+
+// run serves while the server is wanted, until ctx is done.
+func (g *grantServer) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.wake:
+		}
+		g.mu.Lock()
+		l := g.listener
+		g.mu.Unlock()
+		if l != nil {
+			g.serve(ctx, l)
+		}
+	}
+}
+
+// serve serves one listener until nobody wants it any more.
+func (g *grantServer) serve(ctx context.Context, l net.Listener) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &http.Server{
+		Handler:     &token.Handler{Grantor: g.grantor, Log: g.m.log, Now: time.Now},
+		ReadTimeout: grantRequest, WriteTimeout: 2 * grantRequest, MaxHeaderBytes: grantHeaderBytes,
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: g.certificate},
+	}
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		g.awaitUnwanted(ctx)
+		_ = s.Close() // what is asked then is asked again
+	})
+	g.m.log.Info("grants are served", "address", l.Addr().String())
+	err := s.ServeTLS(l, "", "")
+	if !errors.Is(err, http.ErrServerClosed) {
+		g.m.log.Error("grant server", keyErr, err)
+	}
+	cancel()
+	ended.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.listener, g.address.port = nil, 0
+}
+
+func (g *grantServer) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.identity, nil
+}
+
+// awaitUnwanted returns when the last grant ended long enough ago.
+func (g *grantServer) awaitUnwanted(ctx context.Context) {
+	for {
+		g.mu.Lock()
+		left := time.Until(g.wanted.Add(grantLinger))
+		g.mu.Unlock()
+		if left <= 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(left):
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package system
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+
+	"github.com/skupper-host/skupper/system/layout"
+	"github.com/skupper-host/skupper/system/render"
+	"github.com/skupper-host/skupper/system/systemd"
+)
+
+// agentUnit is the name of the agent's unit.
+const agentUnit = "skupper.service"
+
+// StartAgentUnit has a service manager run the agent. A unit file that a
+// package brought is taken as it is; without one, one is written and path is
+// where.
+func StartAgentUnit(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths) (path string, err error) {
+	s, err := conn.Status(ctx, agentUnit)
+	if err != nil {
+		return "", err
+	}
+	if !s.Loaded {
+		path = paths.AgentUnit()
+		if path == "" {
+			return "", errors.New("agent: there is no directory for unit files: HOME is not set")
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(path, render.AgentUnit(binary, paths), 0o644); err != nil {
+			return "", err
+		}
+		if err := conn.Load(ctx); err != nil {
+			return path, err
+		}
+	}
+	return path, conn.Start(ctx, agentUnit)
+}
+
+// InstallRecord is what an installation changed on a machine, so that it can be
+// undone.
+type InstallRecord struct {
+	UnitFile string `json:"unitFile,omitempty"` // written by us
+	Enabled  bool   `json:"enabled,omitempty"`  // the agent starts with the machine or the user
+	User     string `json:"user,omitempty"`     // account that was made
+	Linger   string `json:"linger,omitempty"`   // user whose services now run without a login
+}
+
+// ReadInstallRecord reads the record; there may be none.
+func ReadInstallRecord(paths layout.Paths) (InstallRecord, error) {
+	var r InstallRecord
+	data, err := os.ReadFile(paths.InstallRecord())
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", paths.InstallRecord(), err)
+	}
+	return r, nil
+}
+
+func (r InstallRecord) write(paths layout.Paths) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(paths.InstallRecord(), append(data, '\n'), 0o600)
+}
+
+// Install prepares a machine, or a user, for sites: directories, the account of
+// the routers, the agent's unit, enabled and started. It converges: what is
+// there already stays. conn is nil where no service manager answers. The lines
+// say what was changed.
+func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, linger string) ([]string, error) {
+	var lines []string
+	for _, dir := range []string{paths.NamespacesDir(), paths.ControllerDir()} {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			lines = append(lines, "made "+dir)
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return lines, err
+		}
+	}
+	r, err := ReadInstallRecord(paths)
+	if err != nil {
+		return lines, err
+	}
+	if made, err := makeAccount(ctx, paths); err != nil {
+		return lines, err
+	} else if made {
+		r.User = routerUser
+		lines = append(lines, "made the system user "+routerUser)
+	}
+	if conn != nil {
+		path, err := StartAgentUnit(ctx, conn, binary, paths)
+		if err != nil {
+			return lines, err
+		}
+		if path != "" {
+			r.UnitFile = path
+			lines = append(lines, "wrote "+path)
+		}
+		if s, err := conn.Status(ctx, agentUnit); err != nil || !s.Enabled {
+			if err := errors.Join(err, conn.Enable(ctx, agentUnit)); err != nil {
+				return lines, err
+			}
+			r.Enabled = true
+			lines = append(lines, "enabled "+agentUnit)
+		}
+	}
+	if linger != "" {
+		if out, err := exec.CommandContext(ctx, "loginctl", "enable-linger", linger).CombinedOutput(); err != nil {
+			return lines, fmt.Errorf("loginctl enable-linger %s: %w: %s", linger, err, out)
+		}
+		r.Linger = linger
+		lines = append(lines, "services of "+linger+" run without a login")
+	}
+	return lines, r.write(paths)
+}
+
+// makeAccount makes the user whom routers of the system run as.
+func makeAccount(ctx context.Context, paths layout.Paths) (made bool, err error) {
+	if !paths.System {
+		return false, nil
+	}
+	if _, err := user.Lookup(routerUser); err == nil {
+		return false, nil
+	}
+	args := []string{"--system", "--user-group", "--home-dir", paths.DataHome, "--no-create-home", "--shell", "/usr/sbin/nologin", routerUser}
+	if out, err := exec.CommandContext(ctx, "useradd", args...).CombinedOutput(); err != nil {
+		return false, fmt.Errorf("useradd %s: %w: %s", routerUser, err, out)
+	}
+	return true, nil
+}
+
+// Uninstall undoes what Install recorded. Sites and their files are not its
+// business. The lines say what was changed, and what stays and why.
+func Uninstall(ctx context.Context, conn *systemd.Conn, paths layout.Paths) ([]string, error) {
+	r, err := ReadInstallRecord(paths)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	if conn != nil {
+		if s, err := conn.Status(ctx, agentUnit); err == nil && s.Active != "inactive" {
+			if err := conn.Stop(ctx, agentUnit); err != nil {
+				return lines, err
+			}
+			lines = append(lines, "stopped "+agentUnit)
+		}
+		if r.Enabled {
+			if err := conn.Disable(ctx, agentUnit); err != nil {
+				return lines, err
+			}
+			lines = append(lines, "disabled "+agentUnit)
+		}
+	}
+	if r.UnitFile != "" {
+		if err := os.Remove(r.UnitFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return lines, err
+		}
+		lines = append(lines, "removed "+r.UnitFile)
+		if conn != nil {
+			if err := conn.Load(ctx); err != nil {
+				return lines, err
+			}
+		}
+	}
+	if r.User != "" {
+		lines = append(lines, "kept the system user "+r.User+": files may belong to it")
+	}
+	if r.Linger != "" {
+		lines = append(lines, "kept lingering of "+r.Linger+": other services may need it (loginctl disable-linger "+r.Linger+")")
+	}
+	if err := os.Remove(paths.InstallRecord()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return lines, err
+	}
+	return append(lines, "kept "+paths.DataHome+": the sites' files"), nil
+}

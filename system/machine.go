@@ -1,0 +1,181 @@
+package system
+
+import (
+	"context"
+	"log/slog"
+	"os/user"
+	"slices"
+	"sync"
+
+	"github.com/skupper-host/skupper/system/host"
+	"github.com/skupper-host/skupper/system/input"
+	"github.com/skupper-host/skupper/system/layout"
+	"github.com/skupper-host/skupper/system/pki"
+	"github.com/skupper-host/skupper/system/render"
+	"github.com/skupper-host/skupper/system/site"
+	"github.com/skupper-host/skupper/system/state"
+)
+
+// machine is what all namespaces of an instance share.
+type machine struct {
+	options Options
+	log     *slog.Logger
+	host    *host.Host
+	units   host.Units
+	systemd bool // units are systemd's
+
+	grants *grantServer // nil in a process that is not the agent
+
+	mu    sync.Mutex  // guards ports
+	ports *host.Ports // nil in a process that is not the agent
+}
+
+func newMachine(o Options, units host.Units) *machine {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &machine{options: o, log: o.Log, host: host.New(o.Paths, units), units: units, systemd: units.Name() == "systemd"}
+}
+
+// loadPorts takes up the registry of ports; the agent holds its lock.
+func (m *machine) loadPorts() error {
+	ports, err := host.LoadPorts(m.options.Paths.PortsFile())
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ports = ports
+	return nil
+}
+
+// platform is the only one of this program: the router is a host process.
+const platform = "linux"
+
+// routerUser is whom the routers of the system instance run as.
+const routerUser = "skupper"
+
+// render is what rendering must know of the machine.
+func (m *machine) render() render.Machine {
+	r := render.Machine{
+		Systemd: m.systemd, Binary: m.options.Binary, Platform: platform, Version: m.options.Version, FirstPort: host.FirstPort(),
+	}
+	if m.options.Paths.System && (m.systemd || accountExists(routerUser)) {
+		r.User = routerUser
+	}
+	return r
+}
+
+func accountExists(name string) bool {
+	_, err := user.Lookup(name)
+	return err == nil
+}
+
+// context is what building a site must know of the machine and of the past.
+func (m *machine) context(ctx context.Context, paths layout.NamespacePaths, snap *input.Snapshot, memory state.Memory) site.Context {
+	facts := host.Look(ctx)
+	c := site.Context{
+		Namespace: paths.Name, SiteID: memory.SiteID, Ports: memory.Ports, Claimed: m.claimedByOthers(paths.Name), Busy: facts.Busy,
+		Hostname: facts.Hostname, FQDN: facts.FQDN, Interfaces: interfaces(facts), ExtraHosts: memory.ExtraHosts,
+		Certs: snap.Certs.Names(), Issuers: snap.Issuers.Names(), Proxies: snap.Proxies.Names(),
+	}
+	if !m.options.Paths.System && m.options.UID != 0 {
+		c.FirstPort = facts.FirstPort
+	}
+	return c
+}
+
+func interfaces(facts host.Facts) []site.Interface {
+	list := make([]site.Interface, 0, len(facts.Interfaces))
+	for _, i := range facts.Interfaces {
+		list = append(list, site.Interface{Name: i.Name, Addrs: i.Addrs})
+	}
+	return list
+}
+
+// claimedByOthers are the sockets that other namespaces want.
+func (m *machine) claimedByOthers(namespace string) []site.Socket {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ports == nil {
+		return nil
+	}
+	var list []site.Socket
+	for _, c := range m.ports.Claims() {
+		if c.Namespace != namespace {
+			list = append(list, site.Socket{Host: c.Host, Port: c.Port, Owner: c.Owner + " in namespace " + c.Namespace})
+		}
+	}
+	return list
+}
+
+// claim registers the ports of a site.
+func (m *machine) claim(namespace string, s *site.Site) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ports == nil {
+		return nil
+	}
+	if err := m.ports.Claim(namespace, sockets(namespace, s)); err != nil {
+		return err
+	}
+	return m.ports.Save()
+}
+
+// release forgets the ports of a namespace.
+func (m *machine) release(namespace string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ports == nil {
+		return nil
+	}
+	m.ports.Release(namespace)
+	return m.ports.Save()
+}
+
+// sockets are all that a site listens on.
+func sockets(namespace string, s *site.Site) []host.Claim {
+	var list []host.Claim
+	add := func(h string, port int, owner string) {
+		list = append(list, host.Claim{Host: h, Port: port, Namespace: namespace, Owner: owner})
+	}
+	for _, l := range s.Listeners {
+		add(l.Host, l.Port, "listener/"+l.Name)
+	}
+	for _, l := range s.MultiKeyListeners {
+		add(l.Host, l.Port, "multikeylistener/"+l.Name)
+	}
+	for _, a := range s.Accesses {
+		for _, r := range a.Roles {
+			add(a.BindHost, r.Port, "routeraccess/"+a.Name)
+		}
+	}
+	return list
+}
+
+// supplied is the material of a person as rendering takes it.
+func supplied(snap *input.Snapshot) render.Supplied {
+	s := render.Supplied{Certs: pairsOf(snap.Certs), Issuers: pairsOf(snap.Issuers), Proxies: map[string]render.Proxy{}}
+	for name, files := range snap.Proxies {
+		s.Proxies[name] = render.Proxy{
+			Host: line(files["host"]), Port: line(files["port"]), Username: line(files["username"]), Password: line(files["password.txt"]),
+		}
+	}
+	return s
+}
+
+func pairsOf(m input.Material) map[string]pki.Pair {
+	pairs := make(map[string]pki.Pair, len(m))
+	for name, files := range m {
+		pairs[name] = pki.Pair{CA: files[pki.CAFile], Cert: files[pki.CertFile], Key: files[pki.KeyFile]}
+	}
+	return pairs
+}
+
+// line is the first line of a small text file.
+func line(data []byte) string {
+	if i := slices.Index(data, '\n'); i >= 0 {
+		data = data[:i]
+	}
+	return string(data)
+}

@@ -1,0 +1,214 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/host"
+	"github.com/skupper-host/skupper/system/input"
+	"github.com/skupper-host/skupper/system/layout"
+	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/site"
+	"github.com/skupper-host/skupper/system/state"
+	"github.com/skupper-host/skupper/system/watch"
+)
+
+// namespace is one namespace and what is known of it.
+type namespace struct {
+	m     *machine
+	paths layout.NamespacePaths
+	log   *slog.Logger
+
+	// turn holds one token; who took it may work on the namespace.
+	turn chan struct{}
+	// kick wakes the loop: something that no file event tells.
+	kick chan struct{}
+
+	// Owned by the holder of the turn.
+	store    *input.Store
+	lastFail string // the failure that was logged last
+
+	tokens attempts
+
+	// seen is what the last pass left behind, for whoever looks; immutable.
+	seen atomic.Pointer[view]
+	// router is the connection to the router, and what was asked over it.
+	router *routerView
+}
+
+// view is what a pass found out. It is never changed once it is published.
+type view struct {
+	site        *site.Site // of the generation in effect; nil if there is none
+	memory      state.Memory
+	failure     string // why the newest input is not in effect
+	warnings    []string
+	hasInput    bool
+	siteName    string
+	credentials []api.Certificate
+	health      map[resource.Ref]resource.Health // of the site's objects
+	grants      grantBook
+	input       *resource.Set // what is wanted where nothing is in effect; nil if there is none
+}
+
+func newNamespace(m *machine, paths layout.NamespacePaths) *namespace {
+	n := &namespace{
+		m: m, paths: paths, log: m.log.With(keySite, paths.Name),
+		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+		store: input.NewStore(paths), router: newRouterView(m.options.Dial, paths.RouterSocket),
+	}
+	n.turn <- struct{}{}
+	n.seen.Store(&view{})
+	return n
+}
+
+// take waits for the turn; give ends it.
+func (n *namespace) take(ctx context.Context) error {
+	select {
+	case <-n.turn:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// busy reports whether somebody works on the namespace.
+func (n *namespace) busy() bool { return len(n.turn) == 0 }
+
+func (n *namespace) unitRef() host.UnitRef { return n.m.host.UnitRef(n.paths) }
+
+func (n *namespace) give() { n.turn <- struct{}{} }
+
+// Times of the loop.
+const (
+	rescan      = 60 * time.Second // whatever the events say
+	statusEvery = 5 * time.Second  // status files follow the router
+	retryFirst  = time.Second      // after a pass that failed, doubled up to rescan
+)
+
+// run keeps the namespace as its input wants it, until ctx is done.
+func (n *namespace) run(ctx context.Context, w *watch.Watch) {
+	changed, refresh, closeTree := n.watchInput(w)
+	defer closeTree()
+	defer n.router.close()
+	retry := retryFirst
+	status := time.NewTicker(statusEvery)
+	defer status.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		full := true
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-n.kick:
+		case <-next.C:
+		case <-status.C:
+			full = false
+		}
+		if !full && !n.statusMoved(ctx) {
+			continue
+		}
+		refresh()
+		if n.keep(ctx) {
+			retry = retryFirst
+			next.Reset(rescan)
+			if n.redeemTokens(ctx) {
+				next.Reset(tokenRetry)
+			}
+			n.dropStaleGrants(ctx)
+		} else {
+			next.Reset(retry)
+			retry = min(2*retry, rescan)
+		}
+	}
+}
+
+// watchInput watches input/; without file events the rescan has to do. refresh
+// takes in directories that came meanwhile.
+func (n *namespace) watchInput(w *watch.Watch) (changed <-chan struct{}, refresh, closeTree func()) {
+	if w == nil {
+		return nil, func() {}, func() {}
+	}
+	tree, err := w.Add(n.paths.InputDir())
+	refresh = func() {
+		if err := tree.Refresh(); err != nil {
+			n.log.Debug("input is not watched completely", keyErr, err)
+		}
+	}
+	if err != nil {
+		n.log.Warn("input is not watched completely, it is read once a minute", keyErr, err)
+	}
+	return tree.Changed(), refresh, tree.Close
+}
+
+// keep makes one pass on its own account and reports whether all is well.
+func (n *namespace) keep(ctx context.Context) bool {
+	if err := n.take(ctx); err != nil {
+		return true
+	}
+	defer n.give()
+	_, err := n.pass(ctx, wish{})
+	switch {
+	case ctx.Err() != nil:
+		return true
+	case err == nil:
+		n.lastFail = ""
+		return true
+	}
+	if text := err.Error(); text != n.lastFail {
+		n.log.Error("input not applied", keyErr, err)
+		n.lastFail = text
+	}
+	return len(resource.Problems(err)) > 0 // wrong input is tried again when it changes
+}
+
+// wake has the loop make a pass.
+func (n *namespace) wake() {
+	select {
+	case n.kick <- struct{}{}:
+	default:
+	}
+}
+
+// statusMoved reports whether the status of some object is not what the last
+// pass wrote.
+func (n *namespace) statusMoved(ctx context.Context) bool {
+	v := n.seen.Load()
+	if v.site == nil || v.memory.Stopped {
+		return false
+	}
+	objects, _ := n.assessed(ctx, v)
+	for o := range objects.All() {
+		h := o.Health()
+		if h == nil {
+			continue
+		}
+		old, ok := v.health[o.Ref()]
+		if !ok || old.Status != h.Status || old.Message != h.Message {
+			return true
+		}
+	}
+	return false
+}
+
+// exists reports whether the namespace has a directory.
+func (n *namespace) exists() bool {
+	_, err := os.Stat(n.paths.Dir)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// missing is the error about a namespace that does not exist.
+func (n *namespace) missing() error {
+	return &api.Error{
+		Kind: api.Missing, Message: fmt.Sprintf("namespace %s does not exist", n.paths.Name),
+		Advice: "`skupper namespace list` lists those that do",
+	}
+}

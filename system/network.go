@@ -1,0 +1,248 @@
+package system
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/resource"
+)
+
+// network is what the routers of a network say of themselves: collected from
+// each over the network, a moment old.
+type network struct {
+	sites      map[string]*networkSite // by site id, or the name where a router has none
+	byRouter   map[string]string       // router id → key of sites
+	listeners  map[string]int          // tcpListeners by routing key, this router's included
+	connectors map[string]int
+	taken      time.Time
+}
+
+type networkSite struct {
+	id, name, version, platform string
+	routers                     []string
+	hops                        int // of its nearest router; 0 is this one
+	cost                        int
+	listeners, connectors       map[string][]string // names by routing key
+}
+
+// siteID is the id of the site that a router serves, "" if it is not known.
+func (n *network) siteID(router string) string {
+	if n == nil {
+		return ""
+	}
+	if s := n.sites[n.byRouter[router]]; s != nil {
+		return s.id
+	}
+	return ""
+}
+
+// Bounds of a survey. A router that does not answer in time is left out of it.
+const (
+	surveyTimeout  = 2 * time.Second
+	surveyParallel = 8
+	surveyAge      = 2 * time.Second // how long one is good for
+)
+
+// target is a router to ask, and how far away it is.
+type target struct {
+	id         string
+	hops, cost int
+}
+
+// survey asks every router of the network what it serves. Routers of edge
+// sites are found at the routers that they hang on.
+func survey(ctx context.Context, a Asker, l *live, now time.Time) *network {
+	n := &network{
+		sites: map[string]*networkSite{}, byRouter: map[string]string{},
+		listeners: map[string]int{}, connectors: map[string]int{}, taken: now,
+	}
+	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
+	defer cancel()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, surveyParallel)
+	for _, t := range targets(l) {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			r, err := visit(ctx, a, l, t)
+			if err != nil {
+				return // it is not reachable now; the next survey tries again
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			n.add(t, r)
+		})
+	}
+	wg.Wait()
+	return n
+}
+
+// targets lists this router and every one that it knows.
+func targets(l *live) []target {
+	list := []target{{id: l.id}}
+	for _, node := range l.nodes {
+		if id := node.text("id"); id != l.id && id != "" {
+			t := target{id: id, hops: 1, cost: int(node.number("cost"))}
+			if via := node.text("nextHop"); via != "" && via != id && via != "(self)" {
+				t.hops = 2
+			}
+			list = append(list, t)
+		}
+	}
+	for _, c := range l.connections {
+		if c.text("role") == "edge" && c.text("container") != "" {
+			list = append(list, target{id: c.text("container"), hops: 1, cost: 1})
+		}
+	}
+	slices.SortFunc(list, func(a, b target) int { return cmp.Compare(a.id, b.id) })
+	return slices.CompactFunc(list, func(a, b target) bool { return a.id == b.id })
+}
+
+// visited is what one router says.
+type visited struct {
+	metadata             string
+	accepts, opens, keys []row
+}
+
+func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
+	if t.id == l.id {
+		return &visited{l.metadata, rows(l.accepts), rows(l.opens), rows(l.keys)}, nil
+	}
+	v := &visited{}
+	routers, err := a.Query(ctx, t.id, typeRouter, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range routers {
+		v.metadata = row(r).text("metadata")
+	}
+	for typ, into := range map[string]*[]row{typeTCPIn: &v.accepts, typeTCPOut: &v.opens, typeKey: &v.keys} {
+		list, err := a.Query(ctx, t.id, typ, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			*into = append(*into, r)
+		}
+	}
+	return v, nil
+}
+
+func rows(m map[string]row) []row {
+	list := make([]row, 0, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, m[name])
+	}
+	return list
+}
+
+// add notes what a router says.
+func (n *network) add(t target, v *visited) {
+	var meta struct{ ID, Version, Platform string }
+	if json.Unmarshal([]byte(v.metadata), &meta) != nil {
+		meta.ID = v.metadata // compat: plain text is the site id
+	}
+	key := cmp.Or(meta.ID, siteOf(t.id))
+	s := n.sites[key]
+	if s == nil {
+		s = &networkSite{
+			id: meta.ID, name: siteOf(t.id), version: meta.Version, platform: meta.Platform,
+			hops: t.hops, cost: t.cost, listeners: map[string][]string{}, connectors: map[string][]string{},
+		}
+		n.sites[key] = s
+	}
+	if t.hops < s.hops {
+		s.hops, s.cost = t.hops, t.cost
+	}
+	n.byRouter[t.id] = key
+	s.routers = append(s.routers, t.id)
+	slices.Sort(s.routers)
+	for _, r := range v.accepts {
+		if k := r.text("address"); k != "" {
+			n.listeners[k]++
+			s.listeners[k] = append(s.listeners[k], bridgeName(r))
+		}
+	}
+	for _, r := range v.keys {
+		k := r.text("address")
+		n.listeners[k]++
+		s.listeners[k] = append(s.listeners[k], strings.TrimPrefix(r.text("listener"), "multiAddress/"))
+	}
+	for _, r := range v.opens {
+		k := r.text("address")
+		n.connectors[k]++
+		s.connectors[k] = append(s.connectors[k], bridgeName(r))
+	}
+}
+
+// bridgeName is the name of the resource behind a tcpListener or tcpConnector:
+// listener/<name>, multiAddress/<name>, connector/<name>@<host>.
+func bridgeName(r row) string {
+	_, name, ok := strings.Cut(r.text("name"), "/")
+	if !ok {
+		name = r.text("name")
+	}
+	name, _, _ = strings.Cut(name, "@")
+	return name
+}
+
+// records are the sites in the shape of a Site's status.
+func (n *network) records() []resource.SiteRecord {
+	var list []resource.SiteRecord
+	for _, key := range slices.Sorted(maps.Keys(n.sites)) {
+		s := n.sites[key]
+		r := resource.SiteRecord{ID: s.id, Name: s.name, Platform: s.platform, Version: s.version}
+		used := map[string]bool{}
+		for k := range s.listeners {
+			used[k] = true
+		}
+		for k := range s.connectors {
+			used[k] = true
+		}
+		for _, k := range slices.Sorted(maps.Keys(used)) {
+			r.Services = append(r.Services, resource.ServiceRecord{
+				RoutingKey: k, Listeners: slices.Sorted(slices.Values(s.listeners[k])), Connectors: slices.Sorted(slices.Values(s.connectors[k])),
+			})
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// sitesNearFirst lists the sites for people: this one, then by distance.
+func (n *network) sitesNearFirst() []api.Site {
+	list := []api.Site{}
+	for _, key := range slices.Sorted(maps.Keys(n.sites)) {
+		s := n.sites[key]
+		list = append(list, api.Site{
+			ID: s.id, Name: s.name, Version: s.version, Platform: s.platform, Routers: s.routers, Hops: s.hops, Cost: s.cost,
+		})
+	}
+	slices.SortStableFunc(list, func(a, b api.Site) int { return cmp.Or(cmp.Compare(a.Hops, b.Hops), cmp.Compare(a.Name, b.Name)) })
+	return list
+}
+
+// services lists the routing keys of the network; own says which this site
+// uses itself.
+func (n *network) services(own map[string]bool) []api.Service {
+	keys := map[string]bool{}
+	for k := range n.listeners {
+		keys[k] = true
+	}
+	for k := range n.connectors {
+		keys[k] = true
+	}
+	list := []api.Service{}
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		list = append(list, api.Service{RoutingKey: k, Listeners: n.listeners[k], Connectors: n.connectors[k], Local: own[k]})
+	}
+	return list
+}

@@ -1,0 +1,34 @@
+package system
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/skupper-host/skupper/system/layout"
+)
+
+// Options are what the agent knows of its surroundings. They are read once, by
+// main.
+type Options struct {
+	Paths   layout.Paths
+	Version string              // of the program
+	Binary  string              // its absolute path
+	Getenv  func(string) string // the environment
+	UID     int
+	Log     *slog.Logger
+
+	// IdleExit ends an agent that has had no namespace for so long; 0 is never.
+	IdleExit time.Duration
+
+	// Dial connects to the management node of a router at its Unix socket.
+	Dial func(ctx context.Context, socket string) (Asker, error)
+}
+
+// Keys of the log.
+const (
+	keySite       = "site" // the namespace
+	keyErr        = "err"
+	keyGeneration = "generation"
+	keyPlan       = "plan"
+)

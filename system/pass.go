@@ -1,0 +1,406 @@
+package system
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/host"
+	"github.com/skupper-host/skupper/system/input"
+	"github.com/skupper-host/skupper/system/layout"
+	"github.com/skupper-host/skupper/system/plan"
+	"github.com/skupper-host/skupper/system/render"
+	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/site"
+	"github.com/skupper-host/skupper/system/state"
+)
+
+// wish is what a pass is asked to do beside keeping the namespace as its input
+// wants it. The zero wish asks nothing.
+type wish struct {
+	change func(*input.Edit) ([]api.Change, error) // of the input
+	memory func(*state.Memory)                     // of what is remembered
+
+	strict  bool     // a problem of a single Link is an error
+	start   bool     // start a site that was never started
+	noSite  bool     // the change may leave the input without a Site
+	store   bool     // only write the input
+	dryRun  bool     // change nothing
+	restart bool     // restart the router in any case
+	renew   []string // certificates to make anew
+
+	grants func(grantBook) grantBook // of what is known of the grants
+}
+
+// outcome is what a pass did or, with dryRun, would do.
+type outcome struct {
+	changes  []api.Change
+	warnings []string
+	steps    []plan.Step
+	output   render.Output
+	site     *site.Site
+	memory   state.Memory
+	started  bool // the site did not run before and does now
+	defined  bool // the site was never started
+}
+
+// pass looks at everything and changes what differs. Whoever calls holds the
+// turn. Errors about the input join *resource.FieldErrors; everything is then
+// as it was.
+func (n *namespace) pass(ctx context.Context, w wish) (*outcome, error) {
+	if !n.exists() {
+		if w.change == nil {
+			return &outcome{defined: true}, nil // it is gone, or not made yet
+		}
+		// Nothing is made on disk before the input is known to be good.
+		if _, err := n.compose(ctx, w, state.Memory{}); err != nil || w.dryRun {
+			return n.firstPlan(ctx, w, err)
+		}
+	}
+	h, err := n.m.host.Open(ctx, n.paths)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = h.Close() }() // the lock goes with the process at the latest
+	have, err := h.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	memory, err := n.recall(have)
+	if err != nil {
+		return nil, err
+	}
+	before := memory
+	if w.memory != nil {
+		w.memory(&memory)
+	}
+	c, err := n.compose(ctx, w, memory)
+	if err != nil {
+		n.publishFailure(w, before, c, err)
+		return nil, err
+	}
+	if c.site == nil || memory.Generation == 0 && !w.start || w.store {
+		return n.storeOnly(w, before, c)
+	}
+	return n.converge(ctx, w, h, have, memory, c)
+}
+
+// composed is the input put together.
+type composed struct {
+	snap     *input.Snapshot
+	edit     *input.Edit
+	changes  []api.Change
+	site     *site.Site // nil where there is no Site, and need not be
+	warnings []string
+}
+
+// compose loads the input, makes the change in memory, and builds the site.
+// What is there comes back with an error, too.
+func (n *namespace) compose(ctx context.Context, w wish, memory state.Memory) (*composed, error) {
+	snap, err := n.store.Load()
+	if err != nil {
+		return nil, err
+	}
+	c := &composed{snap: snap, edit: snap.Edit()}
+	if w.change != nil {
+		if c.changes, err = w.change(c.edit); err != nil {
+			return c, err
+		}
+	}
+	set := c.edit.Set()
+	noSite := len(resource.Of[*resource.Site](set)) == 0
+	if noSite && snap.Err == nil && (set.Len() == 0 && memory.Generation == 0 || w.noSite) {
+		return c, nil
+	}
+	context := n.m.context(ctx, n.paths, snap, memory)
+	context.Tolerant = !w.strict
+	context.Strategies = n.strategies()
+	built, warnings, err := site.Build(set, context)
+	for _, warning := range append(slices.Clone(snap.Warnings), warnings...) {
+		c.warnings = append(c.warnings, warning.String())
+	}
+	if err := errors.Join(snap.Err, err); err != nil {
+		return c, err
+	}
+	c.site = built
+	return c, nil
+}
+
+// strategies are those of the running multi-key listeners: they cannot change.
+func (n *namespace) strategies() map[string]site.Strategy {
+	m := map[string]site.Strategy{}
+	if s := n.seen.Load().site; s != nil {
+		for _, l := range s.MultiKeyListeners {
+			m[l.Name] = l.Strategy
+		}
+	}
+	return m
+}
+
+// recall is what the namespace remembers, from our own record or, where
+// upstream made the namespace, from its router's configuration.
+func (n *namespace) recall(have state.State) (state.Memory, error) {
+	if f, ok := have.Files[n.paths.State()]; ok {
+		return state.ParseMemory(f.Data)
+	}
+	if f, ok := have.Files[n.paths.RouterConfig()]; ok {
+		return state.Recall(f.Data)
+	}
+	return state.Memory{}, nil
+}
+
+// firstPlan answers a dry run, or a refusal, for a namespace that does not
+// exist yet.
+func (n *namespace) firstPlan(ctx context.Context, w wish, err error) (*outcome, error) {
+	if err != nil {
+		return nil, err
+	}
+	c, err := n.compose(ctx, w, state.Memory{})
+	if err != nil {
+		return nil, err
+	}
+	o := &outcome{changes: c.changes, warnings: c.warnings, defined: true}
+	if c.site == nil || !w.start || w.store {
+		return o, nil
+	}
+	o.output, err = n.render(c, c.site, state.Memory{}, state.State{}, w, nil)
+	if err != nil {
+		return nil, err
+	}
+	o.steps = plan.Make(o.output.State, state.State{})
+	o.site, o.started, o.defined = c.site, true, false
+	return o, nil
+}
+
+// storeOnly writes the input and runs nothing.
+func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcome, error) {
+	o := &outcome{changes: c.changes, warnings: c.warnings, memory: memory, site: c.site, defined: memory.Generation == 0}
+	if w.dryRun {
+		return o, nil
+	}
+	if _, err := c.edit.Write(); err != nil {
+		return nil, err
+	}
+	v := *n.seen.Load()
+	v.memory, v.warnings, v.hasInput = memory, c.warnings, c.edit.Set().Len() > 0
+	v.siteName = ""
+	for _, s := range resource.Of[*resource.Site](c.edit.Set()) {
+		v.siteName = s.Name
+	}
+	if memory.Generation > 0 && c.site == nil {
+		v.failure = "the input has no Site: the last good state goes on"
+	}
+	n.seen.Store(&v)
+	return o, nil
+}
+
+// converge brings the machine to what the site wants, or leaves everything,
+// input included, as it was.
+func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, have state.State, memory state.Memory, c *composed) (*outcome, error) {
+	l, _ := n.router.look(ctx) // a router that does not answer has no connections to lose
+	if l != nil {
+		have.Active = l.active()
+	}
+	book := n.book(ctx, w, c.site)
+	objects, health := n.foreseen(c.site, l, book, memory.Redeemed)
+	out, err := n.render(c, c.site, memory, have, w, objects)
+	if err != nil {
+		n.publishFailure(w, memory, c, err)
+		return nil, err
+	}
+	steps := plan.Make(out.State, have)
+	if w.restart && !out.Memory.Stopped {
+		steps = withRestart(steps, layout.UnitName(n.paths.Name), out.State)
+	}
+	o := &outcome{
+		changes: c.changes, warnings: c.warnings, steps: steps, output: out, site: c.site, memory: out.Memory,
+		started: memory.Generation == 0 && !out.Memory.Stopped,
+	}
+	if w.dryRun {
+		return o, nil
+	}
+	undo, err := c.edit.Write()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.carryOut(ctx, h, have, steps, out); err != nil {
+		err = errors.Join(err, undo())
+		n.publishFailure(w, memory, c, err)
+		return nil, err
+	}
+	n.publish(o, health, book)
+	return o, nil
+}
+
+// book is what is known of the grants of a site, with the grant server up
+// where one can be redeemed.
+func (n *namespace) book(ctx context.Context, w wish, s *site.Site) grantBook {
+	old := n.seen.Load().grants
+	now := time.Now()
+	next := old.updated(s, n.m.grants.at(), now)
+	if until := next.alive(now); !until.IsZero() && !w.dryRun {
+		n.m.grants.want(ctx, until, "")
+		next = old.updated(s, n.m.grants.at(), now)
+	}
+	if w.grants != nil {
+		next = w.grants(next)
+	}
+	return next
+}
+
+// withRestart makes sure that a plan restarts the unit.
+func withRestart(steps []plan.Step, unit string, want state.State) []plan.Step {
+	for i, s := range steps {
+		if s.Unit != unit {
+			continue
+		}
+		switch s.Op {
+		case plan.Start, plan.Restart:
+			return steps
+		case plan.Reload:
+			steps[i].Op = plan.Restart
+			return steps
+		default: // the others neither start nor reload it
+		}
+	}
+	return append(steps, plan.Step{Op: plan.Restart, Subject: "router", Unit: unit, Spec: want.Units[unit]})
+}
+
+// carryOut applies a plan. Ports are claimed before, so that no other
+// namespace takes them meanwhile.
+func (n *namespace) carryOut(ctx context.Context, h *host.Namespace, have state.State, steps []plan.Step, out render.Output) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	if touches(steps) {
+		n.log.Info("applying", keyGeneration, out.Memory.Generation, keyPlan, plan.Summarize(steps).String())
+		n.log.Debug("plan", keyPlan, plan.Lines(steps))
+	}
+	return h.Apply(ctx, have, steps, host.Confirm(func(ctx context.Context) error { return n.confirm(ctx, out) }))
+}
+
+// touches reports whether a plan does more than bookkeeping.
+func touches(steps []plan.Step) bool {
+	return slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Op != plan.Write || s.Counted })
+}
+
+// Bounds of waiting for the router to take a new configuration.
+const (
+	confirmTimeout = 10 * time.Second
+	confirmEvery   = 20 * time.Millisecond
+)
+
+// confirm returns when the router has the configuration, or says why not.
+func (n *namespace) confirm(ctx context.Context, out render.Output) error {
+	if out.Memory.Stopped {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	wanted, err := state.Entities(out.State.Files[n.paths.RouterConfig()].Data)
+	if err != nil {
+		return err
+	}
+	var last error
+	for {
+		l, err := n.router.look(ctx)
+		if err == nil {
+			if err = l.lacks(wanted); err == nil {
+				return nil
+			}
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			unit := n.unitStatus(context.WithoutCancel(ctx))
+			return errors.New(whyDown(unit, cmp.Or(last, errSilent), time.Now()))
+		case <-time.After(confirmEvery):
+		}
+	}
+}
+
+// errSilent is why a router is down that said nothing at all.
+var errSilent = errors.New("no answer")
+
+// foreseen is the status of the objects as the files will have it: that of the
+// router as it is now. What the new configuration changes is written by a later
+// pass, when the router says so.
+func (n *namespace) foreseen(s *site.Site, l *live, book grantBook, redeemed []string) ([]resource.Object, map[resource.Ref]resource.Health) {
+	v := n.seen.Load()
+	with := *s
+	with.Objects = copies(s.Objects)
+	assess(&moment{
+		site: &with, live: l, why: "router starting", owner: host.PortOwner, expires: expiries(v.credentials), before: v.health, now: time.Now(),
+		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(redeemed),
+	})
+	health := map[resource.Ref]resource.Health{}
+	for o := range with.Objects.All() {
+		if h := o.Health(); h != nil {
+			health[o.Ref()] = *h
+		}
+	}
+	return slices.Collect(with.Objects.All()), health
+}
+
+// render makes the wanted state.
+func (n *namespace) render(c *composed, s *site.Site, memory state.Memory, have state.State, w wish, objects []resource.Object) (render.Output, error) {
+	if objects == nil {
+		objects = slices.Collect(s.Objects.All())
+	}
+	return render.Render(render.Input{
+		Site: s, Paths: n.paths, Base: n.m.options.Paths, Machine: n.m.render(), Memory: memory, Have: have, Supplied: supplied(c.snap),
+		Objects: objects, Snapshot: slices.Collect(c.edit.Set().All()), InputHash: c.edit.Hash(),
+		Renew: w.renew, Now: time.Now(), Random: rand.Reader,
+	})
+}
+
+// publish makes the result of a good pass visible.
+func (n *namespace) publish(o *outcome, health map[resource.Ref]resource.Health, book grantBook) {
+	v := &view{
+		grants: book,
+		site:   o.site, memory: o.memory, warnings: o.warnings, hasInput: true, siteName: o.site.Name, health: health,
+		credentials: certificates(o.site, o.output.Credentials, time.Now()),
+	}
+	for _, s := range o.site.Objects.Skipped {
+		v.warnings = append(v.warnings, fmt.Sprintf("%s %s (%s) is not served on hosts and was skipped", s.Kind, s.Name, s.APIVersion))
+	}
+	n.seen.Store(v)
+	if err := n.m.claim(n.paths.Name, o.site); err != nil {
+		n.log.Warn("ports not registered", keyErr, err)
+	}
+}
+
+// publishFailure keeps what was seen and says that the newest input is not in
+// effect. The failure of a change that somebody asked for is his alone: the
+// input is as it was.
+func (n *namespace) publishFailure(w wish, memory state.Memory, c *composed, err error) {
+	if w.change != nil {
+		return
+	}
+	v := *n.seen.Load()
+	v.failure = summary(err)
+	v.memory = memory
+	if c != nil {
+		v.hasInput = c.snap.Set.Len() > 0 || c.snap.Err != nil
+	}
+	n.seen.Store(&v)
+}
+
+// summary is an error in one line.
+func summary(err error) string {
+	list := resource.Problems(err)
+	switch len(list) {
+	case 0:
+		return err.Error()
+	case 1:
+		return list[0].Error()
+	}
+	return fmt.Sprintf("%s (and %d more)", list[0].Error(), len(list)-1)
+}

@@ -1,0 +1,106 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/skupper-host/skupper/system/input"
+	"github.com/skupper-host/skupper/system/pki"
+	"github.com/skupper-host/skupper/system/render"
+	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/site"
+	"github.com/skupper-host/skupper/system/state"
+)
+
+// recollect makes the view of a namespace from what is on disk, without the
+// lock and without changing anything: for a process that only looks, and for
+// the agent until its first pass.
+func (n *namespace) recollect(ctx context.Context) error {
+	v := &view{}
+	snap, err := n.store.Load()
+	if err != nil {
+		return err
+	}
+	v.hasInput = !snap.Empty()
+	v.input = snap.Set
+	for _, s := range resource.Of[*resource.Site](snap.Set) {
+		v.siteName = s.Name
+	}
+	if snap.Err != nil {
+		v.failure = summary(snap.Err)
+	}
+	if v.memory, err = n.remembered(); err != nil {
+		return err
+	}
+	if v.memory.Generation > 0 {
+		n.recollectSite(ctx, snap, v)
+	}
+	n.seen.Store(v)
+	return nil
+}
+
+// remembered is what the namespace remembers, read from its files.
+func (n *namespace) remembered() (state.Memory, error) {
+	data, err := os.ReadFile(n.paths.State())
+	switch {
+	case err == nil:
+		return state.ParseMemory(data)
+	case !errors.Is(err, fs.ErrNotExist):
+		return state.Memory{}, err
+	}
+	if data, err = os.ReadFile(n.paths.RouterConfig()); err != nil {
+		return state.Memory{}, nil // nothing was ever made
+	}
+	return state.Recall(data)
+}
+
+// recollectSite builds the site of the generation in effect from the snapshot
+// of its input.
+func (n *namespace) recollectSite(ctx context.Context, snap *input.Snapshot, v *view) {
+	set, err := input.Resources(n.paths.Snapshot())
+	if err != nil {
+		v.failure = first(v.failure, summary(err))
+		return
+	}
+	context := n.m.context(ctx, n.paths, snap, v.memory)
+	context.Tolerant = true
+	built, _, err := site.Build(set, context)
+	if err != nil {
+		v.failure = first(v.failure, summary(err))
+		return
+	}
+	v.site, v.siteName = built, built.Name
+	v.credentials = certificates(built, n.credentialFiles(built), time.Now())
+	v.health, v.grants = map[resource.Ref]resource.Health{}, grantBook{}
+	if shown, err := input.Resources(n.paths.RuntimeResources()); err == nil {
+		for o := range shown.All() {
+			if h := o.Health(); h != nil {
+				v.health[o.Ref()] = *h
+			}
+			if g, ok := o.(*resource.AccessGrant); ok && g.UID != "" {
+				v.grants[g.Name] = g
+			}
+		}
+	}
+}
+
+// credentialFiles reads the credentials in use. Keys are left where they are.
+func (n *namespace) credentialFiles(s *site.Site) map[render.CredentialKey]pki.Pair {
+	pairs := map[render.CredentialKey]pki.Pair{}
+	for _, c := range s.Credentials {
+		key := render.CredentialKey{Authority: c.Use == site.CA, Name: c.Name}
+		dir := n.paths.CertDir(c.Name)
+		if key.Authority {
+			dir = n.paths.IssuerDir(c.Name)
+		}
+		// What cannot be read is shown as an error of the certificate.
+		ca, _ := os.ReadFile(filepath.Join(dir, pki.CAFile))
+		cert, _ := os.ReadFile(filepath.Join(dir, pki.CertFile))
+		pairs[key] = pki.Pair{CA: ca, Cert: cert}
+	}
+	return pairs
+}

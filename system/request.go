@@ -1,0 +1,522 @@
+package system
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/input"
+	"github.com/skupper-host/skupper/system/plan"
+	"github.com/skupper-host/skupper/system/render"
+	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/site"
+	"github.com/skupper-host/skupper/system/state"
+)
+
+// apply does what api.Controller.Apply says.
+func (n *namespace) apply(ctx context.Context, r api.ApplyRequest) (*api.Result, error) {
+	set, warnings, err := parse(r.Files)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	return n.request(ctx, r.DryRun, texts(warnings), wish{
+		change: func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, r) },
+		strict: true, start: r.Start && !r.Store, store: r.Store, dryRun: r.DryRun,
+	})
+}
+
+// parse reads the files of a request.
+func parse(files []api.File) (*resource.Set, []resource.Warning, error) {
+	in := make([]resource.Input, 0, len(files))
+	for _, f := range files {
+		in = append(in, resource.Input{Name: f.Name, Data: f.Data})
+	}
+	return resource.Parse(in)
+}
+
+func texts(warnings []resource.Warning) []string {
+	list := make([]string, 0, len(warnings))
+	for _, w := range warnings {
+		list = append(list, w.String())
+	}
+	return list
+}
+
+// put adds the objects of a set to the input.
+func (n *namespace) put(e *input.Edit, set *resource.Set, r api.ApplyRequest) ([]api.Change, error) {
+	n.adopt(set)
+	var changes []api.Change
+	for _, o := range inOrder(set) {
+		old := e.Set().Find(o.Ref())
+		action, err := e.Put(o)
+		if err != nil {
+			return nil, err
+		}
+		if r.Create && action == input.Configured {
+			return nil, &api.Error{
+				Kind: api.Conflict, Message: fmt.Sprintf("%s exists already and differs (%s)", o.Ref(), old.Head().Source.File),
+				Advice: fmt.Sprintf("`skupper %s update %s` changes it", strings.ToLower(string(o.Ref().Kind)), o.Ref().Name),
+			}
+		}
+		changes = append(changes, api.Change{Object: o.Ref().String(), Action: actionOf(action)})
+	}
+	if !r.Prune {
+		return changes, nil
+	}
+	for _, o := range inOrder(e.Set().Clone()) {
+		if set.Find(o.Ref()) != nil {
+			continue
+		}
+		if _, err := e.Remove(o.Ref()); err != nil {
+			return nil, err
+		}
+		changes = append(changes, api.Change{Object: o.Ref().String(), Action: api.Deleted})
+	}
+	return changes, nil
+}
+
+// adopt makes the objects those of this namespace, whatever they say. Where
+// they name several, they are left alone: building the site refuses that.
+func (n *namespace) adopt(set *resource.Set) {
+	var named []string
+	for o := range set.All() {
+		if ns := o.Head().Namespace; ns != "" && !slices.Contains(named, ns) {
+			named = append(named, ns)
+		}
+	}
+	if len(named) > 1 {
+		return
+	}
+	for o := range set.All() {
+		o.Head().Namespace = n.paths.Name
+	}
+}
+
+// inOrder lists objects in the order in which they are applied.
+func inOrder(set *resource.Set) []resource.Object { return sortedObjects(set) }
+
+func actionOf(a input.Action) api.Action {
+	switch a {
+	case input.Created:
+		return api.Created
+	case input.Configured:
+		return api.Configured
+	case input.Unchanged:
+	}
+	return api.Unchanged
+}
+
+// remove does what api.Controller.Delete says.
+func (n *namespace) remove(ctx context.Context, r api.DeleteRequest) (*api.Result, error) {
+	if !n.exists() {
+		return nil, n.missing()
+	}
+	set, _, err := parse(r.Files)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	refs, err := refsOf(r.Objects)
+	if err != nil {
+		return nil, err
+	}
+	for o := range set.All() {
+		refs = append(refs, o.Ref())
+	}
+	return n.request(ctx, r.DryRun, nil, wish{
+		change: func(e *input.Edit) ([]api.Change, error) { return dropAll(e, refs, r) },
+		noSite: true, store: r.Store, dryRun: r.DryRun,
+	})
+}
+
+func refsOf(list []api.Ref) ([]resource.Ref, error) {
+	var refs []resource.Ref
+	for _, ref := range list {
+		kind, ok := resource.KindNamed(ref.Kind)
+		if !ok {
+			return nil, &api.Error{Kind: api.Invalid, Message: fmt.Sprintf("%q is not a kind of resource", ref.Kind)}
+		}
+		refs = append(refs, resource.Ref{Kind: kind, Name: ref.Name})
+	}
+	return refs, nil
+}
+
+func dropAll(e *input.Edit, refs []resource.Ref, r api.DeleteRequest) ([]api.Change, error) {
+	if r.All {
+		for o := range e.Set().Clone().All() {
+			refs = append(refs, o.Ref())
+		}
+	}
+	var changes []api.Change
+	var errs []error
+	for _, ref := range refs {
+		removed, err := dropOne(e, ref)
+		if err != nil {
+			return nil, err
+		}
+		if len(removed) == 0 && r.Missing {
+			errs = append(errs, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("%s does not exist", ref)})
+		}
+		for _, ref := range removed {
+			changes = append(changes, api.Change{Object: ref.String(), Action: api.Deleted})
+		}
+	}
+	return changes, errors.Join(errs...)
+}
+
+// dropOne removes an object and what is of no use without it: the Secret of a
+// Link, the RouterAccess that a site's flags made.
+func dropOne(e *input.Edit, ref resource.Ref) ([]resource.Ref, error) {
+	old := e.Set().Find(ref)
+	if was, err := e.Remove(ref); err != nil || !was {
+		return nil, err
+	}
+	removed := []resource.Ref{ref}
+	l, ok := old.(*resource.Link)
+	if !ok || usesSecret(e.Set(), l.Spec.TLSCredentials) {
+		return removed, nil
+	}
+	secret := resource.Ref{Kind: resource.KindSecret, Name: l.Spec.TLSCredentials}
+	was, err := e.Remove(secret)
+	if was {
+		removed = append(removed, secret)
+	}
+	return removed, err
+}
+
+// usesSecret reports whether some object names the credential.
+func usesSecret(set *resource.Set, name string) bool {
+	for o := range set.All() {
+		switch o := o.(type) {
+		case *resource.Link:
+			if o.Spec.TLSCredentials == name {
+				return true
+			}
+		case *resource.Listener:
+			if o.Spec.TLSCredentials == name {
+				return true
+			}
+		case *resource.Connector:
+			if o.Spec.TLSCredentials == name {
+				return true
+			}
+		case *resource.MultiKeyListener:
+			if o.Spec.TLSCredentials == name {
+				return true
+			}
+		case *resource.RouterAccess:
+			if o.Spec.TLSCredentials == name || o.Spec.Issuer == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// patch does what api.Controller.Patch says.
+func (n *namespace) patch(ctx context.Context, r api.PatchRequest) (*api.Result, error) {
+	if !n.exists() {
+		return nil, n.missing()
+	}
+	refs, err := refsOf([]api.Ref{r.Object})
+	if err != nil {
+		return nil, err
+	}
+	return n.request(ctx, r.DryRun, nil, wish{
+		change: func(e *input.Edit) ([]api.Change, error) {
+			old := e.Set().Find(refs[0])
+			if old == nil {
+				return nil, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("%s does not exist", refs[0])}
+			}
+			o, err := patched(old, r.Fields)
+			if err != nil {
+				return nil, err
+			}
+			action, err := e.Put(o)
+			return []api.Change{{Object: refs[0].String(), Action: actionOf(action)}}, err
+		},
+		strict: true, store: r.Store, dryRun: r.DryRun,
+	})
+}
+
+// patched is a copy of o with some fields changed, checked as any document.
+func patched(o resource.Object, fields map[string]any) (resource.Object, error) {
+	var tree map[string]any
+	if err := json.Unmarshal(resource.EncodeJSON(resource.WithoutStatus(o)), &tree); err != nil {
+		return nil, err
+	}
+	for path, value := range fields {
+		setField(tree, strings.Split(path, "."), value)
+	}
+	data, err := json.Marshal(tree)
+	if err != nil {
+		return nil, err
+	}
+	f := resource.ParseFile(resource.Input{Name: "command line.json", Data: data})
+	for _, e := range f.Errors {
+		e.File, e.Line = "", 0
+	}
+	if err := resource.JoinErrors(f.Errors); err != nil {
+		return nil, err
+	}
+	if len(f.Objects) != 1 {
+		return nil, fmt.Errorf("%s: %d objects after the change", o.Ref(), len(f.Objects))
+	}
+	f.Objects[0].Head().Source = o.Head().Source
+	return f.Objects[0], nil
+}
+
+func setField(tree map[string]any, path []string, value any) {
+	for len(path) > 1 {
+		sub, ok := tree[path[0]].(map[string]any)
+		if !ok {
+			sub = map[string]any{}
+			tree[path[0]] = sub
+		}
+		tree, path = sub, path[1:]
+	}
+	if value == nil {
+		delete(tree, path[0])
+	} else {
+		tree[path[0]] = value
+	}
+}
+
+// request makes one pass for somebody who asked.
+func (n *namespace) request(ctx context.Context, dryRun bool, warnings []string, w wish) (*api.Result, error) {
+	if err := n.take(ctx); err != nil {
+		return nil, err
+	}
+	defer n.give()
+	o, err := n.pass(ctx, w)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	r := n.result(o)
+	r.Warnings = append(warnings, r.Warnings...)
+	if !dryRun {
+		n.wake() // statuses follow
+	}
+	return r, nil
+}
+
+// result is an outcome in the words of the interface.
+func (n *namespace) result(o *outcome) *api.Result {
+	r := &api.Result{
+		Changes: o.changes, Warnings: slices.Compact(slices.Sorted(slices.Values(o.warnings))), State: api.Running,
+		Started: o.started, Generation: o.memory.Generation,
+	}
+	if touches(o.steps) {
+		r.Plan, r.Summary = plan.Lines(visible(o.steps)), plan.Summarize(o.steps).String()
+	}
+	switch {
+	case o.defined:
+		r.State = api.Defined
+	case o.memory.Stopped:
+		r.State = api.Stopped
+	}
+	return r
+}
+
+// visible are the steps that mean something to a person: what is added,
+// changed or removed, and what happens to units. Files are how.
+func visible(steps []plan.Step) []plan.Step {
+	return slices.DeleteFunc(slices.Clone(steps), func(s plan.Step) bool { return !s.Counted && s.Unit == "" })
+}
+
+// wrong puts an error into the words of the interface.
+func wrong(err error) error {
+	var e *api.Error
+	if errors.As(err, &e) || err == nil {
+		return err
+	}
+	list := resource.Problems(err)
+	if len(list) == 0 {
+		return err
+	}
+	e = &api.Error{Kind: api.Invalid, Message: summary(err)}
+	for _, p := range list {
+		e.Problems = append(e.Problems, api.Problem{
+			File: p.File, Line: p.Line, Object: p.Object.String(), Field: p.Field, Reason: p.Reason, Hint: p.Advice,
+		})
+	}
+	return e
+}
+
+// linkFor does what api.Controller.Link says.
+func (n *namespace) linkFor(ctx context.Context, r api.LinkRequest) (*api.LinkFile, error) {
+	if !n.exists() {
+		return nil, n.missing()
+	}
+	if err := n.take(ctx); err != nil {
+		return nil, err
+	}
+	defer n.give()
+	a, err := accessFor(n.seen.Load(), r.Access)
+	if err != nil {
+		return nil, err
+	}
+	host, warnings, err := hostFor(a, r.Host)
+	if err != nil {
+		return nil, err
+	}
+	cover, err := coverage(a, host)
+	if err != nil {
+		return nil, err
+	}
+	o, err := n.pass(ctx, wish{memory: cover})
+	if err != nil {
+		return nil, wrong(err)
+	}
+	if o.site == nil {
+		return nil, &api.Error{Kind: api.Invalid, Message: "the input has no Site"}
+	}
+	in := render.Input{Site: o.site, Paths: n.paths, Now: time.Now(), Random: rand.Reader}
+	authority := o.output.Credentials[render.CredentialKey{Authority: true, Name: a.Issuer}]
+	document, handed, err := render.IssueLink(in, *a, authority, host, r.Name, r.Cost)
+	if err != nil {
+		return nil, err
+	}
+	f := &api.LinkFile{Name: handed.Name, Host: host, Warnings: warnings}
+	if f.Document, err = relabel(document, r); err != nil || !r.Generate {
+		return f, err
+	}
+	_, err = n.pass(ctx, wish{memory: func(m *state.Memory) { m.Links = append(slices.Clone(m.Links), handed) }})
+	return f, wrong(err)
+}
+
+// accessFor is the access that a link leads to.
+func accessFor(v *view, name string) (*site.Access, error) {
+	if v.site == nil || v.memory.Generation == 0 {
+		return nil, &api.Error{Kind: api.Invalid, Message: "the site is not started", Advice: "`skupper system start` starts it"}
+	}
+	for _, a := range v.site.Accesses {
+		if a.Name != site.LocalAccess && (name == "" || a.Name == name) {
+			return &a, nil
+		}
+	}
+	if name != "" {
+		return nil, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("routeraccess/%s does not exist", name)}
+	}
+	if v.site.Edge {
+		return nil, &api.Error{Kind: api.Invalid, Message: "edge sites cannot accept incoming links", Advice: "make the link on the other site"}
+	}
+	return nil, &api.Error{
+		Kind: api.Invalid, Message: "the site does not let others link to it",
+		Advice: fmt.Sprintf("`skupper site update %s --enable-link-access`", v.site.Name),
+	}
+}
+
+// hostFor is the host of a link: the one asked for, or the one that others can
+// most likely reach: a name before a global address.
+func hostFor(a *site.Access, asked string) (string, []string, error) {
+	if asked != "" {
+		clean, reason := resource.CheckHost(asked)
+		if reason != "" {
+			return "", nil, &api.Error{Kind: api.Invalid, Message: fmt.Sprintf("host %q: %s", asked, reason)}
+		}
+		if ip := net.ParseIP(clean); ip != nil && ip.IsUnspecified() {
+			return "", nil, &api.Error{Kind: api.Invalid, Message: fmt.Sprintf("host %s means every address, and so none that others can reach", clean)}
+		}
+		return clean, nil, nil
+	}
+	best, rank := "", 0
+	for _, h := range a.Hosts {
+		if r := rankHost(h); r > rank {
+			best, rank = h, r
+		}
+	}
+	if best == "" {
+		return "", nil, &api.Error{
+			Kind: api.Invalid, Message: "no name or address of this host is known that others can reach", Advice: "name one with --host",
+		}
+	}
+	warnings := []string{fmt.Sprintf("no --host was given: the link leads to %s", best)}
+	if ip := net.ParseIP(best); ip != nil && ip.IsPrivate() {
+		warnings[0] += ", a private address"
+	}
+	return best, warnings, nil
+}
+
+// rankHost orders hosts by how likely others reach them; 0 is never.
+func rankHost(h string) int {
+	ip := net.ParseIP(h)
+	switch {
+	case ip == nil && h == "localhost":
+		return 0
+	case ip == nil && strings.Contains(h, "."):
+		return 5
+	case ip == nil:
+		return 2
+	case ip.IsLoopback(), ip.IsUnspecified(), ip.IsLinkLocalUnicast():
+		return 0
+	case ip.To4() != nil:
+		return 4
+	}
+	return 3
+}
+
+// coverage is what must be remembered so that the server certificate of an
+// access names a host; nil where it does already.
+func coverage(a *site.Access, host string) (func(*state.Memory), error) {
+	if slices.Contains(a.Hosts, host) {
+		return nil, nil
+	}
+	if a.Decides != "" {
+		return nil, &api.Error{
+			Kind: api.Invalid, Message: fmt.Sprintf("the certificate of %s does not name %s; its names are decided by %s", a.Name, host, a.Decides),
+			Advice: "add the host there, or choose one of: " + strings.Join(a.Hosts, ", "),
+		}
+	}
+	return func(m *state.Memory) {
+		extra := map[string][]string{}
+		for access, hosts := range m.ExtraHosts {
+			extra[access] = slices.Clone(hosts)
+		}
+		extra[a.Name] = append(extra[a.Name], host)
+		m.ExtraHosts = extra
+	}, nil
+}
+
+// relabel makes the changes of a request to a link document: another Secret,
+// or none.
+func relabel(document []byte, r api.LinkRequest) ([]byte, error) {
+	if r.Credentials == "" && r.Generate {
+		return document, nil
+	}
+	set, _, err := resource.Parse([]resource.Input{{Name: "link", Data: document}})
+	if err != nil {
+		return nil, err
+	}
+	var out [][]byte
+	for o := range set.All() {
+		switch o := o.(type) {
+		case *resource.Secret:
+			if !r.Generate {
+				continue
+			}
+			o.Name = first(r.Credentials, o.Name)
+		case *resource.Link:
+			o.Spec.TLSCredentials = first(r.Credentials, o.Spec.TLSCredentials)
+		}
+		out = append(out, resource.EncodeYAML(o))
+	}
+	return slices.Concat(joinDocuments(out)...), nil
+}
+
+func joinDocuments(docs [][]byte) [][]byte {
+	var out [][]byte
+	for i, d := range docs {
+		if i > 0 {
+			out = append(out, []byte("---\n"))
+		}
+		out = append(out, d)
+	}
+	return out
+}

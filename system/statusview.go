@@ -1,0 +1,347 @@
+package system
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/host"
+	"github.com/skupper-host/skupper/system/layout"
+	"github.com/skupper-host/skupper/system/pki"
+	"github.com/skupper-host/skupper/system/render"
+	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/site"
+	"github.com/skupper-host/skupper/system/state"
+)
+
+// status tells how the namespace is now. It asks the router and the supervisor,
+// and takes no turn: it answers while a pass goes on.
+func (n *namespace) status(ctx context.Context) (*api.Status, error) {
+	v := n.seen.Load()
+	if !n.exists() {
+		return nil, n.missing()
+	}
+	unit := n.unitStatus(ctx)
+	l, why := n.look(ctx, v, unit)
+	objects, net := n.assessedAt(ctx, v, l, why)
+	s := &api.Status{
+		Namespace: n.line(v, unit, l, why), Observed: l != nil, Generation: v.memory.Generation, Error: v.failure,
+		Objects: []json.RawMessage{}, Links: []api.LinkState{}, RemoteLinks: []api.LinkState{},
+		Listeners: []api.BridgeState{}, Connectors: []api.BridgeState{},
+		Certificates: slices.Clone(v.credentials), Network: []api.Site{}, Services: []api.Service{}, Warnings: v.warnings,
+	}
+	for _, o := range sortedObjects(objects) {
+		s.Objects = append(s.Objects, json.RawMessage(resource.EncodeJSON(Redacted(o))))
+	}
+	if l == nil {
+		return s, nil
+	}
+	s.Router = api.Router{ID: l.id, Mode: l.mode, Version: l.version, PID: unit.PID, Since: unit.Since}
+	s.Links, s.RemoteLinks = linkStates(v, objects, l), remoteLinks(l)
+	s.Listeners, s.Connectors = bridgeStates(l)
+	if net != nil {
+		s.Network, s.Services = net.sitesNearFirst(), net.services(ownKeys(v.site))
+	}
+	return s, nil
+}
+
+// sortedObjects lists objects by kind in the order of application, then name.
+func sortedObjects(set *resource.Set) []resource.Object {
+	order := map[resource.Kind]int{}
+	for i, k := range resource.Kinds() {
+		order[k] = i
+	}
+	list := slices.Collect(set.All())
+	slices.SortStableFunc(list, func(a, b resource.Object) int {
+		return cmp.Or(cmp.Compare(order[a.Ref().Kind], order[b.Ref().Kind]), cmp.Compare(a.Ref().Name, b.Ref().Name))
+	})
+	return list
+}
+
+// Redacted is o without what must not be shown: keys and codes stay in files.
+func Redacted(o resource.Object) resource.Object {
+	switch o := o.(type) {
+	case *resource.Secret:
+		c := *o
+		c.Data = maps.Clone(o.Data)
+		for k := range c.Data {
+			if k != resource.CACert && k != resource.TLSCert {
+				delete(c.Data, k)
+			}
+		}
+		return &c
+	case *resource.AccessToken:
+		c := *o
+		c.Spec.Code = ""
+		return &c
+	case *resource.AccessGrant:
+		c := *o
+		c.Spec.Code = ""
+		c.Status.Code = ""
+		return &c
+	}
+	return o
+}
+
+// unitStatus asks the supervisor; what cannot be asked is unknown.
+func (n *namespace) unitStatus(ctx context.Context) host.UnitStatus {
+	s, err := n.m.units.Status(ctx, n.unitRef())
+	if err != nil {
+		return host.UnitStatus{}
+	}
+	return s
+}
+
+// look asks the router; why says why it does not answer.
+func (n *namespace) look(ctx context.Context, v *view, unit host.UnitStatus) (l *live, why string) {
+	switch {
+	case v.memory.Generation == 0:
+		return nil, "not started"
+	case v.memory.Stopped:
+		return nil, "router stopped"
+	}
+	l, err := n.router.look(ctx)
+	if err == nil {
+		return l, ""
+	}
+	return nil, whyDown(unit, err, time.Now())
+}
+
+// whyDown says why a router that should run does not answer.
+func whyDown(u host.UnitStatus, err error, now time.Time) string {
+	ended := ""
+	if u.Result != "" {
+		ended = ": " + u.Result
+		if !u.Since.IsZero() && u.PID == 0 {
+			ended += " " + ago(u.Since, now)
+		}
+	}
+	switch u.State {
+	case host.UnitInactive:
+		return "router does not run" + ended
+	case host.UnitFailed:
+		return "router failed and stays down" + ended
+	case host.UnitRestarting:
+		return "router ended and is started again" + ended
+	case host.UnitStarting:
+		return "router is starting" + ended
+	case host.UnitStopping:
+		return "router is stopping"
+	case host.UnitActive, host.UnitReloading:
+	}
+	return "router does not answer: " + err.Error()
+}
+
+func ago(t, now time.Time) string {
+	return fmt.Sprintf("%s ago", now.Sub(t).Round(time.Second))
+}
+
+// assessed is the status of the objects now.
+func (n *namespace) assessed(ctx context.Context, v *view) (*resource.Set, *network) {
+	l, why := n.look(ctx, v, n.unitStatus(ctx))
+	return n.assessedAt(ctx, v, l, why)
+}
+
+// assessedAt is assessed for a router that was asked already. The objects are
+// copies.
+func (n *namespace) assessedAt(ctx context.Context, v *view, l *live, why string) (*resource.Set, *network) {
+	if v.site == nil {
+		return pendingSet(v), nil
+	}
+	var net *network
+	if l != nil {
+		net = n.router.network(ctx, l)
+	}
+	s := *v.site
+	s.Objects = copies(v.site.Objects)
+	assess(&moment{
+		site: &s, live: l, why: why, failure: v.failure, network: net,
+		owner: host.PortOwner, expires: expiries(v.credentials), before: v.health, now: time.Now(),
+		grants: v.grants, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(v.memory.Redeemed),
+	})
+	return s.Objects, net
+}
+
+// pendingSet are objects of an input that is not in effect at all.
+func pendingSet(v *view) *resource.Set {
+	set := resource.NewSet()
+	if v.input == nil {
+		return set
+	}
+	for o := range copies(v.input).All() {
+		if h := o.Health(); h != nil {
+			h.Status, h.Message = resource.StatusPending, "not started"
+			if v.failure != "" {
+				h.Status, h.Message = resource.StatusError, v.failure
+			}
+		}
+		set.Put(o)
+	}
+	return set
+}
+
+func copies(set *resource.Set) *resource.Set {
+	out := resource.NewSet()
+	for o := range set.All() {
+		out.Put(resource.WithoutStatus(o))
+	}
+	out.Skipped = set.Skipped
+	return out
+}
+
+func expiries(list []api.Certificate) map[string]time.Time {
+	m := map[string]time.Time{}
+	for _, c := range list {
+		m[c.Name] = c.Expires
+	}
+	return m
+}
+
+// line is the namespace in one line.
+func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api.Namespace {
+	out := api.Namespace{
+		Name: n.paths.Name, Platform: n.m.render().Platform, Site: v.siteName, Dir: n.paths.Dir,
+		State: api.Running, Unit: layout.UnitName(n.paths.Name), PID: unit.PID,
+	}
+	switch {
+	case v.memory.Generation == 0:
+		out.State, out.Unit = api.Defined, ""
+		out.Message = first(v.failure, "not started")
+		if !v.hasInput {
+			out.Message = first(v.failure, "no input")
+		}
+	case v.memory.Stopped:
+		out.State = api.Stopped
+	case l == nil:
+		out.State, out.Message = api.Failed, why
+	default:
+		out.Message = v.failure
+	}
+	return out
+}
+
+// linkStates are the links that this site asked for.
+func linkStates(v *view, objects *resource.Set, l *live) []api.LinkState {
+	list := []api.LinkState{}
+	ends := expiries(v.credentials)
+	for _, link := range v.site.Links {
+		s := api.LinkState{
+			Name: link.Name, Cost: link.Cost, Direction: "outgoing", Role: link.Role, Endpoint: fmt.Sprintf("%s:%d", link.Host, link.Port),
+			Expires: ends[link.Profile],
+		}
+		if o, ok := objects.Find(resource.Ref{Kind: resource.KindLink, Name: link.Name}).(*resource.Link); ok {
+			s.Status, s.Message, s.RemoteSite = o.Status.Status, o.Status.Message, o.Status.RemoteSiteName
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// remoteLinks are those that other sites made to this one, one for each router
+// however many connections it has.
+func remoteLinks(l *live) []api.LinkState {
+	list := []api.LinkState{}
+	seen := map[string]bool{}
+	for _, c := range l.connections {
+		role, peer := c.text("role"), c.text("container")
+		if c.text("dir") != "in" || role != "inter-router" && role != "edge" || peer == "" || seen[peer] {
+			continue
+		}
+		seen[peer] = true
+		list = append(list, api.LinkState{
+			Name: peer, RemoteSite: siteOf(peer), Direction: "incoming", Role: role, Endpoint: c.text("host"),
+			Status: resource.StatusReady, Message: "OK",
+		})
+	}
+	slices.SortFunc(list, func(a, b api.LinkState) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// bridgeStates are the counters of listeners and connectors.
+func bridgeStates(l *live) (listeners, connectors []api.BridgeState) {
+	of := func(kind string, r row) api.BridgeState {
+		opened, closed := r.number("connectionsOpened"), r.number("connectionsClosed")
+		return api.BridgeState{
+			Kind: kind, Name: bridgeName(r), Active: opened - closed, Total: opened, BytesIn: r.number("bytesIn"), BytesOut: r.number("bytesOut"),
+		}
+	}
+	listeners, connectors = []api.BridgeState{}, []api.BridgeState{}
+	for _, r := range rows(l.accepts) {
+		kind := resource.KindListener
+		if strings.HasPrefix(r.text("name"), "multiAddress/") {
+			kind = resource.KindMultiKeyListener
+		}
+		listeners = append(listeners, of(string(kind), r))
+	}
+	for _, r := range rows(l.opens) {
+		connectors = append(connectors, of(string(resource.KindConnector), r))
+	}
+	return listeners, connectors
+}
+
+// ownKeys are the routing keys that this site uses itself.
+func ownKeys(s *site.Site) map[string]bool {
+	m := map[string]bool{}
+	for _, l := range s.Listeners {
+		m[l.RoutingKey] = true
+	}
+	for _, l := range s.MultiKeyListeners {
+		for _, k := range l.Keys {
+			m[k.RoutingKey] = true
+		}
+	}
+	for _, c := range s.Connectors {
+		m[c.RoutingKey] = true
+	}
+	return m
+}
+
+// certificates describes the credentials in use.
+func certificates(s *site.Site, pairs map[render.CredentialKey]pki.Pair, now time.Time) []api.Certificate {
+	list := []api.Certificate{}
+	for _, c := range s.Credentials {
+		pair := pairs[render.CredentialKey{Authority: c.Use == site.CA, Name: c.Name}]
+		data := pair.Cert
+		if c.Use == site.Trust {
+			data = pair.CA
+		}
+		entry := api.Certificate{Name: c.Name, Use: c.Use.String(), Source: c.Origin.String(), Status: resource.StatusReady, Message: "OK"}
+		info, err := pki.Describe(data)
+		if err != nil {
+			entry.Status, entry.Message = resource.StatusError, err.Error()
+			list = append(list, entry)
+			continue
+		}
+		entry.Subject, entry.Issuer, entry.Hosts, entry.Serial, entry.Expires = info.Subject, info.Issuer, info.Hosts, info.Serial, info.NotAfter
+		if c.Origin == site.Generated && c.Use != site.CA {
+			entry.Renews = info.RenewAt
+		}
+		switch left := info.NotAfter.Sub(now); {
+		case left <= 0:
+			entry.Status, entry.Message = resource.StatusError, "expired"
+		case left < expiryWarning && entry.Renews.IsZero():
+			entry.Status, entry.Message = resource.StatusPending, "expires soon and is not renewed by this site"
+		}
+		list = append(list, entry)
+	}
+	return list
+}
+
+// lacks reports what of a configuration the router does not have yet.
+func (l *live) lacks(wanted []state.Entity) error {
+	have := map[string]map[string]row{
+		"tcpListener": l.accepts, "tcpConnector": l.opens, "connector": l.links, "listener": l.listeners, "listenerAddress": l.keys,
+	}
+	for _, e := range wanted {
+		if m, ok := have[e.Type]; ok && m[e.Name] == nil {
+			return fmt.Errorf("it does not have %s %s", e.Type, e.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package system
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/input"
+	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/site"
+	"github.com/skupper-host/skupper/system/state"
+	"github.com/skupper-host/skupper/system/token"
+)
+
+// fingerprint tells a token from others without telling its code.
+func fingerprint(url, code string) string {
+	sum := sha256.Sum256([]byte(url + "\n" + code))
+	return hex.EncodeToString(sum[:])
+}
+
+// Times between attempts to redeem a token of the input.
+const (
+	tokenRetry    = 2 * time.Second
+	tokenRetryMax = 5 * time.Minute
+)
+
+// attempts remembers how the redemption of each token went, by fingerprint.
+type attempts struct {
+	mu   sync.Mutex
+	last map[string]attempt // guarded by mu
+}
+
+// attempt is the last one for a token.
+type attempt struct {
+	err   string
+	final bool // another one cannot help
+	next  time.Time
+	wait  time.Duration
+}
+
+// due reports whether a token is to be tried now.
+func (a *attempts) due(print string, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t, tried := a.last[print]
+	return !tried || !t.final && !now.Before(t.next)
+}
+
+func (a *attempts) failed(print string, err error, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last == nil {
+		a.last = map[string]attempt{}
+	}
+	t := attempt{err: err.Error(), wait: min(max(2*a.last[print].wait, tokenRetry), tokenRetryMax)}
+	t.next = now.Add(t.wait)
+	var e *token.Error
+	t.final = errors.As(err, &e) && e.Final
+	a.last[print] = t
+}
+
+// failure is why a token is not redeemed, "" if nobody knows.
+func (a *attempts) failure(print string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last[print].err
+}
+
+// redeemTokens exchanges the tokens of the input that were not exchanged yet.
+// It reports whether one is left to be tried again.
+func (n *namespace) redeemTokens(ctx context.Context) (again bool) {
+	v := n.seen.Load()
+	if v.site == nil || v.memory.Stopped {
+		return false
+	}
+	for _, t := range v.site.Tokens {
+		print := fingerprint(t.URL, t.Code)
+		if slices.Contains(v.memory.Redeemed, print) {
+			continue
+		}
+		if n.tokens.due(print, time.Now()) {
+			_, err := n.redeem(ctx, tokenOf(t), 0)
+			if err == nil {
+				continue
+			}
+			n.tokens.failed(print, err, time.Now())
+			n.log.Warn("token not redeemed", "token", t.Name, keyErr, err)
+		}
+		again = true
+	}
+	return again
+}
+
+func tokenOf(t site.Token) *resource.AccessToken {
+	o := &resource.AccessToken{Meta: resource.Meta{Name: t.Name}}
+	o.Spec.URL, o.Spec.Code, o.Spec.CA, o.Spec.LinkCost = t.URL, t.Code, t.CA, t.Cost
+	return o
+}
+
+// redeem exchanges a token and puts what it gives into the input. The same
+// token is never exchanged twice: it may be good for one time only.
+func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost int) (*api.Result, error) {
+	v := n.seen.Load()
+	print := fingerprint(t.Spec.URL, t.Spec.Code)
+	if slices.Contains(v.memory.Redeemed, print) || n.linked(t.Name) {
+		return &api.Result{
+			Changes: []api.Change{{Object: "link/" + t.Name, Action: api.Unchanged}}, State: n.line(v, n.unitStatus(ctx), nil, "").State,
+			Generation: v.memory.Generation,
+		}, nil
+	}
+	objects, err := token.Redeem(ctx, token.Request{
+		Token: t, Subject: first(v.memory.SiteID, n.paths.Name), Cost: cost, Proxy: http.ProxyFromEnvironment,
+	})
+	if err != nil {
+		return nil, err
+	}
+	set := resource.NewSet(objects...)
+	return n.request(ctx, false, nil, wish{
+		change: func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, api.ApplyRequest{}) },
+		memory: func(m *state.Memory) { m.Redeemed = append(slices.Clone(m.Redeemed), print) },
+		noSite: true,
+	})
+}
+
+// linked reports whether the input has a Link of that name.
+func (n *namespace) linked(name string) bool {
+	set, err := input.Resources(n.paths.InputResources())
+	return err == nil && resource.Get[*resource.Link](set, name) != nil
+}
+
+// tokenVerdict says how far a token of the input got.
+func (n *namespace) tokenVerdict(redeemed []string) func(*resource.AccessToken) verdict {
+	return func(t *resource.AccessToken) verdict {
+		print := fingerprint(t.Spec.URL, t.Spec.Code)
+		if slices.Contains(redeemed, print) {
+			return good()
+		}
+		if why := n.tokens.failure(print); why != "" {
+			return bad(why)
+		}
+		return pending("not redeemed yet")
+	}
+}
+
+// redeemFile does what api.Controller.Redeem says.
+func (n *namespace) redeemFile(ctx context.Context, r api.RedeemRequest) (*api.Result, error) {
+	set, _, err := resource.Parse([]resource.Input{{Name: r.File.Name, Data: r.File.Data}})
+	if err != nil {
+		return nil, wrong(err)
+	}
+	tokens := resource.Of[*resource.AccessToken](set)
+	if len(tokens) != 1 {
+		return nil, &api.Error{Kind: api.Invalid, Message: r.File.Name + ": does not hold one AccessToken", Advice: "tokens are made by `skupper token issue` on the other site"}
+	}
+	t := tokens[0]
+	t.Name = first(r.Name, t.Name)
+	return n.redeem(ctx, t, r.Cost)
+}
