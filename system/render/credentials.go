@@ -43,20 +43,27 @@ func (e *CredentialError) Hint() string {
 
 // credentials makes or keeps what is wanted, authorities before what they sign.
 func (r *renderer) credentials() error {
-	authorities := make(map[string]*pki.Authority)
+	authorities := make(map[string]*pki.Authority) // nil: in error
 	var errs []error
 	for _, c := range r.in.Site.Credentials {
+		if by, known := authorities[c.Issuer]; known && by == nil && c.Origin == site.Generated {
+			continue // for want of its authority, which is an error already
+		}
 		pair, err := r.credential(c, authorities)
+		var by *pki.Authority
+		if err == nil && c.Use == site.CA {
+			if by, err = pki.ParseAuthority(pair); err != nil {
+				err = &CredentialError{keyOf(c), r.from(c), err}
+			}
+		}
+		if c.Use == site.CA {
+			authorities[c.Name] = by
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		r.keep(c, pair)
-		if c.Use == site.CA {
-			if authorities[c.Name], err = pki.ParseAuthority(pair); err != nil {
-				errs = append(errs, &CredentialError{keyOf(c), r.from(c), err})
-			}
-		}
 	}
 	r.retainIssuers()
 	r.forgetIssues()
