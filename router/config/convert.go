@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrUnknownAttribute is returned for an attribute that the type does not
@@ -108,6 +109,9 @@ func toBoolean(value any) (any, error) {
 
 func toText(value any) (any, error) {
 	if s, ok := value.(string); ok {
+		if !utf8.ValidString(s) {
+			return nil, fmt.Errorf("%s is not UTF-8", show(s))
+		}
 		return s, nil
 	}
 	if n, ok := whole(value); ok {
@@ -142,4 +146,25 @@ func show(value any) string {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
+}
+
+// plainNumber returns an int64 for a json.Number that is whole, a float64 for
+// any other, and v for everything else.
+func plainNumber(v any) any {
+	n, ok := v.(json.Number)
+	if !ok {
+		return v
+	}
+	if i, err := n.Int64(); err == nil {
+		return i
+	}
+	f, err := n.Float64()
+	if err != nil {
+		return n.String()
+	}
+	const exact = 1 << 53 // below, every whole float64 is exact
+	if f == math.Trunc(f) && math.Abs(f) < exact {
+		return int64(f)
+	}
+	return f
 }

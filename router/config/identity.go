@@ -5,7 +5,7 @@ import "strings"
 // Identity returns what names e among all entities of a router:
 // "<type>/<rest>". compat: the rest is made as upstream makes it.
 func Identity(e Entity) string {
-	return strings.TrimPrefix(e.Type().Name, "router.config.") + "/" + e.identifier()
+	return e.Type().section() + "/" + e.identifier()
 }
 
 // Name returns the name of e, its identity if it has none.

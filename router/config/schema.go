@@ -76,6 +76,9 @@ type Type struct {
 // FullName returns the name as on the wire.
 func (t *Type) FullName() string { return Prefix + t.Name }
 
+// section returns the name of the type in a file and in identities.
+func (t *Type) section() string { return strings.TrimPrefix(t.Name, "router.config.") }
+
 // Bases returns the types that t extends, nearest first.
 func (t *Type) Bases() []*Type { return t.bases }
 

@@ -1,0 +1,258 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Warning is something in a file that has no effect.
+type Warning struct {
+	File string
+	Line int
+	Text string
+}
+
+// String returns "file:line: text".
+func (w Warning) String() string { return fmt.Sprintf("%s:%d: %s", w.File, w.Line, w.Text) }
+
+// An Error is something in a configuration that cannot be.
+type Error struct {
+	File      string // "" if it is of no file
+	Line      int
+	Entity    string // type and name of the entity, "" if there is none
+	Attribute string // "" if it is about the whole entity
+	Reason    string
+}
+
+// Error returns "file:line: entity: attribute: reason" without what is empty.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		fmt.Fprintf(&b, "%s:%d: ", e.File, e.Line)
+	}
+	for _, part := range []string{e.Entity, e.Attribute} {
+		if part != "" {
+			b.WriteString(part + ": ")
+		}
+	}
+	return b.String() + e.Reason
+}
+
+// Load reads a file. The syntax is told by the content. env expands ${NAME}
+// in values; nil leaves them. The error joins one *Error for each mistake, in
+// the order of their lines, or is that of reading the file.
+func Load(path string, env Environment) (*Config, []Warning, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	return Parse(path, data, env)
+}
+
+// Parse reads the content of a file as Load does; name is for the messages.
+func Parse(name string, data []byte, env Environment) (*Config, []Warning, error) {
+	p := parser{file: name, env: env, config: New()}
+	if len(data) > maxFile {
+		p.report(1, "longer than %d octets", maxFile)
+		return nil, nil, p.joined()
+	}
+	if !utf8.Valid(data) {
+		p.report(lineOf(data, invalidAt(data)), "not UTF-8")
+		return nil, nil, p.joined()
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	var sections []section
+	if isJSON(data) {
+		sections = parseJSON(data, p.report)
+	} else {
+		sections = parseConf(data, p.report)
+	}
+	for _, s := range sections {
+		p.section(s)
+	}
+	for _, e := range Check(p.config) {
+		e.File = name
+		p.errors = append(p.errors, e)
+	}
+	if len(p.errors) > 0 {
+		return nil, p.warnings, p.joined()
+	}
+	return p.config, p.warnings, nil
+}
+
+// invalidAt returns the offset of the first octet that is not UTF-8.
+func invalidAt(data []byte) int {
+	at := 0
+	for at < len(data) {
+		r, size := utf8.DecodeRune(data[at:])
+		if r == utf8.RuneError && size <= 1 {
+			break
+		}
+		at += size
+	}
+	return at
+}
+
+// isJSON reports whether the first character that is not in a comment is the
+// opening bracket of a JSON file; no file of the other syntax begins so.
+func isJSON(data []byte) bool {
+	for line := range bytes.Lines(data) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' {
+			return line[0] == '['
+		}
+	}
+	return false
+}
+
+// parser turns sections into a Config.
+type parser struct {
+	file     string
+	env      Environment
+	config   *Config
+	singles  map[string]int // line of each singleton seen
+	warnings []Warning
+	errors   []*Error
+}
+
+func (p *parser) report(line int, format string, args ...any) {
+	p.errors = append(p.errors, &Error{File: p.file, Line: line, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (p *parser) warn(line int, format string, args ...any) {
+	p.warnings = append(p.warnings, Warning{File: p.file, Line: line, Text: fmt.Sprintf(format, args...)})
+}
+
+// joined returns the errors in the order of their lines.
+func (p *parser) joined() error {
+	slices.SortStableFunc(p.errors, func(a, b *Error) int { return a.Line - b.Line })
+	all := make([]error, len(p.errors))
+	for i, e := range p.errors {
+		all[i] = e
+	}
+	return errors.Join(all...)
+}
+
+// section adds the entity that s describes.
+func (p *parser) section(s section) {
+	t := sectionType(s.typ)
+	if t == nil {
+		p.warn(s.line, "%s is not a type of entity; ignored", show(s.typ))
+		return
+	}
+	e, ok := NewEntity(t)
+	if !ok {
+		p.warn(s.line, "%s is not configured in a file; ignored", s.typ)
+		return
+	}
+	setLine(e, s.line)
+	if _, site := e.(*Site); site || t.Singleton {
+		if first, again := p.singles[t.Name]; again {
+			p.report(s.line, "%s is given twice, first on line %d", t.Name, first)
+			return
+		}
+		if p.singles == nil {
+			p.singles = map[string]int{}
+		}
+		p.singles[t.Name] = s.line
+	}
+	p.attributes(e, s)
+	complete(e)
+	p.config.add(e)
+}
+
+// attributes sets the attributes of e from s.
+func (p *parser) attributes(e Entity, s section) {
+	t := e.Type()
+	given := map[string]int{}
+	for _, a := range s.attrs {
+		name := camelCase(a.name)
+		if first, again := given[name]; again {
+			p.warn(a.line, "%s: %s is given again after line %d; this one counts", t.Name, name, first)
+		}
+		if a.value == nil {
+			continue
+		}
+		given[name] = a.line
+		switch err := p.attribute(e, name, a); {
+		case err == nil:
+		case !errors.Is(err, ErrUnknownAttribute):
+			p.errors = append(p.errors, &Error{File: p.file, Line: a.line, Entity: t.Name, Attribute: name, Reason: err.Error()})
+		case t.Attribute(name) != nil:
+			p.warn(a.line, "%s: %s cannot be configured; ignored", t.Name, show(a.name))
+		default:
+			p.warn(a.line, "%s has no attribute %s; ignored", t.Name, show(a.name))
+		}
+	}
+	for i := range t.Attributes {
+		attr := &t.Attributes[i]
+		if _, ok := given[attr.Name]; !ok && attr.Has(Required) && attr.Name != "type" {
+			p.errors = append(p.errors, &Error{File: p.file, Line: s.line, Entity: t.Name, Attribute: attr.Name, Reason: "missing"})
+		}
+	}
+}
+
+// attribute sets one attribute of e.
+func (p *parser) attribute(e Entity, name string, a sectionAttr) error {
+	value := p.env.expand(a.value)
+	if name == "type" {
+		if text, ok := value.(string); !ok || sectionType(text) != e.Type() {
+			return fmt.Errorf("%s is not %s", show(value), e.Type().Name)
+		}
+		return nil
+	}
+	if attr := e.Type().Attribute(name); attr != nil && attr.Kind == Path && p.env != nil {
+		if text, ok := value.(string); ok && strings.Contains(text, "${") {
+			p.warn(a.line, "%s: %s: %s is not set in the environment", e.Type().Name, name, show(text))
+		}
+	}
+	return Set(e, name, plain(value))
+}
+
+// plain replaces the json.Number inside lists and maps by int64 and float64,
+// so that no value depends on the way it was read.
+func plain(v any) any {
+	switch x := v.(type) {
+	case []any:
+		for i := range x {
+			x[i] = plainNumber(plain(x[i]))
+		}
+	case map[string]any:
+		for k := range x {
+			x[k] = plainNumber(plain(x[k]))
+		}
+	}
+	return v
+}
+
+// complete fills in what depends on other attributes of e.
+func complete(e Entity) {
+	l, ok := e.(*Log)
+	if !ok {
+		return
+	}
+	l.Enable = strings.ReplaceAll(l.Enable, "trace", "debug") // compat: the level of older files
+	if l.Module != "DEFAULT" {
+		return
+	}
+	yes, no := true, false
+	l.Enable = firstOf(l.Enable, "info+")
+	l.OutputFile = firstOf(l.OutputFile, "stderr")
+	if l.IncludeTimestamp == nil {
+		l.IncludeTimestamp = &yes
+	}
+	if l.IncludeSource == nil {
+		l.IncludeSource = &no
+	}
+}
