@@ -1,0 +1,350 @@
+package trunk
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/conn"
+)
+
+// dialTimeout limits one attempt to reach an endpoint, names included.
+const dialTimeout = 10 * time.Second
+
+// Endpoint is a place to connect to.
+type Endpoint struct{ Host, Port string }
+
+func (e Endpoint) String() string { return net.JoinHostPort(e.Host, e.Port) }
+
+// DialConfig describes a connector. It is read only.
+type DialConfig struct {
+	Name      string
+	Role      Role
+	Endpoints []Endpoint // at least one; tried in order, the one that answers is kept
+	// TLS returns the configuration for a host; nil: plain connections.
+	TLS   func(host string) *tls.Config
+	Proxy *Proxy // nil: direct
+
+	// Data is the number of data connections of role InterRouter. Without any
+	// the peer is told nothing of a group.
+	Data int
+	// Correlator names the group: 15 characters, made once for a connector.
+	Correlator string
+	// Ordinal is the generation of the credentials; see Dialer.SetOrdinal.
+	Ordinal uint64
+
+	// Dial reaches an address; nil is a net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Dialer keeps the connections of one connector.
+type Dialer struct {
+	cfg    DialConfig
+	groups *Groups
+	owner  Owner
+	group  *Group
+	// announce says that the peer is told the ordinal: it is one of TLS
+	// credentials.
+	announce bool
+
+	changed chan struct{} // capacity 1: SetOrdinal was called
+
+	mu     sync.Mutex
+	newest uint64     // Guarded by mu: ordinal of new connections.
+	oldest uint64     // Guarded by mu: connections below are ended.
+	kept   int        // Guarded by mu: index of the endpoint in use.
+	status Status     // Guarded by mu.
+	live   []*attempt // Guarded by mu.
+}
+
+// attempt is a connection that is up or being made.
+type attempt struct {
+	ordinal uint64 // of the credentials on our side
+	cancel  context.CancelFunc
+	index   int // in the list of its listener
+}
+
+// Status says how a connector is doing.
+type Status struct {
+	Up       bool // a control connection is open, perhaps of an older generation
+	Endpoint Endpoint
+	Since    time.Time // the last success or failure
+	Err      error     // the last failure, nil after a success; its text is fit for a status line
+	Failures int       // in a row
+	Next     time.Time // the next attempt, zero after a success
+}
+
+// NewDialer returns a dialer. Run makes it live.
+func NewDialer(cfg DialConfig, groups *Groups, owner Owner) *Dialer {
+	d := &Dialer{cfg: cfg, groups: groups, owner: owner, newest: cfg.Ordinal, changed: make(chan struct{}, 1)}
+	d.group, d.announce = groups.newGroup(""), cfg.TLS != nil
+	if d.cfg.Dial == nil {
+		d.cfg.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: false}}).DialContext
+	}
+	return d
+}
+
+// Name returns the connector's name.
+func (d *Dialer) Name() string { return d.cfg.Name }
+
+// Group returns the trunk.
+func (d *Dialer) Group() *Group { return d.group }
+
+// Status returns how the connector is doing.
+func (d *Dialer) Status() Status {
+	up := d.group.open()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.status
+	s.Up = up
+	return s
+}
+
+// SetOrdinal changes the generation of the credentials. A higher newest makes a
+// second set of connections, which takes over when it is ready; the first is
+// not made again when it breaks. Connections with an ordinal below oldest are
+// ended at once.
+func (d *Dialer) SetOrdinal(newest, oldest uint64) {
+	d.mu.Lock()
+	d.newest, d.oldest = max(newest, d.newest), oldest
+	for _, x := range d.live {
+		if x.ordinal < oldest {
+			x.cancel()
+		}
+	}
+	d.mu.Unlock()
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Run makes the connections, again and again, until ctx is done. When it
+// returns, all of them have ended.
+func (d *Dialer) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		d.mu.Lock()
+		ordinal := d.newest
+		d.mu.Unlock()
+		current, supersede := context.WithCancel(ctx)
+		control := newGate()
+		wg.Go(func() { d.keepControl(ctx, current, ordinal, control) })
+		for range d.dataCount() {
+			wg.Go(func() { d.keepData(ctx, current, ordinal, control) })
+		}
+		err := d.awaitNewer(ctx, ordinal)
+		supersede()
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func (d *Dialer) dataCount() int {
+	if d.cfg.Role != InterRouter {
+		return 0
+	}
+	return d.cfg.Data
+}
+
+// awaitNewer waits for a generation after ordinal, or for the end of ctx.
+func (d *Dialer) awaitNewer(ctx context.Context, ordinal uint64) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-d.changed:
+		}
+		d.mu.Lock()
+		newer := d.newest > ordinal
+		d.mu.Unlock()
+		if newer {
+			return nil
+		}
+	}
+}
+
+// keepControl keeps the control connection of one generation: in ctx as long
+// as it lives, made again only in current.
+func (d *Dialer) keepControl(ctx, current context.Context, ordinal uint64, up *gate) {
+	var b backoff
+	tried := 0 // endpoints in a row that failed
+	for {
+		lasted, err := d.connect(ctx, ordinal, false, up)
+		if current.Err() != nil {
+			return
+		}
+		var wait time.Duration
+		if lasted {
+			b.succeeded()
+			tried = 0
+			wait = b.next()
+		} else {
+			tried++
+			wait = d.nextEndpoint(&b, tried)
+		}
+		if err == nil {
+			err = errors.New("closed by the peer")
+		}
+		d.failed(err, b.failures, wait)
+		d.owner.Retry(d, err, wait)
+		if !sleep(current, wait) {
+			return
+		}
+	}
+}
+
+// nextEndpoint moves on to the next endpoint and returns how long to wait: the
+// time grows only after all have been tried.
+func (d *Dialer) nextEndpoint(b *backoff, tried int) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := len(d.cfg.Endpoints)
+	d.kept = (d.kept + 1) % n
+	if tried%n != 0 {
+		return minWait / 2
+	}
+	return b.next()
+}
+
+// keepData keeps one data connection while the control connection is up.
+func (d *Dialer) keepData(ctx, current context.Context, ordinal uint64, control *gate) {
+	var b backoff
+	for current.Err() == nil {
+		if !control.wait(current) {
+			return
+		}
+		if lasted, _ := d.connect(ctx, ordinal, true, nil); lasted { // the owner is told by Ended
+			b.succeeded()
+		}
+		if !sleep(current, b.next()) {
+			return
+		}
+	}
+}
+
+// connect makes one connection and serves it to its end. lasted tells that it
+// was up for a while.
+func (d *Dialer) connect(ctx context.Context, ordinal uint64, data bool, up *gate) (lasted bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	x := &attempt{ordinal: ordinal, cancel: cancel}
+	if !d.enlist(x) {
+		return false, errors.New("the credentials are no longer valid")
+	}
+	defer d.unlist(x)
+	endpoint := d.endpoint()
+	nc, err := d.reach(ctx, endpoint)
+	if err != nil {
+		return false, &conn.Error{Stage: conn.StageDial, Err: conn.InWords(err)}
+	}
+	m := &Member{Role: d.cfg.Role, Dialer: d, groups: d.groups, mu: &d.groups.mu, group: d.group, data: data, ordinal: ordinal}
+	cfg, handler := d.owner.Connect(m)
+	d.complete(&cfg, m, endpoint)
+	var opened time.Time // written by the reader, which has ended below
+	m.Conn = conn.New(nc, cfg, &memberHandler{m: m, next: handler, entry: func(m *Member, open *amqp.Open) error {
+		opened = time.Now()
+		d.opened(m, open, endpoint, up)
+		return nil
+	}})
+	err = m.Conn.Run(ctx)
+	if up != nil {
+		up.close()
+	}
+	d.groups.gone(m)
+	d.owner.Ended(m, err)
+	return !opened.IsZero() && time.Since(opened) >= steady, err
+}
+
+func (d *Dialer) endpoint() Endpoint {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cfg.Endpoints[d.kept]
+}
+
+// complete fills in what the dialer knows of a configuration.
+func (d *Dialer) complete(cfg *conn.Config, m *Member, e Endpoint) {
+	cfg.Client = true
+	cfg.Open.Hostname = e.Host
+	if d.cfg.TLS != nil {
+		cfg.TLS = d.cfg.TLS(e.Host)
+	}
+	if d.dataCount() == 0 && !d.announce {
+		return // a trunk of one connection that is never replaced
+	}
+	add := func(key amqp.Symbol, v any) {
+		cfg.Open.Properties = append(cfg.Open.Properties[:len(cfg.Open.Properties):len(cfg.Open.Properties)], amqp.Pair{Key: key, Value: v})
+	}
+	if m.Role == InterRouter {
+		if m.data {
+			add(propRole, roleData)
+		}
+		add(propCorrelator, d.cfg.Correlator)
+	}
+	if d.announce {
+		add(propOrdinal, m.ordinal)
+	}
+}
+
+// opened notes that a connection is up.
+func (d *Dialer) opened(m *Member, open *amqp.Open, e Endpoint, up *gate) {
+	d.groups.mu.Lock()
+	m.heard(open)
+	d.group.add(m)
+	d.groups.mu.Unlock()
+	if m.data {
+		return
+	}
+	d.mu.Lock()
+	d.status = Status{Endpoint: e, Since: time.Now()}
+	d.mu.Unlock()
+	up.open()
+}
+
+// failed notes why there is no connection.
+func (d *Dialer) failed(err error, failures int, wait time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	d.status = Status{Endpoint: d.cfg.Endpoints[d.kept], Since: now, Err: err, Failures: failures, Next: now.Add(wait)}
+}
+
+func (d *Dialer) enlist(x *attempt) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if x.ordinal < d.oldest {
+		return false
+	}
+	d.live = append(d.live, x)
+	return true
+}
+
+func (d *Dialer) unlist(x *attempt) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range d.live {
+		if d.live[i] == x {
+			d.live[i] = d.live[len(d.live)-1]
+			d.live = d.live[:len(d.live)-1]
+			return
+		}
+	}
+}
+
+// sleep waits; it reports false when ctx ends first.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
