@@ -23,8 +23,8 @@ import (
 	"github.com/skupper-host/skupper/system/token"
 )
 
-// grantHost is the setting of a grant that names the host of its links.
-const grantHost = "host"
+// grantHost is the annotation of a grant that names the host of its links.
+const grantHost = "skupper-agent/host"
 
 // keepGrant is how long a grant that nobody can use any more stays in the
 // input, for people to look at.
@@ -57,17 +57,18 @@ func (b grantBook) updated(s *site.Site, server grantAddress, now time.Time) gra
 		}
 		entry.Status.URL, entry.Status.CA = "", string(server.ca)
 		if server.port > 0 {
-			entry.Status.URL = fmt.Sprintf("https://%s/%s", server.base(s, entry.Spec.Settings[grantHost]), entry.UID)
+			entry.Status.URL = fmt.Sprintf("https://%s/%s", server.base(s, entry.Annotations[grantHost]), entry.UID)
 		}
 		next[g.Name] = entry
 	}
 	return next
 }
 
-// alive is when the last grant of the book ends; zero if none can be used.
+// alive is when the last grant of the book ends; zero if all have. One that is
+// used up is alive: who comes too late is told so.
 func (b grantBook) alive(now time.Time) (until time.Time) {
 	for _, g := range b {
-		if g.Status.Redemptions < max(g.Spec.RedemptionsAllowed, 1) && now.Before(g.Status.ExpirationTime) && g.Status.ExpirationTime.After(until) {
+		if now.Before(g.Status.ExpirationTime) && g.Status.ExpirationTime.After(until) {
 			until = g.Status.ExpirationTime
 		}
 	}
@@ -203,7 +204,7 @@ func random4() []byte {
 func (n *namespace) makeGrant(ctx context.Context, name, host string, r api.TokenRequest) error {
 	g := &resource.AccessGrant{Meta: resource.Meta{Name: name, Namespace: n.paths.Name}}
 	g.Spec.RedemptionsAllowed, g.Spec.ExpirationWindow = max(r.Redemptions, 1), first(r.Window, "15m")
-	g.Spec.Settings = resource.Settings{grantHost: host}
+	g.Annotations = map[string]string{grantHost: host}
 	set := resource.NewSet(g)
 	_, err := n.request(ctx, false, nil, wish{
 		change: func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, api.ApplyRequest{}) }, strict: true,
@@ -228,7 +229,7 @@ func (n *namespace) grantFor(ctx context.Context, name string, c token.Claim) ([
 	case !token.SameCode(c.Code, g.Status.Code):
 		return nil, token.ErrWrongCode
 	}
-	documents, handed, err := n.linksFor(ctx, v, first(c.Name, g.Name), g.Spec.Settings[grantHost])
+	documents, handed, err := n.linksFor(ctx, v, first(c.Name, g.Name), g.Annotations[grantHost])
 	if err != nil {
 		return nil, err
 	}

@@ -228,7 +228,14 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	if err != nil {
 		return nil, err
 	}
-	if err := n.carryOut(ctx, h, have, steps, out); err != nil {
+	err = n.carryOut(ctx, h, have, steps, out)
+	if err != nil && !touches(steps) && !c.edit.Changes() {
+		// Only records were to be written, such as the status of a resource.
+		// The site is as wanted; the next pass tries again.
+		n.log.Warn("records not written", keyErr, err)
+		err = nil
+	}
+	if err != nil {
 		err = errors.Join(err, undo())
 		n.publishFailure(w, memory, c, err)
 		return nil, err

@@ -120,6 +120,9 @@ func (e *Edit) Hash() string {
 // Write makes the change: each file is replaced as a whole or untouched. When
 // one fails, those before it are put back. undo puts all of them back.
 func (e *Edit) Write() (undo func() error, err error) {
+	if err := sweep(e.snap.paths.InputResources()); err != nil {
+		return nil, fmt.Errorf("input: %w", err)
+	}
 	var done []string
 	undo = func() error {
 		var errs []error
@@ -144,6 +147,16 @@ func (e *Edit) Write() (undo func() error, err error) {
 		done = append(done, path)
 	}
 	return undo, nil
+}
+
+// sweep removes what a killed process was writing. Whoever writes holds the
+// lock of the namespace, so that nobody is writing now.
+func sweep(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, ".*.tmp-*"))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // restore puts a file back as the snapshot has it.

@@ -127,12 +127,17 @@ func TestEditKeepsWhatAPersonWrote(t *testing.T) {
 			t.Fatalf("%s: action %d, error %v, want action %d", step.o.Ref(), got, err, step.want)
 		}
 	}
+	half := filepath.Join(n.InputResources(), ".Listener-x.yaml.tmp-7")
+	put(t, half, "of a process that was killed")
 	hash := edit.Hash()
 	if _, err := edit.Write(); err != nil {
 		t.Fatal(err)
 	}
 	if now := load(t, s).Hash; now != hash {
 		t.Error("the hash of the written input is not the one that was foreseen")
+	}
+	if _, err := os.Stat(half); !os.IsNotExist(err) {
+		t.Errorf("a half file stays: %v", err)
 	}
 	got, err := os.ReadFile(file)
 	if err != nil {
