@@ -66,6 +66,9 @@ func (n *Namespace) undo(ctx context.Context, failed *transaction, have state.St
 	t := newTransaction(n)
 	defer t.folders.close()
 	t.kept = failed.keptFiles()
+	if err := n.giveSpaceBack(failed.id); err != nil {
+		return err
+	}
 	if err := t.run(ctx, plan.Make(previous(have, steps), now), nil); err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/skupper-host/skupper/system/plan"
 	"github.com/skupper-host/skupper/system/state"
 )
@@ -103,7 +105,7 @@ func parseJournal(data []byte) (*journal, error) {
 	}
 	for line := range bytes.Lines(rest) {
 		done, err := strconv.Atoi(string(bytes.TrimSpace(line)))
-		if err != nil || done >= len(j.Steps) {
+		if err != nil || done < 0 || done >= len(j.Steps) {
 			break // the last line may be cut
 		}
 		j.done = done + 1
@@ -118,6 +120,29 @@ func (n *Namespace) dropJournal() error {
 	}
 	return syncDir(n.paths.InternalDir())
 }
+
+// putSpaceBy takes space on the disk for a transaction, bytes.
+func (n *Namespace) putSpaceBy(id string, size int64) error {
+	f, err := os.OpenFile(n.sparePath(id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = unix.Fallocate(int(f.Fd()), 0, 0, size)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		_, err = f.Write(make([]byte, size))
+	}
+	return errors.Join(err, f.Close())
+}
+
+// giveSpaceBack undoes putSpaceBy.
+func (n *Namespace) giveSpaceBack(id string) error {
+	if err := os.Remove(n.sparePath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (n *Namespace) sparePath(id string) string { return scratchPath(n.journalPath(), id, ".spare") }
 
 // writeFile replaces a file of our own, whole and flushed, readable by its owner
 // only.

@@ -54,17 +54,18 @@ func (t *transaction) run(ctx context.Context, steps []plan.Step, confirm []Conf
 	if err := t.flush(); err != nil {
 		return &ApplyError{Step: "flush new files", Err: errors.Join(err, t.unstage())}
 	}
-	if err := t.reach("journal"); err != nil {
-		return &ApplyError{Step: "write journal", Err: errors.Join(err, t.unstage())}
-	}
-	if err := t.ns.writeJournal(&journal{ID: t.id, Steps: t.tasks}); err != nil {
-		return &ApplyError{Step: "write journal", Err: errors.Join(err, t.unstage())}
+	matters := slices.ContainsFunc(t.tasks, func(s task) bool { return s.Op != plan.RemoveDir })
+	if matters {
+		if err := t.commit(steps); err != nil {
+			return &ApplyError{Step: "write journal", Err: errors.Join(err, t.unstage())}
+		}
 	}
 	for i := range t.tasks {
-		if err := t.do(ctx, &t.tasks[i]); err != nil {
-			return &ApplyError{Step: t.tasks[i].Text, Err: err}
+		err := t.do(ctx, &t.tasks[i])
+		if err == nil && matters {
+			err = t.ns.markDone(i)
 		}
-		if err := t.ns.markDone(i); err != nil {
+		if err != nil {
 			return &ApplyError{Step: t.tasks[i].Text, Err: err}
 		}
 	}
@@ -77,6 +78,41 @@ func (t *transaction) run(ctx context.Context, steps []plan.Step, confirm []Conf
 		return &ApplyError{Step: "clean up", Err: err}
 	}
 	return nil
+}
+
+// commit writes the journal: from here on there is a change. Before, it puts
+// space by for the way back; the way back itself has none.
+func (t *transaction) commit(steps []plan.Step) error {
+	j := &journal{ID: t.id, Steps: t.tasks}
+	if t.kept == nil {
+		if err := errors.Join(t.reach("put space by"), t.ns.putSpaceBy(t.id, t.room(steps))); err != nil {
+			return err
+		}
+	}
+	if err := t.reach("journal"); err != nil {
+		return err
+	}
+	return t.ns.writeJournal(j)
+}
+
+// spare is space for directories and records, bytes.
+const spare = 64 << 10
+
+// room is how much space going back may take, bytes: a journal, and what is
+// deleted, which has to be written again where its directory goes as well.
+func (t *transaction) room(steps []plan.Step) int64 {
+	n := int64(spare)
+	for _, task := range t.tasks {
+		n += int64(len(task.Text)) + 512*int64(1+len(task.Files))
+	}
+	for _, s := range steps {
+		if s.Op == plan.Delete {
+			for _, f := range s.Files {
+				n += int64(len(f.Data))
+			}
+		}
+	}
+	return n
 }
 
 func (t *transaction) reach(format string, args ...any) error {
@@ -178,7 +214,7 @@ func (t *transaction) unstage() error {
 		errs = append(errs, t.removeScratch(path))
 	}
 	t.staged = nil
-	return errors.Join(errs...)
+	return errors.Join(append(errs, t.ns.giveSpaceBack(t.id))...)
 }
 
 func (t *transaction) removeScratch(path string) error {
@@ -354,6 +390,7 @@ func (t *transaction) finish() error {
 // cleanUp removes scratch files. One that cannot be removed is no failure of
 // the change: the next look at the namespace tries again, and says why not.
 func (t *transaction) cleanUp() {
+	_ = t.ns.giveSpaceBack(t.id)
 	for _, s := range t.tasks {
 		for _, m := range s.Files {
 			_ = t.reach("clean up %s", m.Path)

@@ -133,6 +133,9 @@ func (p *planner) deletes() {
 		if _, ok := p.want.Files[path]; ok {
 			continue
 		}
+		if _, ok := p.want.Dirs[path]; ok {
+			continue // making the directory removes what is in its place
+		}
 		if f.Entities {
 			p.entities(f.Data, nil)
 		}
