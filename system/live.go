@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Asker asks a running router for its entities. Package client implements it.
@@ -34,7 +33,6 @@ const (
 type live struct {
 	id, mode, version string
 	metadata          string
-	uptime            time.Duration
 
 	links     map[string]row // connectors to other routers
 	listeners map[string]row // for other routers and local tools

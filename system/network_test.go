@@ -28,8 +28,10 @@ func threeSites() fakeRouters {
 	west := map[string][]map[string]any{
 		typeRouter: {{"id": "west-00000001", "mode": "interior", "version": "2", "metadata": `{"id":"id-w","version":"2","platform":"linux"}`}},
 		typeNode: {
-			{"id": "west-00000001", "nextHop": "(self)"}, {"id": "east-00000002", "cost": int64(1)},
-			{"id": "far-00000003", "nextHop": "east-00000002", "cost": int64(4)}, {"id": "dead-00000009", "cost": int64(1)},
+			{"id": "west-00000001", "nextHop": "(self)"},
+			{"id": "east-00000002", "cost": int64(1)},
+			{"id": "far-00000003", "nextHop": "east-00000002", "cost": int64(4)},
+			{"id": "dead-00000009", "cost": int64(1)},
 		},
 		typeConnection: {
 			{"role": "edge", "dir": "in", "container": "device-00000004", "host": "10.0.0.9:4711"},

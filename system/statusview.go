@@ -43,7 +43,7 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 		return s, nil
 	}
 	s.Router = api.Router{ID: l.id, Mode: l.mode, Version: l.version, PID: unit.PID, Since: unit.Since}
-	s.Links, s.RemoteLinks = linkStates(v, objects, l), remoteLinks(l)
+	s.Links, s.RemoteLinks = linkStates(v, objects), remoteLinks(l)
 	s.Listeners, s.Connectors = bridgeStates(l)
 	if net != nil {
 		s.Network, s.Services = net.sitesNearFirst(), net.services(ownKeys(v.site))
@@ -227,7 +227,7 @@ func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api
 }
 
 // linkStates are the links that this site asked for.
-func linkStates(v *view, objects *resource.Set, l *live) []api.LinkState {
+func linkStates(v *view, objects *resource.Set) []api.LinkState {
 	list := []api.LinkState{}
 	ends := expiries(v.credentials)
 	for _, link := range v.site.Links {

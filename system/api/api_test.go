@@ -200,9 +200,31 @@ func TestDescriptionNamesEveryRouteAndField(t *testing.T) {
 		t.Errorf("openapi.yaml describes %d operations, there are %d", described, len(routes()))
 	}
 	for _, v := range []any{
-		Agent{}, Namespace{}, Status{}, Router{}, LinkState{}, BridgeState{}, Certificate{}, Site{}, Service{}, File{},
-		ApplyRequest{}, DeleteRequest{}, Ref{}, PatchRequest{}, OperateRequest{}, Change{}, Result{}, LinkRequest{}, LinkFile{}, RenewRequest{}, TokenRequest{}, TokenFile{}, RedeemRequest{},
-		Error{}, Problem{},
+		Agent{},
+		Namespace{},
+		Status{},
+		Router{},
+		LinkState{},
+		BridgeState{},
+		Certificate{},
+		Site{},
+		Service{},
+		File{},
+		ApplyRequest{},
+		DeleteRequest{},
+		Ref{},
+		PatchRequest{},
+		OperateRequest{},
+		Change{},
+		Result{},
+		LinkRequest{},
+		LinkFile{},
+		RenewRequest{},
+		TokenRequest{},
+		TokenFile{},
+		RedeemRequest{},
+		Error{},
+		Problem{},
 	} {
 		typ := reflect.TypeOf(v)
 		var want []string
