@@ -26,6 +26,7 @@ type Conn struct {
 
 	mu        sync.Mutex
 	e         *session.Engine // Guarded by mu.
+	framing   bool            // Guarded by mu: the handshakes are done.
 	writing   bool            // Guarded by mu: somebody composes or writes. See write.go.
 	written   sync.Cond       // Nobody is writing any more; told only after over.
 	pools     [2]linkPool     // Guarded by mu: of streaming links, without and with capability.

@@ -9,9 +9,9 @@ import (
 type Sending struct {
 	// App is free for the user.
 	App any
-	// Inline lets a Write that finds nobody writing do so on the caller's own
-	// goroutine, for one batch and without blocking. Set it before the first
-	// Write; meant for stream pumps.
+	// Inline lets a Write of little that finds nobody writing do so on the
+	// caller's own goroutine, without blocking: it saves a wake-up. Set it
+	// before the first Write; meant for stream pumps.
 	Inline bool
 
 	l   *Link
@@ -68,7 +68,7 @@ func (s *Sending) WriteBytes(p []byte, more bool) {
 func (s *Sending) flush() {
 	c := s.l.c
 	dropped := c.e.Dropped()
-	if s.Inline {
+	if s.Inline && c.e.Unsent() <= inlinePayload {
 		c.unlockInline()
 	} else {
 		c.unlock()

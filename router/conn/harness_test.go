@@ -106,11 +106,18 @@ func (s *recorder) Lost(err error)        { s.o.note("in lost: %s", condition(er
 // outcome notes what becomes of a delivery.
 type outcome struct {
 	o     *owner
-	ready chan struct{} // capacity 1
+	ready chan struct{} // capacity 1, or nil
+	lost  chan struct{} // closed by Lost, or nil
 }
 
 func (x *outcome) Update(st amqp.State, settled bool) { x.o.note("%v settled=%v", st.Code, settled) }
-func (x *outcome) Lost(err error)                     { x.o.note("out lost: %s", condition(err)) }
+func (x *outcome) Lost(err error) {
+	x.o.note("out lost: %s", condition(err))
+	if x.lost != nil {
+		close(x.lost)
+	}
+}
+
 func (x *outcome) Ready() {
 	if x.ready != nil {
 		notify(x.ready)

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -291,7 +292,7 @@ func (c *Conn) saslServer() (skipped bool, err error) {
 	if !ok {
 		return false, fmt.Errorf("the peer sent %T instead of its choice", p)
 	}
-	if !slices.Contains(offered, init.Mechanism) || init.Mechanism == External && c.subject() == "" {
+	if !slices.Contains(offered, init.Mechanism) || init.Mechanism == External && c.certificate() == nil {
 		_ = c.saySASL(nil, &amqp.SASLOutcome{Code: amqp.SASLAuth})
 		return false, fmt.Errorf("the peer asks for %s", init.Mechanism)
 	}
@@ -316,19 +317,21 @@ func (c *Conn) offered() []amqp.Symbol {
 func (c *Conn) identified(mechanism amqp.Symbol) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mechanism, c.user = mechanism, c.subject()
-	if c.user == "" && mechanism == Anonymous {
+	c.mechanism = mechanism
+	if cert := c.certificate(); cert != nil {
+		c.user = cert.Subject.String()
+	} else if mechanism == Anonymous {
 		c.user = "anonymous"
 	}
 }
 
-// subject is that of the peer's certificate, empty without. On the accepting
-// side it must be verified.
-func (c *Conn) subject() string {
+// certificate is that of the peer, nil without. On the accepting side it must
+// be verified.
+func (c *Conn) certificate() *x509.Certificate {
 	switch state := c.wire.state; {
 	case state == nil || len(state.PeerCertificates) == 0:
 	case c.cfg.Client || len(state.VerifiedChains) > 0:
-		return state.PeerCertificates[0].Subject.String()
+		return state.PeerCertificates[0]
 	}
-	return ""
+	return nil
 }

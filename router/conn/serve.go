@@ -33,6 +33,9 @@ func (c *Conn) serve(ctx context.Context) *Error {
 		defer close(writeDone)
 		c.write(stop)
 	})
+	c.mu.Lock()
+	c.framing = true
+	c.mu.Unlock()
 	c.signal() // our Open
 	failure := c.watch(ctx, readDone, writeDone)
 	close(stop)

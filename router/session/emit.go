@@ -61,7 +61,7 @@ func (e *Engine) Emit(b *Batch, limit int) {
 	e.emitDispositions(b, limit)
 	e.emitControl(b, limit)
 	e.emitFlows(b, limit)
-	for b.Size < limit && b.room(quantum) {
+	for b.Size < limit && b.room(groupSize) {
 		l := e.ready.next()
 		if l == nil {
 			break
@@ -188,7 +188,7 @@ func (e *Engine) serve(l *Link, b *Batch, limit int) {
 			l.s.blocked.push(l)
 			return
 		}
-		if l.deficit <= 0 || b.Size >= limit || !b.room(quantum) {
+		if l.deficit <= 0 || b.Size >= limit || !b.room(groupSize) {
 			break
 		}
 		l.deficit -= e.emitTransfer(l, b)
@@ -210,11 +210,7 @@ func (e *Engine) emitTransfer(l *Link, b *Batch) int {
 	if !out.begun {
 		out.begin()
 	}
-	longest := min(e.peerFrame, frameAlone)
-	if e.ready.len() > 0 {
-		longest = min(longest, quantum)
-	}
-	size := out.emitFrame(b, longest)
+	size := out.emitFrame(b, min(e.peerFrame, maxFrame))
 	l.s.nextOutgoingID++
 	l.s.peerWindow--
 	e.stats.TransfersOut++
@@ -274,7 +270,7 @@ func (out *Outgoing) emitFrame(b *Batch, longest int) int {
 	n := buf.Len()
 	last := n+maxTransferHeader <= longest
 	if !last {
-		n = min(longest, quantum) - maxTransferHeader
+		n = min(longest, groupSize) - maxTransferHeader
 	}
 	e.unsent -= n
 	out.octets -= n

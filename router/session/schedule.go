@@ -3,17 +3,19 @@ package session
 // Deficit round robin over the links that have something to send and may: each
 // turn of a link is worth one quantum. A link that had nothing to send for a
 // while goes before those that always have, so that an answer of a few octets
-// does not wait behind every bulk stream (as in RFC 8290 §4.2).
+// waits for no bulk stream but what is in the batch before it (as in RFC 8290
+// §4.2). That is why bulk streams can afford large frames among each other.
 const (
-	// quantum is one turn, in octets of frames. It is upstream's frame size,
-	// and one TLS record.
-	quantum = 16384
-	// frameAlone is the longest frame while no other link waits; see
-	// DefaultMaxFrameSize of package conn.
-	frameAlone = 65536
+	// maxFrame is the longest frame that Emit composes whatever the peer
+	// takes, in octets; see DefaultMaxFrameSize of package conn.
+	maxFrame = 65536
+	// quantum is one turn, in octets of frames: one longest frame.
+	quantum = maxFrame
+	// sparseQuantum is the first turn of a link that was silent.
+	sparseQuantum = 16384
 	// sparseTurns is how many sparse links in a row go before a bulk one that
 	// waits, so that many of them cannot stop it.
-	sparseTurns = 8
+	sparseTurns = 32
 )
 
 // schedule holds the links that are ready, each once.
@@ -45,7 +47,7 @@ func (l *Link) schedule() {
 		return
 	}
 	l.scheduled = true
-	l.deficit = quantum
+	l.deficit = sparseQuantum
 	l.s.e.ready.sparse.push(l)
 }
 

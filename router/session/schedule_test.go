@@ -84,7 +84,9 @@ func TestSparseGoesFirst(t *testing.T) {
 	l := x.receivingLink("sparse", 50, 0)
 	x.send(0, x.credit(50, 0, 10))
 	bulk(x, 5)
-	x.turns()
+	for range 5 {
+		x.turns() // each has had a turn
+	}
 	for range 3 {
 		var rpc Outgoing
 		l.Send(&rpc, true)

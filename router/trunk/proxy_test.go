@@ -72,7 +72,7 @@ func TestThroughProxy(t *testing.T) {
 func TestProxyRefuses(t *testing.T) {
 	t.Parallel()
 	for status, wanted := range map[string]string{
-		"407 Proxy Authentication Required":  "407 Proxy Authentication Required for west.example:55671",
+		"407 Proxy Authentication Required":   "407 Proxy Authentication Required for west.example:55671",
 		"200 OK\r\nContent-Length: 2\r\n\r\n": "bytes before ours",
 	} {
 		address, _ := proxyServer(t, status, func(net.Conn) {})
