@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/system"
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/host"
+	"github.com/skupper-host/skupper/system/supervise"
+	"github.com/skupper-host/skupper/system/systemd"
+)
+
+// Times of starting an agent.
+const (
+	agentStart = 15 * time.Second      // until it must answer
+	agentPoll  = 10 * time.Millisecond // how often it is asked
+	agentIdle  = 3 * time.Second       // a detached agent without a namespace ends
+)
+
+func (p *program) controllerCommands() *command.Command {
+	return &command.Command{
+		Name: "controller", Summary: "the agent", Hidden: true,
+		Commands: []*command.Command{{
+			Name: "run", Summary: "run the agent in the foreground, as its unit does",
+			Text: "It serves every namespace of the instance until it is terminated; routers go on without it. The log goes to standard error.",
+			Flags: []command.Flag{
+				{Name: "detached", Kind: command.Bool, Hidden: true, Usage: "started by a command: log to a file, end when nothing is left"},
+			},
+			Examples: []command.Example{{Line: "skupper controller run", Text: "Run the agent of this user, or as root of the system"}},
+			Run:      p.controllerRun,
+		}},
+	}
+}
+
+// controllerRun is the agent.
+func (p *program) controllerRun(ctx context.Context, in *command.Input) error {
+	if p.pathsErr != nil {
+		return p.pathsErr
+	}
+	o, err := p.options()
+	if err != nil {
+		return err
+	}
+	out := p.stderr
+	if in.Bool("detached") {
+		log, err := supervise.OpenLog(p.paths.AgentLog())
+		if err != nil {
+			return err
+		}
+		defer func() { _ = log.Close() }() // nothing is written any more
+		out, o.IdleExit = log, agentIdle
+	}
+	o.Log = p.logger(out)
+	notifier := systemd.NewNotifier(p.getenv)
+	units, beside, closeUnits, err := p.supervision(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer closeUnits()
+	parts := []func(context.Context) error{func(ctx context.Context) error {
+		notifier.Watchdog(ctx, func() bool { return true })
+		return nil
+	}}
+	if beside != nil {
+		parts = append(parts, beside)
+	}
+	return system.Serve(ctx, o, units, notifier.Ready, parts...)
+}
+
+// options are the surroundings of the agent.
+func (p *program) options() (system.Options, error) {
+	binary, err := os.Executable()
+	if err != nil {
+		return system.Options{}, err
+	}
+	o := p.machine()
+	o.Binary = strings.TrimSuffix(binary, " (deleted)")
+	return o, nil
+}
+
+// logger writes structured lines at the level of SKUPPER_LOG; under systemd
+// the journal has the time.
+func (p *program) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	if text := p.getenv("SKUPPER_LOG"); text != "" && level.UnmarshalText([]byte(text)) != nil {
+		p.warn("SKUPPER_LOG=%q is not a level; info is used", text)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if p.getenv("JOURNAL_STREAM") != "" {
+		opts.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// startAgent returns the agent, started if none answers: by systemd where a
+// manager answers, otherwise detached from this process.
+func (p *program) startAgent(ctx context.Context) (api.Controller, error) {
+	c, online, err := p.controller(ctx)
+	if err != nil || online {
+		return c, err
+	}
+	conn, err := systemd.Connect(ctx, p.systemdOptions())
+	switch {
+	case err == nil:
+		defer conn.Close()
+		if err := p.startAgentUnit(ctx, conn); err != nil {
+			return nil, err
+		}
+		return p.awaitAgent(ctx, nil)
+	case !errors.Is(err, systemd.ErrAbsent):
+		return nil, err
+	}
+	died, err := p.spawnAgent()
+	if err != nil {
+		return nil, err
+	}
+	return p.awaitAgent(ctx, died)
+}
+
+// spawnAgent starts the agent as a process of its own session. The channel
+// yields when it ends before this process does.
+func (p *program) spawnAgent() (<-chan error, error) {
+	binary, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(p.paths.ControllerDir(), 0o700); err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(p.paths.AgentLog(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }() // the child has its own descriptor
+	args := []string{"controller", "run", "--detached", "--user"}
+	if p.paths.System {
+		args[3] = "--system"
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = "/"
+	cmd.Stderr = log // what the agent says before it has its log, and a panic
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
+	died := make(chan error, 1)
+	go func() { died <- cmd.Wait() }()
+	return died, nil
+}
+
+// awaitAgent returns when the agent answers. Another one that was started at
+// the same moment is as good.
+func (p *program) awaitAgent(ctx context.Context, died <-chan error) (api.Controller, error) {
+	limit := time.After(agentStart)
+	var ended error
+	for {
+		c, online, err := p.controller(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if online {
+			return c, nil
+		}
+		select {
+		case <-time.After(agentPoll):
+		case err := <-died:
+			died, ended = nil, cmpErr(err)
+			limit = time.After(time.Second) // another one may have won
+		case <-limit:
+			return nil, p.agentFailure(ended)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func cmpErr(err error) error {
+	if err == nil {
+		return errors.New("it ended")
+	}
+	return err
+}
+
+// agentFailure says why an agent did not come up: its last words.
+func (p *program) agentFailure(ended error) error {
+	text := fmt.Sprintf("it does not answer within %s", agentStart)
+	if ended != nil {
+		text = ended.Error()
+	}
+	data, err := os.ReadFile(p.paths.AgentLog())
+	if err == nil {
+		lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+		if last := strings.TrimPrefix(lines[len(lines)-1], "error: "); last != "" {
+			text += ": " + last
+		}
+	}
+	return &exitError{code: exitFailed, message: "agent: " + text, hint: "its log is " + p.paths.AgentLog()}
+}
+
+// startAgentUnit has systemd run the agent. The unit file is that of a package,
+// or is made here.
+func (p *program) startAgentUnit(ctx context.Context, conn *systemd.Conn) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	_, err = system.StartAgentUnit(ctx, conn, binary, p.paths)
+	return err
+}
+
+func (p *program) systemdOptions() systemd.Options {
+	return systemd.Options{User: !p.paths.System, RuntimeDir: p.paths.RuntimeDir}
+}
+
+// supervision is who runs routers here: systemd, or the agent itself with the
+// built-in supervisor, which must run beside it.
+func (p *program) supervision(ctx context.Context, o system.Options) (units host.Units, beside func(context.Context) error, done func(), err error) {
+	conn, err := systemd.Connect(ctx, p.systemdOptions())
+	if err == nil {
+		return host.NewSystemd(conn), nil, func() { conn.Close() }, nil
+	}
+	if !errors.Is(err, systemd.ErrAbsent) {
+		return nil, nil, nil, err
+	}
+	s := supervise.New(supervise.Config{Socket: filepath.Join(p.paths.AgentDir, "notify.sock"), Log: o.Log})
+	return host.NewSupervised(s), s.Run, func() {}, nil
+}
+
+// systemLogs prints a log.
+func (p *program) systemLogs(ctx context.Context, in *command.Input) error {
+	n, err := p.namespacePaths()
+	if err != nil {
+		return err
+	}
+	unit, file := filepath.Base(n.Unit), n.RouterLog()
+	if in.Bool("agent") {
+		unit, file = filepath.Base(p.paths.AgentUnit()), p.paths.AgentLog()
+	}
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return p.journal(ctx, in, unit)
+	}
+	return p.tail(ctx, file, in.Bool("follow"))
+}
+
+// journal hands over to journalctl, which knows the journal.
+func (p *program) journal(ctx context.Context, in *command.Input, unit string) error {
+	args := []string{"--no-pager", "-u", unit}
+	if !p.paths.System {
+		args = append([]string{"--user"}, args...)
+	}
+	if in.Bool("follow") {
+		args = append(args, "-f")
+	}
+	if in.Changed("since") {
+		args = append(args, "--since", time.Now().Add(-in.Duration("since")).Format(time.DateTime))
+	}
+	cmd := exec.CommandContext(ctx, "journalctl", args...)
+	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
+	err := cmd.Run()
+	if errors.Is(err, exec.ErrNotFound) {
+		return &api.Error{Kind: api.Missing, Message: "there is no log: neither a file nor a journal", Advice: "`skupper system status` shows whether the site runs"}
+	}
+	return err
+}
+
+// tailPoll is how often a followed file is looked at.
+const tailPoll = 200 * time.Millisecond
+
+// tail prints a file, and what is added to it. A file that was rotated away is
+// opened anew.
+func (p *program) tail(ctx context.Context, path string, follow bool) error {
+	for {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		again, err := p.copyWhile(ctx, f, follow)
+		_ = f.Close() // only read from
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+// copyWhile copies f until its end or, with follow, until it is rotated away.
+func (p *program) copyWhile(ctx context.Context, f *os.File, follow bool) (again bool, err error) {
+	for {
+		if _, err := io.Copy(p.stdout, f); err != nil || !follow {
+			return false, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case <-time.After(tailPoll):
+		}
+		now, err := os.Stat(f.Name())
+		mine, err2 := f.Stat()
+		if err == nil && err2 == nil && !os.SameFile(now, mine) {
+			return true, nil
+		}
+	}
+}

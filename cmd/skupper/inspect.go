@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/resource"
+)
+
+func (p *program) namespaceCommands() *command.Command {
+	return &command.Command{
+		Name: "namespace", Summary: "list and remove namespaces", Text: "Each namespace holds one site; a host may have any number of them.",
+		Commands: []*command.Command{
+			{
+				Name: "list", Summary: "list the namespaces", Flags: statusFlags()[:2],
+				Examples: []command.Example{{Line: "skupper namespace list -o wide", Text: "List all, with their units and directories"}},
+				Run:      p.namespaceList,
+			},
+			{
+				Name: "delete", Summary: "stop a namespace's site and remove everything of it",
+				Args: []command.Arg{{Name: "name", Source: command.Namespaces}},
+				Flags: []command.Flag{
+					{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
+					{Name: "keep-input", Kind: command.Bool, Usage: "keep the resources and certificates that were given"},
+					{Name: "purge", Kind: command.Bool, Usage: "keep no archive"},
+					dryRunFlag(),
+				},
+				Examples: []command.Example{{Line: "skupper namespace delete lab --yes", Text: "As `skupper -n lab system teardown --yes`"}},
+				Run: func(ctx context.Context, in *command.Input) error {
+					p.namespace = in.Arg(0)
+					return p.systemTeardown(ctx, in)
+				},
+			},
+		},
+	}
+}
+
+func (p *program) namespaceList(ctx context.Context, in *command.Input) error {
+	c, _, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := c.Namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	rows := p.namespaceTable(list, in.String("output") == string(output.AsWide))
+	return p.listOf(in, rows, list)
+}
+
+func (p *program) namespaceTable(list []api.Namespace, wide bool) *output.Table {
+	t := &output.Table{Header: []string{"NAMESPACE", "PLATFORM", "SITE", "STATUS", "MESSAGE"}, Paint: p.paint()}
+	if wide {
+		t.Header = append(t.Header, "UNIT", "PID", "DATA")
+	}
+	for _, n := range list {
+		row := []string{n.Name, n.Platform, n.Site, string(n.State), n.Message}
+		if wide {
+			row = append(row, n.Unit, pid(n.PID), n.Dir)
+		}
+		t.Add(row...)
+	}
+	return t
+}
+
+func pid(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.Itoa(n)
+}
+
+func (p *program) networkCommands() *command.Command {
+	return &command.Command{
+		Name: "network", Summary: "look at the network of sites",
+		Commands: []*command.Command{{
+			Name: "status", Summary: "list the sites of the network", Flags: statusFlags()[:2],
+			Examples: []command.Example{{Line: "skupper network status", Text: "Every site, with its distance from this one"}},
+			Run: func(ctx context.Context, in *command.Input) error {
+				s, err := p.ask(ctx)
+				if err != nil {
+					return err
+				}
+				t := &output.Table{Header: []string{"SITE", "HOPS", "COST", "VERSION", "PLATFORM", "ROUTERS"}}
+				for _, site := range s.Network {
+					t.Add(site.Name, strconv.Itoa(site.Hops), strconv.Itoa(site.Cost), site.Version, site.Platform, strings.Join(site.Routers, ","))
+				}
+				return p.listOf(in, t, s.Network)
+			},
+		}},
+	}
+}
+
+func (p *program) serviceCommands() *command.Command {
+	return &command.Command{
+		Name: "service", Summary: "look at the services of the network",
+		Retired: map[string]string{
+			"create": "`skupper listener create NAME PORT`",
+			"bind":   "`skupper connector create NAME PORT --host HOST`",
+			"unbind": "`skupper connector delete NAME`",
+			"delete": "`skupper listener delete NAME`",
+			"label":  "labels are part of the resource: edit the file and `skupper system apply` it",
+		},
+		Commands: []*command.Command{{
+			Name: "status", Summary: "list the routing keys of the network", Flags: statusFlags()[:2],
+			Examples: []command.Example{{Line: "skupper service status", Text: "Every routing key, with its listeners and connectors as seen from here"}},
+			Run: func(ctx context.Context, in *command.Input) error {
+				s, err := p.ask(ctx)
+				if err != nil {
+					return err
+				}
+				t := &output.Table{Header: []string{"ROUTING-KEY", "LISTENERS", "CONNECTORS", "LOCAL"}}
+				for _, v := range s.Services {
+					t.Add(v.RoutingKey, strconv.Itoa(v.Listeners), strconv.Itoa(v.Connectors), strconv.FormatBool(v.Local))
+				}
+				return p.listOf(in, t, s.Services)
+			},
+		}},
+	}
+}
+
+func (p *program) certCommands() *command.Command {
+	return &command.Command{
+		Name: "cert", Summary: "look at certificates and renew them",
+		Text: "Certificates that a site makes for itself are renewed by the agent when a third of their life is left; connections stay. Those that a person supplied are watched, and their expiry is shown.",
+		Commands: []*command.Command{
+			{
+				Name: "list", Summary: "list the site's certificates", Flags: statusFlags()[:2],
+				Examples: []command.Example{{Line: "skupper cert list", Text: "Every certificate with its issuer and expiry"}},
+				Run: func(ctx context.Context, in *command.Input) error {
+					s, err := p.ask(ctx)
+					if err != nil {
+						return err
+					}
+					t := &output.Table{Header: []string{"NAME", "USE", "STATUS", "EXPIRES", "RENEWS", "ISSUER", "SOURCE"}, Paint: p.paint()}
+					now := time.Now()
+					for _, c := range s.Certificates {
+						t.Add(c.Name, c.Use, c.Status, ago(c.Expires, now), ago(c.Renews, now), c.Issuer, c.Source)
+					}
+					return p.listOf(in, t, s.Certificates)
+				},
+			},
+			{
+				Name: "renew", Summary: "make new certificates now",
+				Args:     []command.Arg{{Name: "name", Optional: true, Repeat: true, Source: command.Certificates}},
+				Flags:    append([]command.Flag{dryRunFlag()}, waitFlags(waitConfigured, "60s")...),
+				Examples: []command.Example{{Line: "skupper cert renew west", Text: "Renew the certificate named west; without a name, all that the site makes"}},
+				Run:      p.certRenew,
+			},
+		},
+	}
+}
+
+func (p *program) certRenew(ctx context.Context, in *command.Input) error {
+	c, online, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	if !online {
+		return notRunning("certificates are renewed by the agent")
+	}
+	result, err := c.Renew(ctx, p.namespace, api.RenewRequest{Names: in.Args, DryRun: in.Changed("dry-run")})
+	if err != nil {
+		return err
+	}
+	return p.finish(ctx, in, c, online, waitConfigured, result)
+}
+
+// ask gets the status of the namespace.
+func (p *program) ask(ctx context.Context) (*api.Status, error) {
+	c, _, err := p.controller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.Status(ctx, p.namespace)
+	if err != nil {
+		return nil, err
+	}
+	p.staleness(s)
+	if !s.Observed {
+		p.note("the router does not answer: %s", first(s.Namespace.Message, "it does not run"))
+	}
+	return s, nil
+}
+
+// listOf writes items in the form that in asks for: t for people, items for
+// programs, the first column as names.
+func (p *program) listOf(in *command.Input, t *output.Table, items any) error {
+	switch format := output.Format(in.String("output")); format {
+	case output.AsJSON, output.AsYAML:
+		plain, err := output.Plain(items)
+		if err != nil {
+			return err
+		}
+		values, _ := plain.([]any) // null, where there is none
+		return output.Objects(p.stdout, format, true, values...)
+	case output.AsName:
+		for _, row := range t.Rows {
+			if _, err := fmt.Fprintln(p.stdout, row[0]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case output.AsTable, output.AsWide:
+	}
+	t.NoHeader = in.Bool("no-headers")
+	return t.Write(p.stdout)
+}
+
+func (p *program) explainCommand() *command.Command {
+	return &command.Command{
+		Name: "explain", Summary: "explain a kind of resource, or one of its fields",
+		Args: []command.Arg{{Name: "kind[.field]", Optional: true, Source: command.Kinds}},
+		Examples: []command.Example{
+			{Line: "skupper explain listener", Text: "The fields of a Listener"},
+			{Line: "skupper explain site.spec.settings", Text: "The settings of a Site"},
+		},
+		Run: func(_ context.Context, in *command.Input) error { return p.explain(in.Arg(0)) },
+	}
+}
+
+func (p *program) explain(path string) error {
+	if path == "" {
+		t := &output.Table{Header: []string{"KIND", "MEANING"}}
+		for _, k := range resource.Kinds() {
+			t.Add(string(k), resource.Describe(k))
+		}
+		return t.Write(p.stdout)
+	}
+	name, rest, _ := strings.Cut(path, ".")
+	kind, ok := resource.KindNamed(name)
+	if !ok {
+		return &api.Error{Kind: api.Missing, Message: fmt.Sprintf("%q is not a kind of resource", name), Advice: "`skupper explain` lists the kinds"}
+	}
+	field, members, ok := resource.Explain(kind, rest)
+	if !ok {
+		return &api.Error{Kind: api.Missing, Message: fmt.Sprintf("%s has no field %s", kind, rest), Advice: fmt.Sprintf("`skupper explain %s` lists its fields", lower(string(kind)))}
+	}
+	fmt.Fprintf(p.stdout, "%s (%s)\n", kind, kind.APIVersion())
+	if rest == "" {
+		fmt.Fprintf(p.stdout, "%s\n", resource.Describe(kind))
+	} else {
+		fmt.Fprintf(p.stdout, "%s\n", describeField(field))
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.stdout)
+	t := &output.Table{Header: []string{"FIELD", "TYPE", "MEANING"}}
+	for _, m := range members {
+		t.Add(m.Path, m.Type, describeField(m))
+	}
+	return t.Write(p.stdout)
+}
+
+// describeField is what a field means, with its default and its values.
+func describeField(f resource.Field) string {
+	text := f.Doc
+	if f.Required {
+		text += " Required."
+	}
+	if f.Default != "" {
+		text += " Default: " + f.Default + "."
+	}
+	if len(f.Allowed) > 0 {
+		text += " One of: " + strings.Join(f.Allowed, ", ") + "."
+	}
+	if f.KubernetesOnly {
+		text += " Has no effect on hosts."
+	}
+	return text
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/system"
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/layout"
+	"github.com/skupper-host/skupper/system/systemd"
+)
+
+func (p *program) installCommand() *command.Command {
+	return &command.Command{
+		Name: "install", Summary: "prepare this host, or this user, for sites that start with it",
+		Text: "Makes the directories and, as root, the user that routers run as; has systemd start the agent, now and at boot. " +
+			"What is there already stays. Sites work without this as well; then they start when the agent does.",
+		Flags: []command.Flag{
+			{Name: "enable-linger", Kind: command.Bool, Usage: "have the user's services run without a login"},
+			{Name: "reload-type", Kind: command.String, Choices: []string{"auto"}, Default: "auto", Usage: "changes of files take effect by themselves"},
+			{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
+		},
+		Examples: []command.Example{
+			{Line: "sudo skupper system install", Text: "For the system's sites"},
+			{Line: "skupper system install --enable-linger", Text: "For the sites of this user, also without a login"},
+		},
+		Run: p.systemInstall,
+	}
+}
+
+func (p *program) uninstallCommand() *command.Command {
+	return &command.Command{
+		Name: "uninstall", Summary: "undo what system install changed",
+		Flags: []command.Flag{
+			{Name: "force", Short: "f", Kind: command.Bool, Usage: "remove every site first"},
+			{Name: "keep-sites", Kind: command.Bool, Usage: "leave the sites as they are"},
+			{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
+		},
+		Examples: []command.Example{{Line: "skupper system uninstall --keep-sites", Text: "Remove the agent's unit, keep the sites"}},
+		Run:      p.systemUninstall,
+	}
+}
+
+// manager is systemd, nil where none answers.
+func (p *program) manager(ctx context.Context) (*systemd.Conn, error) {
+	conn, err := systemd.Connect(ctx, p.systemdOptions())
+	if errors.Is(err, systemd.ErrAbsent) {
+		return nil, nil
+	}
+	return conn, err
+}
+
+func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
+	if p.pathsErr != nil {
+		return p.pathsErr
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	conn, err := p.manager(ctx)
+	if err != nil {
+		return err
+	}
+	if conn != nil {
+		defer conn.Close()
+	}
+	linger := ""
+	if in.Bool("enable-linger") && !p.paths.System {
+		linger = first(p.getenv("USER"), p.getenv("LOGNAME"))
+	}
+	lines, err := system.Install(ctx, conn, binary, p.paths, linger)
+	if err := p.printLines(lines); err != nil {
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if conn == nil {
+		p.note("no systemd answers: the agent is started by the first command that needs it; at boot, have cron or an init script run `skupper controller run`")
+		return nil
+	}
+	if user := first(p.getenv("USER"), p.getenv("LOGNAME")); !p.paths.System && linger == "" && user != "" {
+		if _, err := os.Stat(layout.LingerFile(user)); err != nil {
+			p.note("hint: services of %s end with the last log-out; `loginctl enable-linger %s` changes that", user, user)
+		}
+	}
+	return nil
+}
+
+func (p *program) printLines(lines []string) error {
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(p.stdout, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *program) systemUninstall(ctx context.Context, in *command.Input) error {
+	c, online, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	sites, err := c.Namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(sites) > 0 && in.Bool("force"):
+		if err := p.removeSites(ctx, in, sites); err != nil {
+			return err
+		}
+	case len(sites) > 0 && !in.Bool("keep-sites"):
+		return &api.Error{
+			Kind: api.Conflict, Message: fmt.Sprintf("there are %d sites", len(sites)),
+			Advice: "--keep-sites leaves them, --force removes them first; `skupper namespace list` lists them",
+		}
+	}
+	conn, err := p.manager(ctx)
+	if err != nil {
+		return err
+	}
+	if conn != nil {
+		defer conn.Close()
+	} else if online {
+		if err := p.endAgent(ctx, c); err != nil {
+			return err
+		}
+	}
+	lines, err := system.Uninstall(ctx, conn, p.paths)
+	return errors.Join(p.printLines(lines), err)
+}
+
+// endAgent ends an agent that no service manager runs.
+func (p *program) endAgent(ctx context.Context, c api.Controller) error {
+	a, err := c.Agent(ctx)
+	if err != nil || a.PID == 0 {
+		return nil // it ended by itself
+	}
+	return syscall.Kill(a.PID, syscall.SIGTERM)
+}
+
+func (p *program) removeSites(ctx context.Context, in *command.Input, sites []api.Namespace) error {
+	if err := p.confirm(in, fmt.Sprintf("remove %d sites with their keys", len(sites))); err != nil {
+		return err
+	}
+	c, err := p.startAgent(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range sites {
+		result, err := c.Operate(ctx, s.Name, api.OperateRequest{Operation: api.Teardown})
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(p.stdout, "removed namespace %s (archive %s)\n", s.Name, result.Archive); err != nil {
+			return err
+		}
+	}
+	return nil
+}

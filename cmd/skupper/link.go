@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"time"
+
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/resource"
+)
+
+func (p *program) linkCommands() *command.Command {
+	known := command.Arg{Name: "name", Source: command.Links}
+	optional := command.Arg{Name: "name", Optional: true, Source: command.Links}
+	return &command.Command{
+		Name: "link", Summary: "link this site to others",
+		Text: "A link file holds a Link and the key that it needs. It is made on the site that others can reach, carried to the other site, and applied there. " +
+			"Once linked, both sites use each other's services.",
+		Commands: []*command.Command{
+			{
+				Name: "generate", Summary: "make a link file with which another site links to this one",
+				Text: "The file holds a private key: carry it as you would a password. Each file has a key of its own. " +
+					"The site must be started and have link access enabled.",
+				Args: []command.Arg{{Name: "name", Optional: true}},
+				Flags: []command.Flag{
+					{Name: "host", Kind: command.String, Value: "HOST", Usage: "name or address at which the other site reaches this host"},
+					{Name: "name", Kind: command.String, Value: "NAME", Usage: "name of the Link"},
+					{Name: "cost", Kind: command.Int, Default: "1", Usage: "cost of the Link; the cheapest path is taken"},
+					{Name: "tls-credentials", Kind: command.String, Value: "NAME", Usage: "name of the Secret"},
+					{Name: "generate-credential", Kind: command.Bool, Default: "true", Usage: "put the Secret into the file"},
+					{Name: "output-file", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "write to a file with mode 0600 instead"},
+					outputFlag("yaml", documentFormats()...),
+				},
+				Examples: []command.Example{
+					{Line: "skupper link generate --host west.example.com > link.yaml", Text: "Make a link file; the other site uses this name to reach the host"},
+					{Line: "skupper link generate --output-file link.yaml", Text: "Let the site choose its host name or address"},
+				},
+				Run: p.linkGenerate,
+			},
+			{
+				Name: "create", Summary: "apply a link file from another site", Args: []command.Arg{{Name: "file", Source: command.Files}},
+				Text:  "Whether the endpoints can be reached is tried first. A file of - reads standard input.",
+				Flags: append(waitFlags(waitReady, "60s"), dryRunFlag()),
+				Examples: []command.Example{
+					{Line: "skupper link create link.yaml", Text: "Link to the site that made the file"},
+				},
+				Run: p.linkCreate,
+			},
+			{
+				Name: "update", Summary: "change a link", Args: []command.Arg{known},
+				Flags: append([]command.Flag{
+					{Name: "cost", Kind: command.Int, Usage: "another cost"},
+					{Name: "tls-credentials", Kind: command.String, Value: "NAME", Usage: "another Secret"},
+				}, append(waitFlags(waitReady, "60s"), dryRunFlag())...),
+				Examples: []command.Example{{Line: "skupper link update link-west --cost 5", Text: "Prefer other paths"}},
+				Run:      p.linkUpdate,
+			},
+			p.statusCommand("link", optional, resource.KindLink),
+			{
+				Name: "delete", Summary: "remove a link and its key", Args: []command.Arg{known},
+				Text:     "The Secret is removed with the Link unless another one uses it.",
+				Flags:    append(deleteWaitFlags(), dryRunFlag()),
+				Examples: []command.Example{{Line: "skupper link delete link-west", Text: "End the link"}},
+				Run: func(ctx context.Context, in *command.Input) error {
+					return p.remove(ctx, in, api.DeleteRequest{Missing: true, Objects: []api.Ref{{Kind: string(resource.KindLink), Name: in.Arg(0)}}})
+				},
+			},
+		},
+	}
+}
+
+func (p *program) linkGenerate(ctx context.Context, in *command.Input) error {
+	c, online, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	if !online {
+		return notRunning("a link file is made by a running site")
+	}
+	f, err := c.Link(ctx, p.namespace, api.LinkRequest{
+		Access: "", Host: in.String("host"), Name: first(in.String("name"), in.Arg(0)), Cost: in.Int("cost"),
+		Credentials: in.String("tls-credentials"), Generate: in.Bool("generate-credential"),
+	})
+	if err != nil {
+		return err
+	}
+	for _, w := range f.Warnings {
+		p.warn("%s", w)
+	}
+	document := f.Document
+	if in.String("output") == "json" {
+		set, _, err := resource.Parse([]resource.Input{{Name: "agent's answer", Data: f.Document}})
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		for o := range set.All() {
+			b.Write(resource.EncodeJSON(o))
+		}
+		document = b.Bytes()
+	}
+	if file := in.String("output-file"); file != "" {
+		if err := writePrivate(file, document); err != nil {
+			return err
+		}
+		p.note("%s: link %s to %s; it holds a private key", file, f.Name, f.Host)
+		return nil
+	}
+	if p.stdoutTerminal {
+		p.warn("this holds a private key; --output-file keeps it off the terminal")
+	}
+	_, err = p.stdout.Write(document)
+	return err
+}
+
+// writePrivate makes a file that only its owner reads. It does not overwrite.
+func writePrivate(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return &api.Error{Kind: api.Conflict, Message: path + ": exists already", Advice: "remove it, or name another file"}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// reachTimeout bounds the attempt to reach an endpoint before a link is made.
+const reachTimeout = 3 * time.Second
+
+func (p *program) linkCreate(ctx context.Context, in *command.Input) error {
+	files, err := p.readAny(ctx, in.Args)
+	if err != nil {
+		return err
+	}
+	set, _, err := resource.Parse(asInput(files))
+	if err != nil {
+		return err
+	}
+	links := resource.Of[*resource.Link](set)
+	if len(links) == 0 {
+		return &api.Error{Kind: api.Invalid, Message: in.Arg(0) + ": holds no Link", Advice: "link files are made by `skupper link generate` on the other site"}
+	}
+	for _, l := range links {
+		for _, e := range l.Spec.Endpoints {
+			if err := reach(ctx, net.JoinHostPort(e.Host, e.Port)); err != nil {
+				p.warn("link/%s: endpoint %s: %v; the link will be tried again and again", l.Name, e.Name, err)
+			}
+		}
+	}
+	if in.String("dry-run") == "client" {
+		_, err := p.stdout.Write(files[0].Data)
+		return err
+	}
+	c, online, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	result, err := c.Apply(ctx, p.namespace, api.ApplyRequest{Files: files, DryRun: in.Changed("dry-run")})
+	if err != nil {
+		return err
+	}
+	return p.finish(ctx, in, c, online, waitReady, result)
+}
+
+func reach(ctx context.Context, address string) error {
+	d := net.Dialer{Timeout: reachTimeout}
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func (p *program) linkUpdate(ctx context.Context, in *command.Input) error {
+	fields := map[string]any{}
+	if in.Changed("cost") {
+		fields["spec.cost"] = in.Int("cost")
+	}
+	if in.Changed("tls-credentials") {
+		fields["spec.tlsCredentials"] = in.String("tls-credentials")
+	}
+	return p.update(ctx, in, waitReady, resource.Ref{Kind: resource.KindLink, Name: in.Arg(0)}, fields)
+}
+
+// notRunning says that something needs the agent.
+func notRunning(what string) error {
+	return &exitError{code: exitDenied, message: fmt.Sprintf("%s, and no agent runs", what), hint: "`skupper system start` starts it"}
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/layout"
+)
+
+// program is one run of the command line. The fields are set before run and
+// then read only.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	uid            int
+
+	stdoutTerminal, stderrTerminal, stdinTerminal bool
+
+	version, commit string
+
+	// Set by perform from the global flags.
+	quiet, verbose bool
+	color          string
+	paths          layout.Paths
+	namespace      string
+	platform       string // of --platform, "" if it was not given
+	pathsErr       error  // why paths is not known; matters to those who need it
+}
+
+// perform parses the command line and runs the command.
+func (p *program) perform(ctx context.Context, args []string) error {
+	root := p.tree()
+	inv, err := command.Prepare(root, args, foreignFlags())
+	if err != nil {
+		return err
+	}
+	if err := p.globals(inv); err != nil {
+		return err
+	}
+	switch {
+	case inv.Input.Bool("version"):
+		_, err := fmt.Fprintln(p.stdout, p.version)
+		return err
+	case inv.Help:
+		_, err := io.WriteString(p.stdout, p.manual().Help(inv.Input.Path, inv.Command))
+		return err
+	}
+	return inv.Run(ctx)
+}
+
+// globals takes the flags of every command and the environment that stands in
+// for them.
+func (p *program) globals(inv *command.Invocation) error {
+	in := inv.Input
+	p.quiet, p.verbose, p.color = in.Bool("quiet"), in.Bool("verbose"), in.String("color")
+	for _, flag := range []string{"context", "kubeconfig"} {
+		if in.Changed(flag) {
+			p.warn("--%s has no meaning on hosts and is ignored", flag)
+		}
+	}
+	if err := p.choosePlatform(in); err != nil {
+		return err
+	}
+	p.namespace = first(in.String("namespace"), p.getenv("SKUPPER_NAMESPACE"), layout.DefaultNamespace)
+	p.paths, p.pathsErr = layout.Locate(p.layoutEnv(in))
+	return nil
+}
+
+// choosePlatform refuses what is not a platform of hosts.
+func (p *program) choosePlatform(in *command.Input) error {
+	p.platform = in.String("platform")
+	switch asked := first(p.platform, p.getenv("SKUPPER_PLATFORM")); asked {
+	case "", "linux":
+		return nil
+	case "kubernetes":
+		return &command.UsageError{
+			Message: "this program serves hosts, not Kubernetes clusters",
+			Advice:  "use Skupper's own command line for clusters; here the platform is linux",
+		}
+	case "podman", "docker":
+		return &command.UsageError{
+			Message: fmt.Sprintf("platform %s: sites run as host processes in this version", asked),
+			Advice:  "use the platform linux; no container engine is needed",
+		}
+	default:
+		return &command.UsageError{Message: fmt.Sprintf("platform %q is not known", asked), Advice: "use the platform linux"}
+	}
+}
+
+// layoutEnv is the environment that decides where things lie.
+func (p *program) layoutEnv(in *command.Input) layout.Env {
+	env := layout.Env{
+		UID: p.uid, Home: p.getenv("HOME"), XDGDataHome: p.getenv("XDG_DATA_HOME"),
+		XDGConfigHome: p.getenv("XDG_CONFIG_HOME"), XDGRuntimeDir: p.getenv("XDG_RUNTIME_DIR"),
+		OutputPath: p.getenv("SKUPPER_OUTPUT_PATH"),
+	}
+	switch asked := p.getenv("SKUPPER_AGENT_INSTANCE"); {
+	case in.Bool("system"), asked == "system" && !in.Bool("user"):
+		env.Instance = layout.System
+	case in.Bool("user"), asked == "user":
+		env.Instance = layout.User
+	}
+	env.NoRuntimeDir = !isDir(fmt.Sprintf("/run/user/%d", p.uid))
+	return env
+}
+
+// namespacePaths are the places of the namespace that the command is about.
+func (p *program) namespacePaths() (layout.NamespacePaths, error) {
+	if p.pathsErr != nil {
+		return layout.NamespacePaths{}, p.pathsErr
+	}
+	if err := checkNamespace(p.namespace); err != nil {
+		return layout.NamespacePaths{}, err
+	}
+	n, err := p.paths.Namespace(p.namespace)
+	if errors.Is(err, layout.ErrNamespace) {
+		return n, &api.Error{Kind: api.Invalid, Message: err.Error()}
+	}
+	return n, err
+}
+
+// warn tells a person something that is not an error.
+func (p *program) warn(format string, args ...any) {
+	if !p.quiet {
+		fmt.Fprintf(p.stderr, "warning: "+format+"\n", args...)
+	}
+}
+
+// note tells a person something of use.
+func (p *program) note(format string, args ...any) {
+	if !p.quiet {
+		fmt.Fprintf(p.stderr, format+"\n", args...)
+	}
+}
+
+// first is the first text that is not empty.
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+func lower(kind string) string { return strings.ToLower(kind) }

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/layout"
+)
+
+// asProgram has the test binary be the program: for the scripts, and for the
+// agents and routers that they start.
+const asProgram = "SKUPPER_TEST_PROGRAM"
+
+func TestMain(m *testing.M) {
+	// Routers get an environment of their own; the command line tells them.
+	router := len(os.Args) > 1 && os.Args[1] == "router"
+	if os.Getenv(asProgram) != "" || router {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// TestScripts runs what a person types: testdata/script/*.txt. Each script has
+// a home of its own; whatever it started has ended when it is over.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setupScript,
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Getuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"freeport": freePort,
+			"occupy":   occupy,
+			"echo":     serveEcho,
+			"talk":     talk,
+			"killpid":  killPID,
+			"until":    until,
+			"mode":     checkMode,
+			"exits":    exitStatusIs,
+		},
+	})
+}
+
+// setupScript gives a script the program and a home. Sockets lie in a short
+// directory: their paths are bounded.
+func setupScript(env *testscript.Env) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	bin := filepath.Join(env.WorkDir, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	if err := os.Symlink(self, filepath.Join(bin, "skupper")); err != nil {
+		return err
+	}
+	sites, err := filepath.Abs("../../testdata/sites")
+	if err != nil {
+		return err
+	}
+	run, err := os.MkdirTemp("", "sk")
+	if err != nil {
+		return err
+	}
+	env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
+	env.Setenv(asProgram, "1")
+	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+	env.Setenv("XDG_RUNTIME_DIR", run)
+	env.Setenv("SKUPPER_AGENT_INSTANCE", "user")
+	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+	env.Setenv("SITES", sites)
+	env.Defer(func() {
+		_ = syscall.Unmount(filepath.Join(env.WorkDir, "disk"), syscall.MNT_DETACH) // where the script mounted one
+		cleanUp(env.Getenv("HOME"), run)
+	})
+	return nil
+}
+
+// cleanUp ends what a script left running and removes its run directory.
+func cleanUp(home, run string) {
+	paths, err := layout.Locate(layout.Env{UID: 1, Home: home, XDGRuntimeDir: run, Instance: layout.User})
+	if err != nil {
+		return
+	}
+	for _, pidFile := range append(glob(run, "skupper/*/router.pid"), paths.AgentPID()) {
+		end(pidIn(pidFile))
+	}
+	if socket, err := paths.AgentSocket(); err == nil {
+		if a, err := api.NewClient(socket).Agent(context.Background()); err == nil {
+			end(a.PID)
+		}
+	}
+	_ = os.RemoveAll(run) // a directory of the test
+}
+
+// pidIn is the process id that a file begins with, 0 if there is none.
+func pidIn(path string) int {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	word, _, _ := strings.Cut(strings.TrimSpace(string(data)), " ")
+	pid, err := strconv.Atoi(strings.TrimSpace(word))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// end kills a process that a script started.
+func end(pid int) {
+	if pid > 1 {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+	}
+}
+
+// freePort sets a variable to a port on which nothing listens.
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: freeport VARIABLE...")
+	}
+	var held []net.Listener
+	for _, name := range args {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		held = append(held, l)
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		ts.Check(err)
+		ts.Setenv(name, port)
+	}
+	for _, l := range held {
+		ts.Check(l.Close())
+	}
+}
+
+// occupy listens on a port until the script ends.
+func occupy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: occupy PORT")
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", args[0]))
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+}
+
+// serveEcho sends back what it gets on a port, until the script ends.
+func serveEcho(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: echo PORT")
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", args[0]))
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, _ = io.Copy(c, c)
+				_ = c.Close()
+			}()
+		}
+	}()
+}
+
+// talk sends a word to a port and expects it back, within 20 seconds.
+func talk(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: talk PORT WORD")
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	if neg {
+		deadline = time.Now()
+	}
+	for {
+		err := talkOnce(args[0], args[1])
+		if err == nil && !neg || err != nil && neg {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("talk to %s: %v", args[0], err)
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+func talkOnce(port, word string) error {
+	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", port), time.Second)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(c, word); err != nil {
+		return err
+	}
+	got := make([]byte, len(word))
+	if _, err := io.ReadFull(c, got); err != nil {
+		return err
+	}
+	if string(got) != word {
+		return fmt.Errorf("got %q", got)
+	}
+	return nil
+}
+
+// killPID kills the process whose id a file holds, or the agent.
+func killPID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: killpid FILE|agent")
+	}
+	pid := 0
+	if args[0] == "agent" {
+		a, err := api.NewClient(filepath.Join(ts.Getenv("XDG_RUNTIME_DIR"), "skupper", "agent.sock")).Agent(context.Background())
+		ts.Check(err)
+		pid = a.PID
+	} else {
+		pid = pidIn(ts.MkAbs(args[0]))
+	}
+	if pid < 2 {
+		ts.Fatalf("no process id in %s", args[0])
+	}
+	ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+}
+
+// until runs the program until its standard output holds a text, within 20
+// seconds: until TEXT ARG...
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until TEXT ARG...")
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := ts.Exec("skupper", args[1:]...)
+		out := ts.ReadFile("stdout")
+		if strings.Contains(out, args[0]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("no %q in time; last: %v\n%s%s", args[0], err, out, ts.ReadFile("stderr"))
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// checkMode compares the permission bits of files: mode 0600 FILE...
+func checkMode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: mode BITS FILE...")
+	}
+	want, err := strconv.ParseUint(args[0], 8, 32)
+	ts.Check(err)
+	for _, name := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := info.Mode().Perm(); got != os.FileMode(want) {
+			ts.Fatalf("%s: mode %o, want %o", name, got, want)
+		}
+	}
+}
+
+// exitStatusIs runs the program and compares its exit status: exits 2 ARG...
+func exitStatusIs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: exits STATUS ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("skupper", args[1:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/resource"
+)
+
+func (p *program) siteCommands() *command.Command {
+	name := command.Arg{Name: "name"}
+	known := command.Arg{Name: "name", Optional: true, Source: command.Sites}
+	return &command.Command{
+		Name: "site", Summary: "describe this host's site",
+		Text: "A namespace holds one site. Making a site writes its description; `skupper system start` (or --start) runs it.",
+		Commands: []*command.Command{
+			{
+				Name: "create", Summary: "describe a new site", Args: []command.Arg{name},
+				Flags: append(append(siteFlags(), command.Flag{Name: "start", Kind: command.Bool, Usage: "start the site as well"}),
+					append(waitFlags(waitReady, "3m"), dryRunFlag())...),
+				Examples: []command.Example{
+					{Line: "skupper site create west --enable-link-access --start", Text: "Make and start a site that others can link to"},
+					{Line: "skupper -n lab site create east --edge", Text: "Describe an edge site in the namespace lab"},
+				},
+				Run: p.siteCreate,
+			},
+			{
+				Name: "update", Summary: "change the site's description", Args: []command.Arg{known},
+				Flags: append(siteFlags(), append(waitFlags(waitReady, "30s"), dryRunFlag())...),
+				Examples: []command.Example{
+					{Line: "skupper site update west --enable-link-access", Text: "Let other sites link to this one"},
+					{Line: "skupper site update --set router-logging=ROUTER:debug", Text: "Change a setting of the only site"},
+				},
+				Run: p.siteUpdate,
+			},
+			{
+				Name: "delete", Summary: "remove the site's description; what runs goes on until teardown", Args: []command.Arg{known},
+				Flags: append([]command.Flag{
+					{Name: "all", Kind: command.Bool, Usage: "remove every resource of the namespace's input"},
+					{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
+					dryRunFlag(),
+				}, deleteWaitFlags()...),
+				Examples: []command.Example{
+					{Line: "skupper site delete west", Text: "Remove the description of the site"},
+					{Line: "skupper site delete --all --yes", Text: "Remove all resources of the namespace"},
+				},
+				Run: p.siteDelete,
+			},
+			p.statusCommand("site", known, resource.KindSite),
+			{
+				Name: "generate", Summary: "print a site's description without applying it", Args: []command.Arg{name},
+				Flags:    append(siteFlags(), outputFlag("yaml", documentFormats()...)),
+				Examples: []command.Example{{Line: "skupper site generate west --enable-link-access > site.yaml", Text: "Write a description to a file"}},
+				Run: func(_ context.Context, in *command.Input) error {
+					objects, err := p.siteObjects(in)
+					if err != nil {
+						return err
+					}
+					return p.print(in.String("output"), objects...)
+				},
+			},
+		},
+	}
+}
+
+func siteFlags() []command.Flag {
+	return []command.Flag{
+		{Name: "enable-link-access", Kind: command.Bool, Usage: "let other sites link to this one"},
+		{Name: "link-access-type", Kind: command.String, Value: "TYPE", Usage: "how others reach this site; hosts know one way: default"},
+		{Name: "edge", Kind: command.Bool, Usage: "an edge site: it links to others, carries nothing for them"},
+		{Name: "enable-ha", Kind: command.Bool, Usage: "kept in the description; a host runs one router"},
+		{Name: "router-access-host", Kind: command.Strings, Value: "HOST", Usage: "a name or address at which other sites reach this host"},
+		{Name: "inter-router-port", Kind: command.Int, Value: "PORT", Usage: "port for links of interior sites (with --router-access-host)"},
+		{Name: "edge-port", Kind: command.Int, Value: "PORT", Usage: "port for links of edge sites (with --router-access-host)"},
+		{Name: "set", Kind: command.Strings, Value: "KEY=VALUE", Usage: "a setting of the site"},
+	}
+}
+
+// siteObjects are the resources that the flags describe: the Site, and a
+// RouterAccess where hosts or ports are given.
+func (p *program) siteObjects(in *command.Input) ([]resource.Object, error) {
+	s := &resource.Site{Meta: resource.Meta{Name: in.Arg(0), Namespace: p.namespace}}
+	s.Spec.Edge, s.Spec.HA = in.Bool("edge"), in.Bool("enable-ha")
+	if in.Bool("enable-link-access") || in.Changed("link-access-type") {
+		s.Spec.LinkAccess = first(in.String("link-access-type"), resource.LinkAccessDefault)
+	}
+	settings, err := pairs(in.Strings("set"))
+	if err != nil {
+		return nil, err
+	}
+	if len(settings) > 0 {
+		s.Spec.Settings = settings
+	}
+	objects := []resource.Object{s}
+	if ra := routerAccess(in, p.namespace); ra != nil {
+		objects = append(objects, ra)
+	}
+	return objects, validate(objects...)
+}
+
+// routerAccess describes where other sites reach this one; nil where the
+// defaults do. It has the name that the site's own would have.
+func routerAccess(in *command.Input, namespace string) *resource.RouterAccess {
+	if !in.Changed("router-access-host") && !in.Changed("inter-router-port") && !in.Changed("edge-port") {
+		return nil
+	}
+	ra := &resource.RouterAccess{Meta: resource.Meta{Name: in.Arg(0), Namespace: namespace}}
+	ra.Spec.SubjectAlternativeNames = in.Strings("router-access-host")
+	ra.Spec.Roles = []resource.Role{
+		{Name: "inter-router", Port: in.Int("inter-router-port")},
+		{Name: "edge", Port: in.Int("edge-port")},
+	}
+	return ra
+}
+
+// pairs reads KEY=VALUE arguments.
+func pairs(list []string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, item := range list {
+		k, v, ok := strings.Cut(item, "=")
+		if !ok || k == "" {
+			return nil, &command.UsageError{Message: fmt.Sprintf("--set %q: not KEY=VALUE", item)}
+		}
+		m[k] = v
+	}
+	return m, nil
+}
+
+func (p *program) siteCreate(ctx context.Context, in *command.Input) error {
+	objects, err := p.siteObjects(in)
+	if err != nil {
+		return err
+	}
+	if in.Bool("start") && !in.Changed("dry-run") {
+		return p.createAndStart(ctx, in, objects)
+	}
+	return p.create(ctx, in, waitReady, objects...)
+}
+
+// createAndStart is `site create` and `system start` in one.
+func (p *program) createAndStart(ctx context.Context, in *command.Input, objects []resource.Object) error {
+	c, err := p.startAgent(ctx)
+	if err != nil {
+		return err
+	}
+	r := api.ApplyRequest{Create: true, Start: true}
+	for _, o := range objects {
+		r.Files = append(r.Files, api.File{Name: fromCommandLine, Data: resource.EncodeYAML(o)})
+	}
+	result, err := c.Apply(ctx, p.namespace, r)
+	if err != nil {
+		return err
+	}
+	return p.finish(ctx, in, c, true, waitReady, result)
+}
+
+func (p *program) siteUpdate(ctx context.Context, in *command.Input) error {
+	ref, err := p.only(ctx, in, resource.KindSite)
+	if err != nil {
+		return err
+	}
+	fields := map[string]any{}
+	if in.Changed("enable-link-access") || in.Changed("link-access-type") {
+		fields["spec.linkAccess"] = resource.LinkAccessNone
+		if in.Bool("enable-link-access") || !in.Changed("enable-link-access") {
+			fields["spec.linkAccess"] = first(in.String("link-access-type"), resource.LinkAccessDefault)
+		}
+	}
+	if in.Changed("edge") {
+		fields["spec.edge"] = in.Bool("edge")
+	}
+	if in.Changed("enable-ha") {
+		fields["spec.ha"] = in.Bool("enable-ha")
+	}
+	settings, err := pairs(in.Strings("set"))
+	if err != nil {
+		return err
+	}
+	for k, v := range settings {
+		fields["spec.settings."+k] = v
+		if v == "" {
+			fields["spec.settings."+k] = nil
+		}
+	}
+	if in.Changed("router-access-host") || in.Changed("inter-router-port") || in.Changed("edge-port") {
+		return &command.UsageError{
+			Message: "where other sites reach this one is a resource of its own once the site exists",
+			Advice:  "edit the RouterAccess and `skupper system apply` it",
+		}
+	}
+	return p.update(ctx, in, waitReady, ref, fields)
+}
+
+func (p *program) siteDelete(ctx context.Context, in *command.Input) error {
+	if in.Bool("all") {
+		if err := p.confirm(in, "remove every resource of namespace "+p.namespace); err != nil {
+			return err
+		}
+		return p.remove(ctx, in, api.DeleteRequest{All: true})
+	}
+	ref, err := p.only(ctx, in, resource.KindSite)
+	if err != nil {
+		return err
+	}
+	return p.remove(ctx, in, api.DeleteRequest{Missing: true, Objects: []api.Ref{{Kind: string(ref.Kind), Name: ref.Name}}})
+}
+
+// only is the object that the first argument names or, without one, the only
+// object of the kind.
+func (p *program) only(ctx context.Context, in *command.Input, kind resource.Kind) (resource.Ref, error) {
+	if name := in.Arg(0); name != "" {
+		return resource.Ref{Kind: kind, Name: name}, nil
+	}
+	c, _, err := p.controller(ctx)
+	if err != nil {
+		return resource.Ref{}, err
+	}
+	s, err := c.Status(ctx, p.namespace)
+	if err != nil {
+		return resource.Ref{}, err
+	}
+	list, err := views(s, string(kind))
+	if err != nil {
+		return resource.Ref{}, err
+	}
+	if len(list) != 1 {
+		return resource.Ref{}, &api.Error{
+			Kind: api.Missing, Message: fmt.Sprintf("%d objects of kind %s in namespace %s: say which one", len(list), kind, p.namespace),
+		}
+	}
+	return resource.Ref{Kind: kind, Name: list[0].Metadata.Name}, nil
+}

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
+	"github.com/skupper-host/skupper/system/api"
+)
+
+func (p *program) systemCommands() *command.Command {
+	files := command.Arg{Name: "file", Optional: true, Repeat: true, Source: command.Files}
+	filename := command.Flag{Name: "filename", Short: "f", Kind: command.Strings, Value: "FILE", Source: command.Files, Usage: "a file, a directory, or - for standard input"}
+	store := command.Flag{Name: "no-reload", Kind: command.Bool, Usage: "only write the input"}
+	return &command.Command{
+		Name: "system", Summary: "start, stop and change this host's sites as a whole",
+		Commands: []*command.Command{
+			{
+				Name: "apply", Summary: "make a site as files describe it, and start it", Args: []command.Arg{files},
+				Text: "Files, directories and - (standard input) in any mix. Everything is checked first; where anything is wrong, all of it is reported and nothing changes. " +
+					"Then what differs is changed, while all else goes on. A site that was never started is started; one that was stopped stays stopped.",
+				Flags: append([]command.Flag{
+					filename, store,
+					{Name: "prune", Kind: command.Bool, Usage: "remove resources that the files do not hold"},
+					dryRunFlag(), outputFlag("table", "table", "name"),
+				}, waitFlags(waitConfigured, "3m")...),
+				Examples: []command.Example{
+					{Line: "skupper system apply site.yaml listener.yaml", Text: "Apply two files"},
+					{Line: "skupper system apply west/ --dry-run", Text: "See what a directory would change, and whether connections would drop"},
+				},
+				Run: p.systemApply,
+			},
+			{
+				Name: "delete", Summary: "remove the resources that files name", Args: []command.Arg{files},
+				Flags:    append([]command.Flag{filename, store, dryRunFlag(), outputFlag("table", "table", "name")}, deleteWaitFlags()...),
+				Examples: []command.Example{{Line: "skupper system delete listener.yaml", Text: "Remove what the file holds"}},
+				Run:      p.systemDelete,
+			},
+			{
+				Name: "diff", Summary: "show what files, or the input, would change", Args: []command.Arg{files},
+				Flags:    []command.Flag{filename},
+				Exits:    []command.Exit{{Code: exitUnhealthy, Meaning: "there is a difference"}},
+				Examples: []command.Example{{Line: "skupper system diff west/", Text: "Compare a directory with what runs"}},
+				Run:      p.systemDiff,
+			},
+			p.operation(api.Start, "start the site, and the agent where none runs", "Does nothing to a site that runs.", waitFlags(waitReady, "3m")),
+			p.operation(api.Stop, "stop the site and keep everything", "The site stays stopped, also after a reboot, until it is started again.", nil),
+			p.operation(api.Reload, "read the input again and change what differs", "Nothing that did not change is touched. The agent does this by itself when files change.", waitFlags(waitConfigured, "60s")),
+			p.operation(api.Restart, "restart the router", "Its connections end. A newer program takes effect this way.", waitFlags(waitReady, "3m")),
+			{
+				Name: "teardown", Summary: "stop the site and remove everything of the namespace",
+				Text: "An archive from which it can be restored goes to the trash directory unless --purge is given.",
+				Flags: []command.Flag{
+					{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
+					{Name: "keep-input", Kind: command.Bool, Usage: "keep the resources and certificates that were given"},
+					{Name: "purge", Kind: command.Bool, Usage: "keep no archive"},
+					dryRunFlag(),
+				},
+				Examples: []command.Example{{Line: "skupper -n west system teardown --yes", Text: "Remove the site of namespace west"}},
+				Run:      p.systemTeardown,
+			},
+			{
+				Name: "status", Summary: "show the agent and every site of this host",
+				Flags: statusFlags(), Exits: unhealthyExit(),
+				Examples: []command.Example{
+					{Line: "skupper system status", Text: "Show all namespaces"},
+					{Line: "skupper system status --check", Text: "For a script: status 3 unless all sites run"},
+				},
+				Run: p.systemStatus,
+			},
+			{
+				Name: "logs", Summary: "print the router's log",
+				Flags: []command.Flag{
+					{Name: "follow", Short: "f", Kind: command.Bool, Usage: "go on with new lines"},
+					{Name: "since", Kind: command.Duration, Usage: "only what is newer"},
+					{Name: "agent", Kind: command.Bool, Usage: "the agent's log instead"},
+				},
+				Examples: []command.Example{{Line: "skupper -n west system logs -f", Text: "Watch the router of namespace west"}},
+				Run:      p.systemLogs,
+			},
+			p.installCommand(),
+			p.uninstallCommand(),
+		},
+	}
+}
+
+func (p *program) systemApply(ctx context.Context, in *command.Input) error {
+	names, err := inputNames(in)
+	if err != nil {
+		return err
+	}
+	files, err := p.readInput(ctx, names)
+	if err != nil {
+		return err
+	}
+	if in.String("dry-run") == "client" {
+		return p.validateFiles(files)
+	}
+	r := api.ApplyRequest{Files: files, Prune: in.Bool("prune"), Store: in.Bool("no-reload"), Start: true, DryRun: in.Changed("dry-run")}
+	c, online, err := p.applier(ctx, r)
+	if err != nil {
+		return err
+	}
+	result, err := c.Apply(ctx, p.namespace, r)
+	if err != nil {
+		return err
+	}
+	standard := waitConfigured
+	if result.Started {
+		standard = waitReady
+	}
+	if r.Store {
+		return p.printResult(in, result)
+	}
+	if !in.Changed("wait") && result.Started {
+		return p.finishStart(ctx, in, c, result)
+	}
+	return p.finish(ctx, in, c, online, standard, result)
+}
+
+// applier is who applies: the agent, started where that is needed. What only
+// writes or only looks needs none, and input that is wrong starts none.
+func (p *program) applier(ctx context.Context, r api.ApplyRequest) (c api.Controller, online bool, err error) {
+	c, online, err = p.controller(ctx)
+	if err != nil || online || r.Store || r.DryRun {
+		return c, online, err
+	}
+	check := r
+	check.DryRun = true
+	if _, err := c.Apply(ctx, p.namespace, check); err != nil {
+		return nil, false, err
+	}
+	c, err = p.startAgent(ctx)
+	return c, true, err
+}
+
+// finishStart prints a result and waits for a site that was just started.
+func (p *program) finishStart(ctx context.Context, in *command.Input, c api.Controller, result *api.Result) error {
+	if err := p.printResult(in, result); err != nil || in.Changed("dry-run") {
+		return err
+	}
+	return p.wait(ctx, c, awaited{namespace: p.namespace, generation: result.Generation, target: waitReady, timeout: in.Duration("timeout")})
+}
+
+// validateFiles checks files as far as they can be checked alone.
+func (p *program) validateFiles(files []api.File) error {
+	set, warnings, err := parse(files)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		p.warn("%s", w)
+	}
+	for o := range set.All() {
+		if _, err := fmt.Fprintf(p.stdout, "%s valid\n", o.Ref()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *program) systemDelete(ctx context.Context, in *command.Input) error {
+	names, err := inputNames(in)
+	if err != nil {
+		return err
+	}
+	files, err := p.readInput(ctx, names)
+	if err != nil {
+		return err
+	}
+	return p.remove(ctx, in, api.DeleteRequest{Files: files, Missing: true, Store: in.Bool("no-reload")})
+}
+
+func (p *program) systemDiff(ctx context.Context, in *command.Input) error {
+	files, err := p.readInput(ctx, append(in.Args, in.Strings("filename")...))
+	if err != nil {
+		return err
+	}
+	c, _, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	result, err := c.Apply(ctx, p.namespace, api.ApplyRequest{Files: files, Start: true, DryRun: true})
+	if err != nil {
+		return err
+	}
+	if len(result.Plan) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(p.stdout, strings.Join(append(result.Plan, result.Summary), "\n")); err != nil {
+		return err
+	}
+	return &exitError{code: exitUnhealthy}
+}
+
+// operation is a command that does one thing with the site as a whole.
+func (p *program) operation(op api.Operation, summary, text string, wait []command.Flag) *command.Command {
+	aliases := map[api.Operation][]string{api.Start: {"setup"}}
+	return &command.Command{
+		Name: string(op), Aliases: aliases[op], Summary: summary, Text: text,
+		Flags:    append(wait, dryRunFlag()),
+		Examples: []command.Example{{Line: fmt.Sprintf("skupper -n west system %s", op), Text: "For the site of namespace west"}},
+		Run:      func(ctx context.Context, in *command.Input) error { return p.operate(ctx, in, op, len(wait) > 0) },
+	}
+}
+
+func (p *program) operate(ctx context.Context, in *command.Input, op api.Operation, waits bool) error {
+	c, online, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	if op == api.Start && !online && !in.Changed("dry-run") {
+		if c, err = p.startAgent(ctx); err != nil {
+			return err
+		}
+		online = true
+	}
+	if !online && op != api.Stop && op != api.Start {
+		return notRunning(fmt.Sprintf("system %s is done by the agent", op))
+	}
+	result, err := c.Operate(ctx, p.namespace, api.OperateRequest{Operation: op, DryRun: in.Changed("dry-run"), Platform: p.platform})
+	if err != nil {
+		return err
+	}
+	if err := p.printResult(in, result); err != nil || !waits || in.Changed("dry-run") || result.State == api.Stopped {
+		return err
+	}
+	target := waitTarget(in, map[bool]string{true: waitConfigured, false: waitReady}[op == api.Reload])
+	return p.wait(ctx, c, awaited{namespace: p.namespace, generation: result.Generation, target: target, timeout: in.Duration("timeout")})
+}
+
+func (p *program) systemTeardown(ctx context.Context, in *command.Input) error {
+	if !in.Changed("dry-run") {
+		if err := p.confirm(in, "remove the site of namespace "+p.namespace+" with its keys"); err != nil {
+			return err
+		}
+	}
+	c, _, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	result, err := c.Operate(ctx, p.namespace, api.OperateRequest{
+		Operation: api.Teardown, DryRun: in.Changed("dry-run"), KeepInput: in.Bool("keep-input"), Purge: in.Bool("purge"),
+	})
+	if err != nil {
+		return err
+	}
+	if result.Archive != "" {
+		p.note("archive: %s", result.Archive)
+	}
+	return p.printResult(in, result)
+}
+
+func (p *program) systemStatus(ctx context.Context, in *command.Input) error {
+	c, online, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := c.Namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	agent, err := c.Agent(ctx)
+	if err != nil {
+		return err
+	}
+	format := output.Format(in.String("output"))
+	switch format {
+	case output.AsJSON, output.AsYAML:
+		err = output.Objects(p.stdout, format, false, map[string]any{"agent": agent, "agentState": agentState(online), "namespaces": list})
+	case output.AsName:
+		for _, n := range list {
+			if _, err := fmt.Fprintln(p.stdout, n.Name); err != nil {
+				return err
+			}
+		}
+	case output.AsTable, output.AsWide:
+		err = p.systemTable(in, agent, online, list, format == output.AsWide)
+	}
+	if err != nil {
+		return err
+	}
+	if in.Bool("check") && !healthy(online, list) {
+		return &exitError{code: exitUnhealthy}
+	}
+	return nil
+}
+
+func agentState(online bool) string {
+	if online {
+		return "running"
+	}
+	return "not running"
+}
+
+func healthy(online bool, list []api.Namespace) bool {
+	for _, n := range list {
+		if n.State != api.Running && n.State != api.Stopped {
+			return false
+		}
+	}
+	return online
+}
+
+func (p *program) systemTable(in *command.Input, agent *api.Agent, online bool, list []api.Namespace, wide bool) error {
+	if !in.Bool("no-headers") {
+		line := fmt.Sprintf("Agent: %s, pid %d, version %s, since %s; routers supervised by %s",
+			agentState(online), agent.PID, agent.Version, agent.StartedAt.Local().Format(time.DateTime), agent.Units)
+		if !online {
+			line = "Agent: " + agentState(online)
+		}
+		fmt.Fprintf(p.stdout, "%s\nData:  %s\n\n", line, agent.DataHome)
+	}
+	t := p.namespaceTable(list, wide)
+	t.NoHeader = in.Bool("no-headers")
+	if len(list) == 0 {
+		p.note("no namespace; `skupper site create NAME --start` makes one")
+		return nil
+	}
+	return t.Write(p.stdout)
+}

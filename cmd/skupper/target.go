@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+
+	"github.com/skupper-host/skupper/system"
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/resource"
+)
+
+// controller is whom a command asks: the agent if it answers, and otherwise
+// the same code in this process, which can write input and look at what is
+// there but runs nothing. online tells which.
+func (p *program) controller(ctx context.Context) (c api.Controller, online bool, err error) {
+	if _, err := p.namespacePaths(); err != nil {
+		return nil, false, err
+	}
+	socket, err := p.paths.AgentSocket()
+	if err != nil {
+		return nil, false, err
+	}
+	client := api.NewClient(socket)
+	_, err = client.Agent(ctx)
+	switch {
+	case err == nil:
+		return client, true, nil
+	case api.KindOf(err) != api.Unavailable:
+		return nil, false, err
+	}
+	c, err = p.offline(ctx)
+	return c, false, err
+}
+
+// offline does without an agent what can be done without one.
+func (p *program) offline(ctx context.Context) (api.Controller, error) {
+	o, err := p.options()
+	if err != nil {
+		return nil, err
+	}
+	units, _, _, err := p.supervision(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return system.NewOffline(o, units), nil
+}
+
+// machine is what package system needs to know of the surroundings.
+func (p *program) machine() system.Options {
+	return system.Options{
+		Paths: p.paths, Version: p.version, Getenv: p.getenv, UID: p.uid,
+	}
+}
+
+// parse reads resources that were given to a command.
+func parse(files []api.File) (*resource.Set, []resource.Warning, error) {
+	return resource.Parse(asInput(files))
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/resource"
+)
+
+func (p *program) tokenCommands() *command.Command {
+	file := command.Arg{Name: "file", Source: command.Files}
+	return &command.Command{
+		Name: "token", Summary: "let other sites link to this one by a token",
+		Text: "A token is a small file that another site exchanges for a link, as often and as long as it was issued for. " +
+			"The agent answers, over HTTPS on port 9090 or the next free one, while a token can be redeemed.",
+		Commands: []*command.Command{
+			{
+				Name: "issue", Summary: "make a token", Args: []command.Arg{file},
+				Text: "A file of - is standard output. The file holds a secret code: carry it as you would a password.",
+				Flags: []command.Flag{
+					{Name: "redemptions-allowed", Kind: command.Int, Default: "1", Usage: "how often it may be redeemed"},
+					{Name: "expiration-window", Kind: command.Duration, Default: "15m", Usage: "how long it may be redeemed, at least 1m"},
+					{Name: "cost", Kind: command.Int, Default: "1", Usage: "cost of the link"},
+					{Name: "grant", Kind: command.String, Value: "NAME", Usage: "an existing AccessGrant"},
+					{Name: "name", Kind: command.String, Value: "NAME", Usage: "name of the grant and of the link"},
+					{Name: "host", Kind: command.String, Value: "HOST", Usage: "name or address at which the other site reaches this host"},
+					{Name: "timeout", Kind: command.Duration, Default: "60s", Usage: "how long to wait"},
+					{Name: "force", Kind: command.Bool, Usage: "overwrite the file"},
+				},
+				Examples: []command.Example{
+					{Line: "skupper token issue east.token", Text: "A token for one site, good for 15 minutes"},
+					{Line: "skupper token issue edges.token --redemptions-allowed 20 --expiration-window 24h", Text: "One for twenty sites"},
+				},
+				Run: p.tokenIssue,
+			},
+			{
+				Name: "redeem", Summary: "exchange a token for a link", Args: []command.Arg{file},
+				Flags: append([]command.Flag{
+					{Name: "link-cost", Kind: command.Int, Usage: "another cost than the token says"},
+					{Name: "name", Kind: command.String, Value: "NAME", Usage: "another name of the link"},
+				}, waitFlags(waitReady, "60s")...),
+				Examples: []command.Example{{Line: "skupper token redeem east.token", Text: "Link to the site that issued it; the file may be deleted afterwards"}},
+				Run:      p.tokenRedeem,
+			},
+			{
+				Name: "status", Summary: "show the grants of this site, or what a token file says", Args: []command.Arg{{Name: "file", Optional: true, Source: command.Files}},
+				Flags: statusFlags()[:2],
+				Examples: []command.Example{
+					{Line: "skupper token status", Text: "Which tokens can still be redeemed here"},
+					{Line: "skupper token status east.token", Text: "Where a token leads, and whether it can be reached from here"},
+				},
+				Run: p.tokenStatus,
+			},
+			{
+				Name: "revoke", Summary: "end a grant; links that were made by it stay", Args: []command.Arg{{Name: "name", Source: command.Tokens}},
+				Flags:    append(deleteWaitFlags(), dryRunFlag()),
+				Examples: []command.Example{{Line: "skupper token revoke west-0c5f1e7a", Text: "Nobody can redeem its tokens any more"}},
+				Run: func(ctx context.Context, in *command.Input) error {
+					return p.remove(ctx, in, api.DeleteRequest{Missing: true, Objects: []api.Ref{{Kind: string(resource.KindAccessGrant), Name: in.Arg(0)}}})
+				},
+			},
+		},
+	}
+}
+
+func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {
+	if in.Duration("expiration-window") < time.Minute {
+		return &command.UsageError{Message: "--expiration-window: at least 1m is expected"}
+	}
+	if in.Int("redemptions-allowed") < 1 {
+		return &command.UsageError{Message: "--redemptions-allowed: at least 1 is expected"}
+	}
+	file := in.Arg(0)
+	if file != "-" && !in.Bool("force") {
+		if _, err := os.Lstat(file); err == nil {
+			return &api.Error{Kind: api.Conflict, Message: file + ": exists already", Advice: "--force overwrites it"}
+		}
+	}
+	c, online, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	if !online {
+		return notRunning("a token is made by a running site")
+	}
+	ctx, cancel := context.WithTimeout(ctx, in.Duration("timeout"))
+	defer cancel()
+	t, err := c.Token(ctx, p.namespace, api.TokenRequest{
+		Name: in.String("name"), Grant: in.String("grant"), Redemptions: in.Int("redemptions-allowed"),
+		Window: in.Duration("expiration-window").String(), Host: in.String("host"), Cost: in.Int("cost"),
+	})
+	if err != nil {
+		return err
+	}
+	for _, w := range t.Warnings {
+		p.warn("%s", w)
+	}
+	if file == "-" {
+		_, err := p.stdout.Write(t.Document)
+		return err
+	}
+	if in.Bool("force") {
+		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	if err := writePrivate(file, t.Document); err != nil {
+		return err
+	}
+	p.note("%s: good for %d redemptions until %s, at %s", file, t.Redemptions, t.Expires.Local().Format(time.DateTime), t.URL)
+	p.note("on the other site: skupper token redeem %s", file)
+	return nil
+}
+
+func (p *program) tokenRedeem(ctx context.Context, in *command.Input) error {
+	files, err := p.readAny(ctx, in.Args)
+	if err != nil {
+		return err
+	}
+	c, online, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	limit, cancel := context.WithTimeout(ctx, in.Duration("timeout"))
+	defer cancel()
+	result, err := c.Redeem(limit, p.namespace, api.RedeemRequest{File: files[0], Name: in.String("name"), Cost: in.Int("link-cost")})
+	if err != nil {
+		return err
+	}
+	if err := p.finish(ctx, in, c, online, waitReady, result); err != nil {
+		return err
+	}
+	if in.Arg(0) != "-" {
+		p.note("%s is not needed any more", in.Arg(0))
+	}
+	return nil
+}
+
+// tokenStatus lists grants, or looks at a token.
+func (p *program) tokenStatus(ctx context.Context, in *command.Input) error {
+	if in.Arg(0) != "" {
+		return p.inspectToken(ctx, in)
+	}
+	s, err := p.ask(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := views(s, string(resource.KindAccessGrant))
+	if err != nil {
+		return err
+	}
+	t := &output.Table{Header: []string{"NAME", "STATUS", "REDEEMED", "ALLOWED", "EXPIRES"}, Paint: p.paint()}
+	if in.String("output") == string(output.AsWide) {
+		t.Header = append(t.Header, "URL")
+	}
+	items := make([]any, 0, len(list))
+	for _, v := range list {
+		row := []string{
+			v.Metadata.Name, v.Status.Status, strconv.Itoa(v.Status.Redemptions), strconv.Itoa(max(v.Spec.RedemptionsAllowed, 1)),
+			ago(v.Status.ExpirationTime, time.Now()),
+		}
+		if len(t.Header) > len(row) {
+			row = append(row, v.Status.URL)
+		}
+		t.Add(row...)
+		items = append(items, v.raw)
+	}
+	return p.listOf(in, t, items)
+}
+
+// inspectToken says what a token file holds, but for its code.
+func (p *program) inspectToken(ctx context.Context, in *command.Input) error {
+	files, err := p.readAny(ctx, in.Args)
+	if err != nil {
+		return err
+	}
+	set, _, err := parse(files)
+	if err != nil {
+		return err
+	}
+	t := &output.Table{Header: []string{"NAME", "URL", "COST", "CA-SHA256", "REACHABLE"}}
+	var items []any
+	for _, tok := range resource.Of[*resource.AccessToken](set) {
+		reachable := "yes"
+		if u, err := url.Parse(tok.Spec.URL); err != nil {
+			reachable = "no: not a URL"
+		} else if err := reach(ctx, net.JoinHostPort(u.Hostname(), first(u.Port(), "443"))); err != nil {
+			reachable = "no: " + err.Error()
+		}
+		print := caFingerprint(tok.Spec.CA)
+		t.Add(tok.Name, tok.Spec.URL, strconv.Itoa(max(tok.Spec.LinkCost, 1)), print, reachable)
+		items = append(items, map[string]any{"name": tok.Name, "url": tok.Spec.URL, "caSha256": print, "reachable": reachable})
+	}
+	if len(items) == 0 {
+		return &api.Error{Kind: api.Invalid, Message: in.Arg(0) + ": holds no AccessToken"}
+	}
+	return p.listOf(in, t, items)
+}
+
+// caFingerprint is the SHA-256 of the first certificate, as openssl prints it
+// without colons.
+func caFingerprint(text string) string {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return "none"
+	}
+	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+		return fmt.Sprintf("unreadable: %v", err)
+	}
+	sum := sha256.Sum256(block.Bytes)
+	return hex.EncodeToString(sum[:])
+}

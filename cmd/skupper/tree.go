@@ -1,0 +1,119 @@
+package main
+
+import (
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/cmd/skupper/internal/manual"
+)
+
+// tree is the whole command line: every command, its flags, its words.
+func (p *program) tree() *command.Command {
+	return &command.Command{
+		Name:    "skupper",
+		Summary: "connect services of hosts that cannot reach each other",
+		Text: "Each host runs a site. Sites are linked by one outgoing TLS connection; a listener of one site then leads to a connector " +
+			"of another, whichever of the two made the link. No VPN, no root and no container engine is needed.\n\n" +
+			"A site is described by resources: YAML files as other Skupper tools write them, or the commands below. " +
+			"An agent (started when it is first needed) turns them into a running router and keeps it that way.",
+		Flags:   p.globalFlags(),
+		Retired: retired(),
+		Examples: []command.Example{
+			{Line: "skupper site create west --enable-link-access && skupper system start", Text: "Start a site that others can link to"},
+			{Line: "skupper link generate --host west.example.com > link.yaml", Text: "Make a link for another site, to be applied there with `skupper system apply link.yaml`"},
+			{Line: "skupper connector create db 5432 --host 10.0.0.5", Text: "Offer a server that this host reaches"},
+			{Line: "skupper listener create db 5432", Text: "Use it from another site"},
+			{Line: "skupper system status", Text: "See how everything is"},
+		},
+		Commands: []*command.Command{
+			p.siteCommands(),
+			p.linkCommands(),
+			p.tokenCommands(),
+			p.listenerCommands(),
+			p.connectorCommands(),
+			p.systemCommands(),
+			p.namespaceCommands(),
+			p.networkCommands(),
+			p.serviceCommands(),
+			p.certCommands(),
+			p.debugCommands(),
+			p.explainCommand(),
+			p.versionCommand(),
+			p.manifestCommand(),
+			p.completionCommand(),
+			p.helpCommand(),
+			p.docsCommand(),
+			p.completeCommand(),
+			p.controllerCommands(),
+		},
+	}
+}
+
+func (p *program) globalFlags() []command.Flag {
+	return []command.Flag{
+		{Name: "namespace", Short: "n", Kind: command.String, Value: "NAME", Source: command.Namespaces, Usage: "the site's namespace (SKUPPER_NAMESPACE, else \"default\")"},
+		{Name: "platform", Short: "p", Kind: command.String, Value: "PLATFORM", Usage: "how the router runs: linux (SKUPPER_PLATFORM)"},
+		{Name: "system", Kind: command.Bool, Usage: "the sites of the system, as root has by default"},
+		{Name: "user", Kind: command.Bool, Usage: "the sites of this user, as others have by default"},
+		{Name: "color", Kind: command.String, Choices: []string{"auto", "always", "never"}, Default: "auto", Usage: "color the status words"},
+		{Name: "quiet", Short: "q", Kind: command.Bool, Usage: "print nothing but results and errors"},
+		{Name: "verbose", Short: "v", Kind: command.Bool, Usage: "print more detail"},
+		{Name: "help", Short: "h", Kind: command.Bool, Usage: "print help"},
+		{Name: "version", Kind: command.Bool, Usage: "print the version"},
+		{Name: "context", Short: "c", Kind: command.String, Hidden: true, Usage: "ignored"},
+		{Name: "kubeconfig", Kind: command.String, Hidden: true, Usage: "ignored"},
+	}
+}
+
+// foreignFlags explains flags of Skupper's command line for clusters.
+func foreignFlags() map[string]string {
+	return map[string]string{
+		"selector":          "on hosts use --host",
+		"workload":          "on hosts use --host and the port",
+		"include-not-ready": "on hosts use --host",
+	}
+}
+
+// retired maps commands of earlier versions to what does their job now.
+func retired() map[string]string {
+	return map[string]string{
+		"init":             "`skupper site create NAME --enable-link-access`, then `skupper system start`",
+		"delete":           "`skupper site delete` removes the site's description, `skupper system teardown` everything",
+		"status":           "`skupper system status`",
+		"expose":           "`skupper connector create NAME PORT --host HOST` here, `skupper listener create NAME PORT` where it is used",
+		"unexpose":         "`skupper connector delete NAME` and `skupper listener delete NAME`",
+		"gateway":          "a host is a full site: `skupper site create NAME`, then `skupper system start`",
+		"revoke-access":    "`skupper cert list` shows what was handed out",
+		"switch":           "set SKUPPER_PLATFORM",
+		"update":           "upgrade the package, then `skupper system restart`",
+		"upgrade":          "upgrade the package, then `skupper system restart`",
+		"connect":          "`skupper system apply link.yaml` with a file from `skupper link generate` of the other site",
+		"disconnect":       "`skupper link delete NAME`",
+		"connection-token": "`skupper token issue FILE`",
+		"list-connectors":  "`skupper link status`",
+		"check-connection": "`skupper link status`",
+		"list-exposed":     "`skupper service status`",
+		"bind":             "`skupper connector create NAME PORT --host HOST`",
+		"unbind":           "`skupper connector delete NAME`",
+	}
+}
+
+// manual is what the help and the manual pages share.
+func (p *program) manual() manual.Page {
+	return manual.Page{
+		Root: p.tree(), Version: "2", Date: "2026-11-25", Exits: exits(),
+		Env: [][2]string{
+			{"SKUPPER_NAMESPACE", "the namespace where --namespace is not given"},
+			{"SKUPPER_PLATFORM", "the platform of new namespaces"},
+			{"SKUPPER_LOG", "level of the agent's and the router's log: debug, info, warn, error"},
+			{"SKUPPER_OUTPUT_PATH", "the data home, instead of the places below"},
+			{"SKUPPER_AGENT_INSTANCE", "\"system\" or \"user\", as --system and --user"},
+			{"XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR", "where a user's files, units and sockets lie"},
+			{"NO_COLOR", "if set, no colors unless --color=always"},
+		},
+		Files: [][2]string{
+			{"~/.local/share/skupper/namespaces/NAME/input/", "what is wanted of a site: resources, certs, issuers, proxies (root: /var/lib/skupper/namespaces)"},
+			{"~/.local/share/skupper/namespaces/NAME/runtime/", "what was made of it: the router's configuration, certificates, link files, resources with status"},
+			{"$XDG_RUNTIME_DIR/skupper/agent.sock", "the agent's interface (root: /run/skupper)"},
+			{"~/.config/systemd/user/skupper-NAME.service", "the site's service where systemd runs (root: /etc/systemd/system)"},
+		},
+	}
+}
