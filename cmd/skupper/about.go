@@ -139,6 +139,7 @@ func (p *program) known(ctx context.Context, s command.Source, parsed *command.P
 			}
 		}
 		return names
+	default: // the agent knows
 	}
 	for _, g := range parsed.Globals {
 		if name, ok := strings.CutPrefix(g, "--namespace="); ok {
