@@ -25,7 +25,15 @@ import (
 const roleKey = "HOST_TEST_ROLE"
 
 func TestMain(m *testing.M) {
-	switch role := os.Getenv(roleKey); role {
+	role := os.Getenv(roleKey)
+	if len(os.Args) > 2 && (os.Args[1] == "router" || os.Args[1] == "controller") {
+		role = os.Args[1]
+	}
+	switch role {
+	case "router":
+		boxRouter()
+	case "controller":
+		boxAgent()
 	case "":
 		goleak.VerifyTestMain(m)
 	case "apply":
@@ -182,7 +190,7 @@ func scenario(r *rig, n int) state.State {
 	}
 	p := r.paths
 	s := state.State{Dirs: map[string]state.Dir{}, Files: map[string]state.File{}}
-	for _, d := range []string{r.base.DataHome, r.base.NamespacesDir()} {
+	for _, d := range []string{r.base.DataHome, r.base.NamespacesDir(), filepath.Dir(p.Unit)} {
 		s.Dirs[d] = state.Dir{Mode: 0o700, Shared: true, Lax: true}
 	}
 	for _, d := range []string{p.Dir, p.InputDir(), p.InternalDir()} {
@@ -220,9 +228,6 @@ func scenario(r *rig, n int) state.State {
 
 // converge goes to a State as the agent does.
 func (r *rig) converge(ctx context.Context, want state.State, confirm ...Confirm) ([]plan.Step, error) {
-	if err := os.MkdirAll(filepath.Dir(r.paths.Unit), 0o700); err != nil {
-		return nil, err
-	}
 	ns, err := r.host.Open(ctx, r.paths)
 	if err != nil {
 		return nil, err

@@ -114,6 +114,9 @@ func (o *observer) files(ctx context.Context) error {
 	}
 	singles := []string{p.Platform(), p.State()}
 	if f := o.ns.unitRef().File; f != "" {
+		if err := o.dir(filepath.Dir(f), true); err != nil {
+			return err
+		}
 		if err := o.sweepDir(filepath.Dir(f), "."+filepath.Base(f)+scratchMark); err != nil {
 			return err
 		}

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -119,7 +121,8 @@ func (t *transaction) reach(format string, args ...any) error {
 	return t.ns.host.reach(fmt.Sprintf(format, args...))
 }
 
-// makeDir creates a directory with all that is above it below the namespace.
+// makeDir creates a directory, or gives it mode and owner. What is above a
+// directory outside of the namespace is made, too.
 func (t *transaction) makeDir(s plan.Step) error {
 	if err := t.reach("make directory %s", s.Path); err != nil {
 		return err
@@ -127,6 +130,11 @@ func (t *transaction) makeDir(s plan.Step) error {
 	owner, err := t.owners.ids(s.Dir.Owner)
 	if err != nil {
 		return err
+	}
+	if !strings.HasPrefix(s.Path, t.folders.root+"/") {
+		if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
+			return err
+		}
 	}
 	parent, name, err := t.folders.of(s.Path)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -185,6 +186,7 @@ func (r *renderer) unit() {
 	u := routerUnit(r.in, r.in.Memory.RouterID)
 	r.out.State.Units = map[string]state.Unit{name: u}
 	if u.File != "" {
+		r.out.State.Dirs[filepath.Dir(u.File)] = state.Dir{Mode: 0o755, Shared: true, Lax: true}
 		r.file(u.File, state.File{Data: RouterUnit(r.in.Paths.Name, u, r.in.Base), Mode: 0o644, Subject: state.SubjectUnit})
 	}
 }
