@@ -255,32 +255,67 @@ func killed(err error) bool {
 // The next one gets to the same end, whether it wants the same or the way back.
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
+	everyStep(t, [2]int{1, 2}, func(r *rig, n int) bool {
+		out, err := apply(t, r, applyArgs{To: 2, Kill: n})
+		if err != nil && !killed(err) {
+			t.Fatalf("change %d: %v: %s", n, err, out)
+		}
+		return err == nil
+	})
+}
+
+// TestAbandonedAtEveryStep is the same for more ways, without a process each
+// time: the change is left where it stands.
+func TestAbandonedAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for _, tr := range transitions() {
 		t.Run(fmt.Sprintf("%d to %d", tr[0], tr[1]), func(t *testing.T) {
 			t.Parallel()
-			r := newRig(tempDir(t))
-			for n := 1; ; n++ {
-				r.mustConverge(t, tr[0])
-				out, err := apply(t, r, applyArgs{To: tr[1], Kill: n})
-				if err == nil {
-					if n < 4 {
-						t.Errorf("only %d changes", n)
+			everyStep(t, tr, func(r *rig, n int) (done bool) {
+				defer func() {
+					if p := recover(); p != nil && p != abandon {
+						panic(p)
 					}
-					r.check(t, tr[1])
-					return
+				}()
+				left := newRig(r.dir)
+				left.host.reach = func(string) error {
+					if n--; n == 0 {
+						panic(abandon)
+					}
+					return nil
 				}
-				if !killed(err) {
-					t.Fatalf("change %d: %v: %s", n, err, out)
+				if _, err := left.converge(t.Context(), scenario(r, tr[1])); err != nil {
+					t.Fatal(err)
 				}
-				r.whole(t, tr[0], tr[1])
-				if n%2 == 0 {
-					r.mustConverge(t, tr[1])
-				}
-				if t.Failed() {
-					t.Fatalf("killed at change %d", n)
-				}
-			}
+				return true
+			})
 		})
+	}
+}
+
+const abandon = "abandoned"
+
+// everyStep breaks the way between two scenarios at its first change, at its
+// second, and so on until there is none left.
+func everyStep(t *testing.T, tr [2]int, upTo func(r *rig, n int) (done bool)) {
+	t.Helper()
+	r := newRig(tempDir(t))
+	for n := 1; ; n++ {
+		r.mustConverge(t, tr[0])
+		if upTo(r, n) {
+			if n < 4 {
+				t.Errorf("only %d changes", n)
+			}
+			r.check(t, tr[1])
+			return
+		}
+		r.whole(t, tr[0], tr[1])
+		if n%2 == 0 {
+			r.mustConverge(t, tr[1])
+		}
+		if t.Failed() {
+			t.Fatalf("broken at change %d", n)
+		}
 	}
 }
 
