@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -339,6 +340,63 @@ func TestArchiveAndRemove(t *testing.T) {
 	}
 	if _, err := os.Stat(r.paths.Dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
+	}
+	if err := ns.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHistoryKeepsThree(t *testing.T) {
+	t.Parallel()
+	r := newRig(tempDir(t))
+	ns, err := r.host.Open(t.Context(), r.paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ns.KeepSnapshot(t.Context(), 1); err != nil { // there is none
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(r.paths.Snapshot(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for generation := range int64(12) {
+		if err := ns.KeepSnapshot(t.Context(), generation+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := os.ReadDir(r.paths.History())
+	if err != nil || len(entries) != 3 || entries[0].Name() != "10.tar.gz" || entries[2].Name() != "12.tar.gz" {
+		t.Errorf("%v, %v", entries, err)
+	}
+	if err := ns.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(tempDir(t))
+	ns, err := r.host.Open(t.Context(), r.paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 1000)
+	for n := range 700 {
+		if err := ns.Note(Event{Time: time.Unix(int64(n), 0).UTC(), What: "applied", Text: long}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(r.paths.Events())
+	if err != nil || len(data) > maxEvents || len(data) < maxEvents/3 {
+		t.Fatalf("%d bytes, %v", len(data), err)
+	}
+	var first, last Event
+	lines := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
+	if err := errors.Join(json.Unmarshal(lines[0], &first), json.Unmarshal(lines[len(lines)-1], &last)); err != nil || last.Time.Unix() != 699 || first.Text != long {
+		t.Errorf("%v: first %v, last %v", err, first.Time, last.Time)
+	}
+	if info, err := os.Stat(r.paths.Events()); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
 	}
 	if err := ns.Close(); err != nil {
 		t.Fatal(err)

@@ -39,12 +39,22 @@ func (n *Namespace) Remove(ctx context.Context, keepInput bool) error {
 
 // Archive writes the namespace into a compressed tar file, readable by its
 // owner only: it holds keys. Sockets, logs and locks are left out.
-func (n *Namespace) Archive(ctx context.Context, file string) (err error) {
-	dir := filepath.Dir(file)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func (n *Namespace) Archive(ctx context.Context, file string) error {
+	except := []string{n.paths.Lock(), n.journalPath(), filepath.Dir(n.paths.RouterLog())}
+	if err := writeArchive(ctx, file, n.paths.Dir, n.paths.Name, except); err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	return nil
+}
+
+// writeArchive writes what is below dir, under the name top, into a file that
+// its owner only can read.
+func writeArchive(ctx context.Context, file, dir, top string, except []string) (err error) {
+	to := filepath.Dir(file)
+	if err := os.MkdirAll(to, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(file)+scratchMark+"*") // 0600
+	f, err := os.CreateTemp(to, "."+filepath.Base(file)+scratchMark+"*") // 0600
 	if err != nil {
 		return err
 	}
@@ -55,14 +65,14 @@ func (n *Namespace) Archive(ctx context.Context, file string) (err error) {
 	}()
 	z := gzip.NewWriter(f)
 	t := tar.NewWriter(z)
-	err = addTree(ctx, t, n.paths.Dir, n.paths.Name, []string{n.paths.Lock(), n.journalPath(), filepath.Dir(n.paths.RouterLog())})
+	err = addTree(ctx, t, dir, top, except)
 	if err = errors.Join(err, t.Close(), z.Close(), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("archive: %w", err)
-	}
-	if err := os.Rename(f.Name(), file); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	if err = os.Rename(f.Name(), file); err != nil {
+		return err
+	}
+	return syncDir(to)
 }
 
 // addTree adds what is below dir under the name top, except for some paths.
