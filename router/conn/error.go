@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -57,9 +56,7 @@ func (w *words) Unwrap() error { return w.err }
 // InWords returns err with a text that is fit for a status line: what the
 // network and TLS report, without addresses and layers. Other errors are
 // returned as they are.
-func InWords(err error) error { return inWords(err) }
-
-func inWords(err error) error {
+func InWords(err error) error {
 	var said *words
 	if err == nil || errors.As(err, &said) {
 		return err
@@ -109,7 +106,6 @@ func explainTLS(err error) string {
 		host    x509.HostnameError
 		verify  *tls.CertificateVerificationError
 		record  tls.RecordHeaderError
-		alert   tls.AlertError
 	)
 	switch {
 	case errors.As(err, &unknown):
@@ -122,10 +118,22 @@ func explainTLS(err error) string {
 		return "the peer's certificate is not valid: " + verify.Err.Error()
 	case errors.As(err, &record):
 		return "the peer does not speak TLS"
-	case errors.As(err, &alert):
-		return explainAlert(alert)
-	case strings.Contains(err.Error(), "didn't provide a certificate"):
+	case remoteAlert(err) != "":
+		return explainAlert(remoteAlert(err))
+	case strings.Contains(err.Error(), "tls: client didn't provide a certificate"):
 		return "the peer has no client certificate"
+	case strings.Contains(err.Error(), "tls: client offered only unsupported versions"):
+		return "the peer does not speak this version of TLS"
+	}
+	return ""
+}
+
+// remoteAlert returns the text of an alert that the other side sent, empty if
+// err is none. crypto/tls has no type for it.
+func remoteAlert(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" {
+		return strings.TrimPrefix(op.Err.Error(), "tls: ")
 	}
 	return ""
 }
@@ -144,25 +152,25 @@ func explainInvalid(err x509.CertificateInvalidError) string {
 	return "is not valid: " + err.Error()
 }
 
-// explainAlert words what the other side said about us, RFC 8446 §6.2.
-func explainAlert(alert tls.AlertError) string {
-	switch uint8(alert) {
-	case 42, 43, 46:
+// explainAlert words what the other side says about us, RFC 8446 §6.2.
+func explainAlert(text string) string {
+	switch text {
+	case "bad certificate", "unsupported certificate", "unknown certificate":
 		return "the peer does not take our certificate"
-	case 44:
+	case "revoked certificate":
 		return "the peer says that our certificate is revoked"
-	case 45:
+	case "expired certificate":
 		return "the peer says that our certificate has expired"
-	case 48:
+	case "unknown certificate authority":
 		return "the peer does not know the authority of our certificate"
-	case 70:
-		return "the peer does not speak this version of TLS"
-	case 40, 71:
-		return "the peer takes none of our TLS settings"
-	case 112:
-		return "the peer does not know the host name"
-	case 116:
+	case "certificate required":
 		return "the peer requires a client certificate"
+	case "protocol version not supported":
+		return "the peer does not speak this version of TLS"
+	case "handshake failure", "insufficient security level":
+		return "the peer takes none of our TLS settings"
+	case "unrecognized name":
+		return "the peer does not know the host name"
 	}
-	return fmt.Sprintf("the peer reports %v", alert)
+	return "the peer reports: " + text
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,6 +139,7 @@ type running struct {
 	owner  *owner
 	cancel context.CancelFunc
 	done   chan error
+	ended  atomic.Pointer[Error] // what Run returned
 }
 
 func start(t testing.TB, nc net.Conn, cfg Config) *running {
@@ -150,7 +152,13 @@ func startFor(t testing.TB, nc net.Conn, cfg Config, o *owner) *running {
 		cfg.Open.ContainerID = map[bool]string{true: "client", false: "server"}[cfg.Client]
 	}
 	r := &running{Conn: New(nc, cfg, o), owner: o, cancel: cancel, done: make(chan error, 1)}
-	go func() { r.done <- r.Run(ctx) }()
+	go func() {
+		err := r.Run(ctx)
+		if e := (*Error)(nil); errors.As(err, &e) {
+			r.ended.Store(e)
+		}
+		r.done <- err
+	}()
 	t.Cleanup(func() {
 		cancel()
 		<-r.done

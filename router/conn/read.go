@@ -124,7 +124,7 @@ func (c *Conn) read() *Error {
 func (c *Conn) fill(need int) error {
 	before := c.inbox.end - c.inbox.start
 	if err := c.inbox.fill(&c.wire, need); err != nil {
-		return inWords(err)
+		return InWords(err)
 	}
 	c.bytesIn.Add(uint64(c.inbox.end - c.inbox.start - before))
 	c.inbox.heard.Store(c.clock())

@@ -42,7 +42,10 @@ func (c *Conn) handshake(ctx context.Context) *Error {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return &Error{Stage: stage, Err: inWords(err)}
+		if remoteAlert(err) != "" {
+			stage = StageTLS // with TLS 1.3 a server judges our certificate after our handshake
+		}
+		return &Error{Stage: stage, Err: InWords(err)}
 	}
 	_ = c.wire.nc.SetDeadline(time.Time{})
 	c.wire.cork.close()

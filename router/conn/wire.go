@@ -30,6 +30,7 @@ type tryWriter interface {
 // init prepares a wire; late is called when something is to be flushed that
 // nobody put there: what TLS itself has to say.
 func (w *wire) init(nc net.Conn, late func()) {
+	tune(nc)
 	w.nc = nc
 	w.cork.Conn = nc
 	w.cork.late = late

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"sync"
+	"time"
 
 	"github.com/skupper-host/skupper/router/session"
 )
@@ -19,6 +20,27 @@ const (
 )
 
 var batches = sync.Pool{New: func() any { return session.NewBatch() }}
+
+// pace is how much the writer takes at once: the whole batch as long as it
+// leaves at once, less on a slow way, so that an answer does not wait behind
+// tenths of a second of what was taken before it came.
+type pace struct{ limit int }
+
+// Times that one batch may take to leave.
+const (
+	paceDown = 4 * time.Millisecond // longer: half of it
+	paceUp   = time.Millisecond     // shorter: twice as much
+	paceMin  = 16384                // octets
+)
+
+func (p *pace) took(d time.Duration) {
+	switch {
+	case d > paceDown:
+		p.limit = max(p.limit/2, paceMin)
+	case d < paceUp:
+		p.limit = min(2*p.limit, session.BatchSize)
+	}
+}
 
 // unlock releases mu after something may have been queued, and sees to it that
 // somebody writes it: who is writing looks again before it stops, the reader
@@ -70,9 +92,15 @@ func (c *Conn) settle() {
 // write is the writer: it writes until there is nothing to write, then waits to
 // be woken. It ends after our Close or when stop is closed.
 func (c *Conn) write(stop <-chan struct{}) {
+	p := pace{session.BatchSize}
 	for {
 		c.mu.Lock()
-		for !c.writing && (c.e.Pending() || c.wire.pending()) && c.turn(session.BatchSize, true) {
+		for !c.writing && (c.e.Pending() || c.wire.pending()) {
+			begin := c.clock()
+			if !c.turn(p.limit, true) {
+				break
+			}
+			p.took(time.Duration(c.clock() - begin))
 		}
 		over := c.e.CloseSent() && !c.writing
 		c.mu.Unlock()
@@ -143,7 +171,7 @@ func (c *Conn) send(b *session.Batch, wait bool) error {
 // writeFailed ends the connection. Why is rather said by the reader, which
 // may still find the peer's Close; so it is only told to look.
 func (c *Conn) writeFailed(err error) {
-	c.broken.CompareAndSwap(nil, &Error{Err: inWords(err)})
+	c.broken.CompareAndSwap(nil, &Error{Err: InWords(err)})
 	notify(c.ending)
 }
 
