@@ -222,6 +222,9 @@ func Set(e Entity, name string, value any) error {
 		v.Field(f.index).Set(def.Field(f.index))
 		return nil
 	}
+	if _, log := e.(*Log); log && name == "enable" && value == "" {
+		value = "none" // compat: no level, and not those of DEFAULT
+	}
 	converted, err := Convert(f.attr, value)
 	if err != nil {
 		return err

@@ -89,6 +89,20 @@ func (c *Config) Find(t *Type, name string) Entity {
 	return nil
 }
 
+// Log returns what is configured for a module, with the defaults of DEFAULT for
+// that one; a Log of nothing but the module if there is nothing.
+func (c *Config) Log(module string) Log {
+	for i := range c.Logs {
+		if c.Logs[i].Module == module {
+			return c.Logs[i]
+		}
+	}
+	l := NewLog()
+	l.Module = module
+	complete(&l)
+	return l
+}
+
 // add puts a copy of e at the end of its list, or in its place if there can
 // be only one.
 func (c *Config) add(e Entity) {

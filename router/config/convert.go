@@ -38,9 +38,9 @@ func Convert(a *Attribute, value any) (any, error) {
 		return nil, fmt.Errorf("%s is not a list", show(value))
 	case Mapping, Properties:
 		return toMapping(a.Kind, value)
-	default:
-		return toText(value)
+	case String, Path, EntityID:
 	}
+	return toText(value)
 }
 
 func toInteger(value any) (any, error) {
