@@ -33,6 +33,7 @@ type namespace struct {
 
 	// Owned by the holder of the turn.
 	store    *input.Store
+	texts    documents
 	lastFail string // the failure that was logged last
 
 	tokens attempts
@@ -103,20 +104,24 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
-		full := true
+		due := false // a pass that looks at everything, whatever moved
 		select {
 		case <-ctx.Done():
 			return
 		case <-changed:
 		case <-n.kick:
+			refresh()
 		case <-next.C:
+			refresh()
+			due = true
 		case <-status.C:
-			full = false
+			if !n.statusMoved(ctx) {
+				continue
+			}
 		}
-		if !full && !n.statusMoved(ctx) {
+		if !due && !n.moved(ctx) {
 			continue
 		}
-		refresh()
 		if n.keep(ctx) {
 			retry = retryFirst
 			next.Reset(rescan)
@@ -176,6 +181,19 @@ func (n *namespace) wake() {
 	case n.kick <- struct{}{}:
 	default:
 	}
+}
+
+// moved reports whether there is something for a pass to do: another input than
+// the one in effect, a status that is not written yet, a failure to try again.
+// After a request it is mostly not: the request made the pass.
+func (n *namespace) moved(ctx context.Context) bool {
+	if err := n.take(ctx); err != nil {
+		return false
+	}
+	snap, err := n.store.Load()
+	n.give()
+	v := n.seen.Load()
+	return err != nil || v.failure != "" || snap.Hash != v.memory.InputHash || v.site == nil || n.statusMoved(ctx) || len(v.site.Tokens) > 0
 }
 
 // statusMoved reports whether the status of some object is not what the last

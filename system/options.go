@@ -21,6 +21,10 @@ type Options struct {
 	// IdleExit ends an agent that has had no namespace for so long; 0 is never.
 	IdleExit time.Duration
 
+	// Confirm is how long a router may take until it has a new configuration;
+	// then the change is undone. 0 is ten seconds.
+	Confirm time.Duration
+
 	// Dial connects to the management node of a router at its Unix socket.
 	Dial func(ctx context.Context, socket string) (Asker, error)
 }

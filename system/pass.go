@@ -296,9 +296,9 @@ func touches(steps []plan.Step) bool {
 	return slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Op != plan.Write || s.Counted })
 }
 
-// Bounds of waiting for the router to take a new configuration.
+// Times of waiting for the router to take a new configuration.
 const (
-	confirmTimeout = 10 * time.Second
+	confirmTimeout = 10 * time.Second // unless Options.Confirm says otherwise
 	confirmEvery   = 20 * time.Millisecond
 )
 
@@ -307,7 +307,7 @@ func (n *namespace) confirm(ctx context.Context, out render.Output) error {
 	if out.Memory.Stopped {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(n.m.options.Confirm, confirmTimeout))
 	defer cancel()
 	wanted, err := state.Entities(out.State.Files[n.paths.RouterConfig()].Data)
 	if err != nil {
@@ -361,8 +361,10 @@ func (n *namespace) render(c *composed, s *site.Site, memory state.Memory, have 
 	if objects == nil {
 		objects = slices.Collect(s.Objects.All())
 	}
+	n.texts.turn()
 	return render.Render(render.Input{
-		Site: s, Paths: n.paths, Base: n.m.options.Paths, Machine: n.m.render(), Memory: memory, Have: have, Supplied: supplied(c.snap),
+		Encode: n.texts.encode,
+		Site:   s, Paths: n.paths, Base: n.m.options.Paths, Machine: n.m.render(), Memory: memory, Have: have, Supplied: supplied(c.snap),
 		Objects: objects, Snapshot: slices.Collect(c.edit.Set().All()), InputHash: c.edit.Hash(),
 		Renew: w.renew, Now: time.Now(), Random: rand.Reader,
 	})

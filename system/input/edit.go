@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/skupper-host/skupper/system/resource"
 )
 
@@ -131,22 +133,80 @@ func (e *Edit) Write() (undo func() error, err error) {
 		}
 		return errors.Join(errs...)
 	}
+	staged, err := e.stage()
+	if err != nil {
+		return nil, fmt.Errorf("input: %w", err)
+	}
 	for _, path := range sorted(e.texts) {
-		t := e.texts[path]
-		if t.Empty() {
-			err = os.Remove(path)
-			if errors.Is(err, os.ErrNotExist) {
-				err = nil
-			}
-		} else {
-			err = Replace(path, t.Bytes())
+		if temporary, ok := staged[path]; ok {
+			err = os.Rename(temporary, path)
+		} else if err = os.Remove(path); errors.Is(err, os.ErrNotExist) {
+			err = nil
 		}
 		if err != nil {
-			return func() error { return nil }, errors.Join(fmt.Errorf("input: %w", err), undo())
+			return nil, errors.Join(fmt.Errorf("input: %w", err), undo(), sweep(e.snap.paths.InputResources()))
 		}
 		done = append(done, path)
 	}
-	return undo, nil
+	return undo, syncDirs(done)
+}
+
+// stage writes what the files are to hold beside them, on the disk. The result
+// is the temporary file of each.
+func (e *Edit) stage() (staged map[string]string, err error) {
+	staged = map[string]string{}
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, temporary := range staged {
+			err = errors.Join(err, os.Remove(temporary))
+		}
+	}()
+	few := len(e.texts) <= syncFew
+	for path, t := range e.texts {
+		if t.Empty() {
+			continue
+		}
+		temporary, err := create(path, t.Bytes(), few)
+		if err != nil {
+			return staged, err
+		}
+		staged[path] = temporary
+	}
+	if few {
+		return staged, nil
+	}
+	return staged, syncAll(e.snap.paths.InputResources())
+}
+
+// syncFew is how many files are flushed one by one; more are flushed with
+// everything else on their disk, which is faster.
+const syncFew = 16
+
+func syncAll(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Syncfs(int(d.Fd())), d.Close())
+}
+
+// syncDirs makes the names of files durable.
+func syncDirs(paths []string) error {
+	dirs := map[string]bool{}
+	for _, p := range paths {
+		dirs[filepath.Dir(p)] = true
+	}
+	var errs []error
+	for dir := range dirs {
+		d, err := os.Open(dir)
+		if err != nil {
+			continue // renamed; only the durability is unknown
+		}
+		errs = append(errs, d.Sync(), d.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // sweep removes what a killed process was writing. Whoever writes holds the
@@ -175,36 +235,36 @@ func isTemporary(name string) bool {
 
 // Replace writes a file so that after a crash it holds the old content or the
 // new: temporary file in the same directory, fsync, rename, fsync of the
-// directory. Modes are those of site-layout: 0600 in 0700.
-func Replace(path string, data []byte) (err error) {
+// directory. The file is its owner's alone: 0600 in 0700.
+func Replace(path string, data []byte) error {
+	temporary, err := create(path, data, true)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return syncDirs([]string{path})
+}
+
+// create writes a temporary file beside path and says where.
+func create(path string, data []byte, flush bool) (temporary string, err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+		return "", err
 	}
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*") // mode 0600
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
 	_, err = f.Write(data)
-	if err == nil {
+	if err == nil && flush {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+		return "", errors.Join(err, os.Remove(f.Name()))
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil // renamed; only its durability is unknown
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return f.Name(), nil
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
