@@ -49,8 +49,8 @@ func TestSystemdBox(t *testing.T) {
 	}
 	b := &box{t: t, name: fmt.Sprintf("host-%d", os.Getpid())}
 	t.Cleanup(func() { b.do("down") })
-	if state := b.do("up"); !strings.Contains(state, "running") {
-		t.Fatalf("the box is %s", state)
+	if up := b.do("up"); !strings.Contains(up, "running") && !strings.Contains(up, "degraded") { // by units of others
+		t.Fatalf("the box is %s", up)
 	}
 	b.install()
 	b.do("sh", "useradd", "--system", "--home-dir", "/var/lib/skupper", "--shell", "/usr/sbin/nologin", "skupper")

@@ -123,7 +123,9 @@ func (u *fileUnits) Observe(context.Context, UnitRef) (state.Unit, bool, error) 
 
 func (u *fileUnits) Status(context.Context, UnitRef) (UnitStatus, error) { return UnitStatus{}, nil }
 
-func (u *fileUnits) Load(context.Context) error { return u.change("load", func(*unitMemory) {}) }
+func (u *fileUnits) Load(context.Context, UnitRef, state.Unit) error {
+	return u.change("load", func(*unitMemory) {})
+}
 
 func (u *fileUnits) Enable(context.Context, UnitRef) error {
 	return u.change("enable", func(m *unitMemory) { m.Unit.Enabled, m.Known = true, true })

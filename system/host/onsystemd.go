@@ -73,7 +73,7 @@ func (s onSystemd) Status(ctx context.Context, u UnitRef) (UnitStatus, error) {
 	return out, nil
 }
 
-func (s onSystemd) Load(ctx context.Context) error { return s.conn.Load(ctx) }
+func (s onSystemd) Load(ctx context.Context, _ UnitRef, _ state.Unit) error { return s.conn.Load(ctx) }
 
 func (s onSystemd) Enable(ctx context.Context, u UnitRef) error { return s.conn.Enable(ctx, u.Name) }
 

@@ -34,7 +34,7 @@ func (s supervised) Observe(ctx context.Context, u UnitRef) (state.Unit, bool, e
 	running := st.Phase != supervise.Stopping
 	return state.Unit{
 		Running: running, Enabled: running, Identity: st.Spec.Tag,
-		Command: st.Spec.Command, Env: st.Spec.Env, LowPorts: st.Spec.LowPorts,
+		Command: st.Spec.Command, Env: st.Spec.Env, User: st.Spec.User, LowPorts: st.Spec.LowPorts,
 		RunDir: st.Spec.RunDir, Log: st.Spec.Log, Stop: st.Spec.Stop,
 	}, true, nil
 }
@@ -51,8 +51,14 @@ func (s supervised) Status(ctx context.Context, u UnitRef) (UnitStatus, error) {
 	}, nil
 }
 
-// Load, Enable and Disable have nothing to do: there are no unit files.
-func (supervised) Load(context.Context) error             { return nil }
+func (s supervised) Load(ctx context.Context, u UnitRef, spec state.Unit) error {
+	if len(spec.Command) == 0 {
+		return nil // about files, and there are none
+	}
+	return s.run(ctx, u, spec, s.super.Update)
+}
+
+// Enable and Disable have nothing to do, as NewSupervised says.
 func (supervised) Enable(context.Context, UnitRef) error  { return nil }
 func (supervised) Disable(context.Context, UnitRef) error { return nil }
 
@@ -66,7 +72,7 @@ func (s supervised) Restart(ctx context.Context, u UnitRef, spec state.Unit) err
 
 func (s supervised) run(ctx context.Context, u UnitRef, spec state.Unit, do func(context.Context, supervise.Ref, supervise.Spec) error) error {
 	x := supervise.Spec{
-		Command: spec.Command, Env: spec.Env, LowPorts: spec.LowPorts && spec.User != "",
+		Command: spec.Command, Env: spec.Env, User: spec.User, LowPorts: spec.LowPorts,
 		RunDir: spec.RunDir, Log: spec.Log, Stop: spec.Stop, Watchdog: watchdog, Tag: spec.Identity,
 	}
 	if spec.User != "" {

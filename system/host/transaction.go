@@ -352,7 +352,7 @@ func (t *transaction) unit(ctx context.Context, s *task) error {
 	}
 	switch s.Op {
 	case plan.Load:
-		return u.Load(ctx)
+		return u.Load(ctx, ref, s.Spec)
 	case plan.Enable:
 		return u.Enable(ctx, ref)
 	case plan.Disable:

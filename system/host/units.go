@@ -18,8 +18,9 @@ type Units interface {
 	Observe(ctx context.Context, u UnitRef) (unit state.Unit, ok bool, err error)
 	// Status tells what a person wants to know of a unit.
 	Status(ctx context.Context, u UnitRef) (UnitStatus, error)
-	// Load has changed unit files read.
-	Load(ctx context.Context) error
+	// Load has changed unit files read, or how a unit without one is to be run
+	// from its next start on.
+	Load(ctx context.Context, u UnitRef, spec state.Unit) error
 	// Enable has a unit come back when the machine boots, Disable not.
 	Enable(ctx context.Context, u UnitRef) error
 	Disable(ctx context.Context, u UnitRef) error

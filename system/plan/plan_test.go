@@ -158,7 +158,7 @@ func drawState(t *rapid.T, label string) state.State {
 		}
 	}
 	if rapid.Bool().Draw(t, label+" unit") {
-		u := state.Unit{Running: rapid.Bool().Draw(t, "running"), Enabled: rapid.Bool().Draw(t, "enabled"), Command: []string{"x"}}
+		u := state.Unit{Running: rapid.Bool().Draw(t, "running"), Enabled: rapid.Bool().Draw(t, "enabled"), Command: []string{rapid.SampledFrom([]string{"x", "y"}).Draw(t, "command")}}
 		u.Identity = rapid.SampledFrom([]string{"i", "j"}).Draw(t, "identity")
 		s.Units["u"] = u
 	}
@@ -197,7 +197,11 @@ func take(t *rapid.T, have state.State, steps []Step) state.State {
 			delete(s.Dirs, step.Path)
 		case Start, Restart:
 			u := s.Units[step.Unit]
-			u.Running, u.Identity = true, step.Spec.Identity
+			u.Running, u.Identity, u.Command = true, step.Spec.Identity, step.Spec.Command
+			s.Units[step.Unit] = u
+		case Load:
+			u := s.Units[step.Unit]
+			u.Command = step.Spec.Command
 			s.Units[step.Unit] = u
 		case Stop:
 			u := s.Units[step.Unit]

@@ -19,7 +19,7 @@ const (
 	Add                 // the router creates Subject
 	Change              // the router changes it
 	Remove              // the router removes it
-	Load                // have the supervisor read its unit files again
+	Load                // have the supervisor read unit files again, or take Spec for Unit
 	Enable              // have Unit start with the machine
 	Disable             // the contrary
 	Start               // start Unit
@@ -50,7 +50,7 @@ type Step struct {
 // String is one line, without the end of it.
 func (s Step) String() string {
 	text := s.verb() + " " + cmp.Or(s.Subject, s.Path, s.Unit)
-	if s.Op == Load {
+	if s.Op == Load && s.Unit == "" {
 		text = "have unit files read again"
 	}
 	if s.Detail != "" {
@@ -64,7 +64,12 @@ func (s Step) String() string {
 
 func (s Step) verb() string {
 	switch s.Op {
-	case MakeDir, Write:
+	case MakeDir:
+		if s.New {
+			return "create directory"
+		}
+		return "update directory"
+	case Write:
 		if s.New {
 			return "create"
 		}
@@ -76,7 +81,7 @@ func (s Step) verb() string {
 	case Remove:
 		return "remove"
 	case Load:
-		return "load"
+		return "update"
 	case Enable:
 		return "enable"
 	case Disable:
@@ -89,8 +94,10 @@ func (s Step) verb() string {
 		return "restart"
 	case Stop:
 		return "stop"
-	case Delete, RemoveDir:
+	case Delete:
 		return "delete"
+	case RemoveDir:
+		return "delete directory"
 	}
 	return "?"
 }

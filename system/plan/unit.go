@@ -11,7 +11,7 @@ import (
 // units brings units to their wanted state, in the order in which systemctl is
 // used: the files are read, what starts at boot is settled, then what runs now.
 func (p *planner) units() {
-	if p.unitFileWritten() {
+	if slices.ContainsFunc(slices.Collect(maps.Values(p.want.Units)), p.fileWritten) {
 		p.add(Step{Op: Load})
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.want.Units)) {
@@ -29,13 +29,9 @@ func (p *planner) units() {
 	}
 }
 
-func (p *planner) unitFileWritten() bool {
-	for _, u := range p.want.Units {
-		if u.File != "" && slices.Contains(p.written, u.File) {
-			return true
-		}
-	}
-	return false
+// fileWritten reports whether the unit has another file than before.
+func (p *planner) fileWritten(u state.Unit) bool {
+	return u.File != "" && slices.Contains(p.written, u.File)
 }
 
 func (p *planner) unit(name string, want, have state.Unit) {
@@ -49,8 +45,11 @@ func (p *planner) unit(name string, want, have state.Unit) {
 	if have.Running && !want.Running {
 		step(Stop, "", p.allActive())
 	}
+	if want.Running && have.Running && want.File == "" && !want.Defines(have) {
+		step(Load, "how it is run", 0)
+	}
 	switch {
-	case want.Enabled && !have.Enabled:
+	case want.Enabled && (!have.Enabled || p.fileWritten(want)): // the file says at what it starts
 		step(Enable, "", 0)
 	case have.Enabled && !want.Enabled:
 		step(Disable, "", 0)

@@ -79,7 +79,7 @@ type Unit struct {
 	// A running unit with another identity is restarted.
 	Identity string
 
-	// The following are wanted only.
+	// The following are not observed where a unit file has them.
 
 	File     string        // unit file, if there is one
 	Command  []string      // program with its absolute path, and arguments
@@ -90,6 +90,13 @@ type Unit struct {
 	Log      string        // where output goes if no journal takes it
 	Stop     time.Duration // from the request to stop until it is killed
 	Reads    []string      // files and directories: after a change of one it is reloaded
+}
+
+// Defines reports whether a unit is run as u says: what its supervisor would
+// start is the same.
+func (u Unit) Defines(o Unit) bool {
+	return slices.Equal(u.Command, o.Command) && slices.Equal(u.Env, o.Env) && u.User == o.User && u.LowPorts == o.LowPorts &&
+		u.RunDir == o.RunDir && u.Log == o.Log && u.Stop == o.Stop
 }
 
 // Paths lists the paths of all files in order.

@@ -70,10 +70,10 @@ func command(spec Spec, socket string, lock, log *os.File) *exec.Cmd {
 	cmd.ExtraFiles = []*os.File{lock}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if spec.Credential != nil {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: spec.Credential.UID, Gid: spec.Credential.GID, NoSetGroups: false}
-	}
-	if spec.LowPorts {
-		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_BIND_SERVICE}
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: spec.Credential.UID, Gid: spec.Credential.GID}
+		if spec.LowPorts {
+			cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_BIND_SERVICE}
+		}
 	}
 	return cmd
 }

@@ -11,6 +11,9 @@ import (
 // hands its work over to a service manager. It asks, and kills when stop is
 // over. A process that is not there is fine.
 func Evict(ctx context.Context, ref Ref, stop time.Duration) error {
+	if stop == 0 {
+		stop = defaultStop
+	}
 	s := recorded(ref)
 	if s.PID == 0 {
 		return dropRecord(ref)

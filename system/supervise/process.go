@@ -17,6 +17,7 @@ const (
 	verbStart verb = iota
 	verbRestart
 	verbReload
+	verbUpdate
 	verbStop
 )
 
@@ -179,6 +180,8 @@ func (p *process) handle(r request) {
 		p.supersede(&r)
 	case verbReload:
 		p.reload(r)
+	case verbUpdate:
+		p.update(r)
 	case verbStop:
 		p.supersede(nil)
 		if p.child == nil {
@@ -252,6 +255,20 @@ func (p *process) reload(r request) {
 		p.child.signal(unix.SIGHUP)
 		p.tell(r.reply, nil)
 	}
+}
+
+// update takes another way to run the process, for its next start.
+func (p *process) update(r request) {
+	if p.phase == Inactive {
+		p.tell(r.reply, fmt.Errorf("%s: %w", p.ref.Name, ErrNotRunning))
+		return
+	}
+	r.spec.Tag = p.spec.Tag
+	p.spec = r.spec
+	if p.child != nil {
+		p.leaveRecord()
+	}
+	p.tell(r.reply, nil)
 }
 
 // end asks the child to end.

@@ -29,8 +29,9 @@ type Ref struct {
 type Spec struct {
 	Command    []string      `json:"command"` // absolute path of the program, arguments
 	Env        []string      `json:"env"`     // the whole environment
+	User       string        `json:"user"`    // of Credential, for the caller
 	Credential *Credential   `json:"credential,omitempty"`
-	LowPorts   bool          `json:"lowPorts"` // may bind ports below the unprivileged start
+	LowPorts   bool          `json:"lowPorts"` // may bind ports below the unprivileged start, where Credential is set
 	RunDir     string        `json:"runDir"`   // made for the process, 0700 and its own
 	Log        string        `json:"log"`
 	Stop       time.Duration `json:"stop"`     // from the request to end until it is killed
@@ -201,6 +202,11 @@ func (s *Supervisor) Start(ctx context.Context, ref Ref, spec Spec) error {
 // Restart stops a process, if it runs, and starts it.
 func (s *Supervisor) Restart(ctx context.Context, ref Ref, spec Spec) error {
 	return s.request(ctx, ref, request{verb: verbRestart, spec: spec})
+}
+
+// Update changes how a process is run from its next start on. Its tag stays.
+func (s *Supervisor) Update(ctx context.Context, ref Ref, spec Spec) error {
+	return s.request(ctx, ref, request{verb: verbUpdate, spec: spec})
 }
 
 // Reload sends SIGHUP to a process, once it is ready. One that ended by itself

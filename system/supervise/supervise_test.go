@@ -167,6 +167,34 @@ func TestRestartWithAnotherSpec(t *testing.T) {
 	}
 }
 
+func TestUpdateTakesEffectAtTheNextStart(t *testing.T) {
+	t.Parallel()
+	b := start(t, shortDir(t), Timing{First: 10 * time.Millisecond})
+	if err := b.super.Update(b.ctx(), refIn(b.dir), specIn(b.dir, "ready")); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("update of nothing: %v", err)
+	}
+	if err := b.run("ready"); err != nil {
+		t.Fatal(err)
+	}
+	was := b.status().PID
+	spec := specIn(b.dir, "another")
+	spec.Tag = "ignored"
+	if err := b.super.Update(b.ctx(), refIn(b.dir), spec); err != nil || b.status().PID != was {
+		t.Fatalf("%v: %+v", err, b.status())
+	}
+	if rec, ok := readRecord(refIn(b.dir)); !ok || rec.Spec.Tag != "interior r1" || rec.Spec.Env[0] != roleKey+"=another" {
+		t.Errorf("record %+v", rec)
+	}
+	if err := syscall.Kill(was, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.want("process ended by itself")
+	b.want("process ready")
+	if s := b.status(); s.Text != "as another" || s.Spec.Tag != "interior r1" {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestStopKillsTheDeaf(t *testing.T) {
 	t.Parallel()
 	b := start(t, shortDir(t), Timing{})
