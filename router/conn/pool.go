@@ -61,14 +61,13 @@ func (c *Conn) StreamLink(capable bool) *Link {
 
 // take removes a link from the pool, nil if it is empty.
 func (p *linkPool) take() *Link {
-	p.spare = max(p.spare, minSpare)
 	if n := len(p.idle); n > 0 {
 		l := p.idle[n-1]
 		p.idle[n-1] = nil
 		p.idle = p.idle[:n-1]
 		return l
 	}
-	p.spare = min(2*p.spare, maxIdleLinks)
+	p.spare = max(minSpare, min(2*p.spare, maxIdleLinks))
 	if len(p.fresh) > 0 {
 		l := p.fresh[0]
 		p.fresh = slices.Delete(p.fresh, 0, 1)
