@@ -103,7 +103,9 @@ func TestSupervised(t *testing.T) {
 	_, err := r.converge(t.Context(), site("broken", "interior"))
 	var failed *ApplyError
 	var unit *UnitError
-	if !errors.As(err, &failed) || failed.Undo != nil || !errors.As(err, &unit) || len(unit.Log) == 0 || !strings.Contains(unit.Log[0], "already in use") {
+	if !errors.As(err, &failed) || failed.Undo != nil || !errors.As(err, &unit) || len(unit.Log) == 0 || !strings.Contains(unit.Log[0], "already in use") ||
+		!strings.Contains(err.Error(), "exit status 1: port 1: address already in use") ||
+		unit.Hint() != "skupper --namespace west system logs" {
 		t.Fatalf("%v: %+v", err, unit)
 	}
 	if s := status(); s.State != UnitActive {

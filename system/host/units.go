@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/skupper-host/skupper/system/state"
@@ -78,13 +79,21 @@ type UnitError struct {
 	Log    []string // last lines of its output, if they are known
 }
 
+// Error says how the unit ended, and its last words. Whoever asked for
+// something knows which unit it was.
 func (e *UnitError) Error() string {
-	text := e.Name + ": " + e.Result
-	if e.Text != "" {
-		text += ": " + e.Text
+	last := e.Text
+	if last == "" && len(e.Log) > 0 {
+		last = e.Log[len(e.Log)-1]
 	}
-	return text
+	if last == "" {
+		return e.Result
+	}
+	return e.Result + ": " + last
 }
 
 // Hint says where to look.
-func (e *UnitError) Hint() string { return fmt.Sprintf("look at the log of %s", e.Name) }
+func (e *UnitError) Hint() string {
+	namespace := strings.TrimSuffix(strings.TrimPrefix(e.Name, "skupper-"), ".service")
+	return fmt.Sprintf("skupper --namespace %s system logs", namespace)
+}
