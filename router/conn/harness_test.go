@@ -207,7 +207,6 @@ func expect(t *testing.T, o *owner, want string) {
 type script struct {
 	t  *testing.T
 	nc net.Conn
-	in []byte
 }
 
 // scripted starts a connection whose peer is a script.

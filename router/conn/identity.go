@@ -3,7 +3,6 @@ package conn
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -150,25 +149,6 @@ func fileError(name string, err error) error {
 		err = path.Err
 	}
 	return fmt.Errorf("%s: %w", name, err)
-}
-
-// decryptKey opens a key that is encrypted as RFC 1423 has it, the only form
-// that the standard library reads; others are reported by name.
-func decryptKey(key []byte, password string) ([]byte, error) {
-	block, _ := pem.Decode(key)
-	switch {
-	case block == nil:
-		return nil, errors.New("holds no key")
-	case block.Type == "ENCRYPTED PRIVATE KEY":
-		return nil, errors.New("an encrypted PKCS #8 key cannot be read; decrypt it with openssl pkey")
-	case !x509.IsEncryptedPEMBlock(block): //nolint:staticcheck // the format exists
-		return key, nil
-	}
-	der, err := x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck // as above
-	if err != nil {
-		return nil, errors.New("the password does not open the key")
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: der}), nil
 }
 
 // Server returns a configuration for the accepting side: TLS 1.2 or later.

@@ -246,7 +246,7 @@ func TestBadFiles(t *testing.T) {
 		"garbage":      {func(c *Credentials) { c.KeyFile = write("garbage", "x") }, "garbage: holds no key"},
 		"encrypted key": {func(c *Credentials) {
 			c.KeyFile = write("p8", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
-		}, "an encrypted PKCS #8 key cannot be read"},
+		}, "an encrypted key that cannot be parsed"},
 		"somebody's key": {func(c *Credentials) { c.KeyFile = filepath.Join(ca.dir, "ca.key") }, "private key does not match public key"},
 	} {
 		files := good

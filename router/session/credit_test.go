@@ -164,8 +164,13 @@ func TestEcho(t *testing.T) {
 func TestSerialWindow(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ from, n, now, want uint32 }{
-		{0, 10, 0, 10}, {0, 10, 4, 6}, {0, 10, 10, 0}, {0, 10, 11, 0},
-		{1<<32 - 3, 10, 2, 5}, {5, 10, 3, 10}, {0, 1<<32 - 1, 5, 1<<32 - 6},
+		{0, 10, 0, 10},
+		{0, 10, 4, 6},
+		{0, 10, 10, 0},
+		{0, 10, 11, 0},
+		{1<<32 - 3, 10, 2, 5},
+		{5, 10, 3, 10},
+		{0, 1<<32 - 1, 5, 1<<32 - 6},
 	} {
 		if got := remaining(c.from, c.n, c.now); got != c.want {
 			t.Errorf("%d from %d at %d: %d left, want %d", c.n, c.from, c.now, got, c.want)

@@ -23,7 +23,7 @@ type Outgoing struct {
 	Format uint32
 
 	l          *Link
-	id         uint32    // valid if begun
+	id         uint32 // valid if begun
 	tag        [8]byte
 	queued     *Outgoing // the next in Link.queue
 	prev, next *Outgoing // in Link.sent
