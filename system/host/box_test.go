@@ -47,6 +47,7 @@ func TestSystemdBox(t *testing.T) {
 	if raceDetector {
 		t.Skip("the processes of the box start too slowly under the race detector; they share no memory with each other")
 	}
+	removeLeftBoxes(t)
 	b := &box{t: t, name: fmt.Sprintf("host-%d", os.Getpid())}
 	t.Cleanup(func() { b.do("down") })
 	if up := b.do("up"); !strings.Contains(up, "running") && !strings.Contains(up, "degraded") { // by units of others
@@ -62,6 +63,21 @@ func TestSystemdBox(t *testing.T) {
 	b.do("reboot")
 	b.inside("TestInsideAfterBoot", "sh")
 	b.inside("TestInsideAfterBoot", "as", "ann")
+}
+
+// removeLeftBoxes takes down the boxes of tests that were killed.
+func removeLeftBoxes(t *testing.T) {
+	t.Helper()
+	left, err := filepath.Glob("/run/skupper-box/host-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range left {
+		name := filepath.Base(dir)
+		if _, err := os.Stat("/proc/" + strings.TrimPrefix(name, "host-")); errors.Is(err, os.ErrNotExist) {
+			(&box{t: t, name: name}).do("down")
+		}
+	}
 }
 
 // box is a host of its own.
