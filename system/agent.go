@@ -52,7 +52,7 @@ func NewAgent(o Options, units host.Units) *Agent {
 // returns. Errors wrap ErrRunning.
 func (a *Agent) Run(ctx context.Context, ready func()) error {
 	paths := a.m.options.Paths
-	if err := os.MkdirAll(paths.NamespacesDir(), 0o700); err != nil {
+	if err := makeHome(paths); err != nil {
 		return err
 	}
 	lock, err := host.LockController(paths.ControllerLock())

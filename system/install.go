@@ -84,13 +84,11 @@ func (r InstallRecord) write(paths layout.Paths) error {
 // say what was changed.
 func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, linger string) ([]string, error) {
 	var lines []string
-	for _, dir := range []string{paths.NamespacesDir(), paths.ControllerDir()} {
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			lines = append(lines, "made "+dir)
-		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return lines, err
-		}
+	if _, err := os.Stat(paths.NamespacesDir()); errors.Is(err, fs.ErrNotExist) {
+		lines = append(lines, "made "+paths.DataHome)
+	}
+	if err := makeHome(paths); err != nil {
+		return lines, err
 	}
 	r, err := ReadInstallRecord(paths)
 	if err != nil {
@@ -101,6 +99,9 @@ func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layou
 	} else if made {
 		r.User = routerUser
 		lines = append(lines, "made the system user "+routerUser)
+		if err := makeHome(paths); err != nil { // now with its group
+			return lines, err
+		}
 	}
 	if conn != nil {
 		path, err := StartAgentUnit(ctx, conn, binary, paths)

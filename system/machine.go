@@ -2,9 +2,13 @@ package system
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"os/user"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/skupper-host/skupper/system/host"
@@ -35,6 +39,33 @@ func newMachine(o Options, units host.Units) *machine {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &machine{options: o, log: o.Log, host: host.New(o.Paths, units), units: units, systemd: units.Name() == "systemd"}
+}
+
+// makeHome makes the directories that all namespaces share. In the system
+// instance routers run as a user of their own, who must be able to pass through
+// but to look at nothing; its group may use the
+// agent's socket.
+func makeHome(paths layout.Paths) error {
+	dirs := []string{paths.DataHome, paths.NamespacesDir(), paths.ControllerDir(), paths.AgentDir, paths.RunDir}
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	g, err := user.LookupGroup(routerUser)
+	if !paths.System || err != nil {
+		return nil
+	}
+	gid, err := strconv.Atoi(g.Gid)
+	if err != nil {
+		return fmt.Errorf("group %s: %w", routerUser, err)
+	}
+	for dir, mode := range map[string]os.FileMode{paths.DataHome: 0o710, paths.NamespacesDir(): 0o710, paths.AgentDir: 0o750, paths.RunDir: 0o750} {
+		if err := errors.Join(os.Chown(dir, 0, gid), os.Chmod(dir, mode)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loadPorts takes up the registry of ports; the agent holds its lock.

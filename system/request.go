@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/plan"
 	"github.com/skupper-host/skupper/system/render"
@@ -336,6 +337,10 @@ func wrong(err error) error {
 	if errors.As(err, &e) || err == nil {
 		return err
 	}
+	var unit *host.UnitError
+	if errors.As(err, &unit) {
+		return unitFailure(err, unit)
+	}
 	list := resource.Problems(err)
 	if len(list) == 0 {
 		return err
@@ -346,6 +351,17 @@ func wrong(err error) error {
 			File: p.File, Line: p.Line, Object: p.Object.String(), Field: p.Field, Reason: p.Reason, Hint: p.Advice,
 		})
 	}
+	return e
+}
+
+// unitFailure is a router that does not run, with its last words.
+func unitFailure(err error, unit *host.UnitError) error {
+	e := &api.Error{Kind: api.Internal, Message: err.Error()}
+	if n := len(unit.Log); n > 0 {
+		e.Message += ": " + unit.Log[n-1]
+	}
+	namespace := strings.TrimSuffix(strings.TrimPrefix(unit.Name, "skupper-"), ".service")
+	e.Advice = fmt.Sprintf("`skupper -n %s system logs` shows what the router said", namespace)
 	return e
 }
 
@@ -362,11 +378,11 @@ func (n *namespace) linkFor(ctx context.Context, r api.LinkRequest) (*api.LinkFi
 	if err != nil {
 		return nil, err
 	}
-	host, warnings, err := hostFor(a, r.Host)
+	name, warnings, err := hostFor(a, r.Host)
 	if err != nil {
 		return nil, err
 	}
-	cover, err := coverage(a, host)
+	cover, err := coverage(a, name)
 	if err != nil {
 		return nil, err
 	}
@@ -379,11 +395,11 @@ func (n *namespace) linkFor(ctx context.Context, r api.LinkRequest) (*api.LinkFi
 	}
 	in := render.Input{Site: o.site, Paths: n.paths, Now: time.Now(), Random: rand.Reader}
 	authority := o.output.Credentials[render.CredentialKey{Authority: true, Name: a.Issuer}]
-	document, handed, err := render.IssueLink(in, *a, authority, host, r.Name, r.Cost)
+	document, handed, err := render.IssueLink(in, *a, authority, name, r.Name, r.Cost)
 	if err != nil {
 		return nil, err
 	}
-	f := &api.LinkFile{Name: handed.Name, Host: host, Warnings: warnings}
+	f := &api.LinkFile{Name: handed.Name, Host: name, Warnings: warnings}
 	if f.Document, err = relabel(document, r); err != nil || !r.Generate {
 		return f, err
 	}
