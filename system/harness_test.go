@@ -120,8 +120,8 @@ type configRouter struct {
 
 func (r configRouter) Close() error { return nil }
 
-func (r configRouter) Query(_ context.Context, router, typ string, _ []string) ([]map[string]any, error) {
-	if router != "" {
+func (r configRouter) Query(_ context.Context, node, typ string) ([]map[string]any, error) {
+	if node != "" {
 		return nil, errors.New("no route")
 	}
 	info, err := os.Stat(r.file)

@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// Asker asks a running router for its entities. Package client implements it.
+// Asker asks a running router for its entities.
 type Asker interface {
-	// Query returns the entities of a type, one map each. router is the id of
-	// the router to ask, "" for the one at the other end of the connection.
-	Query(ctx context.Context, router, entityType string, attributes []string) ([]map[string]any, error)
+	// Query returns the entities of a type, one map each. node is the address
+	// of the management node to ask, "" for that of the router at the other end
+	// of the connection.
+	Query(ctx context.Context, node, entityType string) ([]map[string]any, error)
 	Close() error
 }
 
@@ -81,7 +82,7 @@ func (r row) number(name string) int64 {
 // would be half a truth.
 func ask(ctx context.Context, a Asker) (*live, error) {
 	l := &live{reach: map[string]int64{}}
-	routers, err := a.Query(ctx, "", typeRouter, nil)
+	routers, err := a.Query(ctx, "", typeRouter)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func ask(ctx context.Context, a Asker) (*live, error) {
 	l.id, l.mode, l.version, l.metadata = self.text("id"), self.text("mode"), self.text("version"), self.text("metadata")
 	var errs []error
 	named := func(typ string) map[string]row {
-		list, err := a.Query(ctx, "", typ, nil)
+		list, err := a.Query(ctx, "", typ)
 		errs = append(errs, err)
 		m := make(map[string]row, len(list))
 		for _, r := range list {
@@ -117,7 +118,7 @@ func ask(ctx context.Context, a Asker) (*live, error) {
 }
 
 func queryRows(ctx context.Context, a Asker, typ string) ([]row, error) {
-	list, err := a.Query(ctx, "", typ, nil)
+	list, err := a.Query(ctx, "", typ)
 	rows := make([]row, 0, len(list))
 	for _, r := range list {
 		rows = append(rows, r)

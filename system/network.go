@@ -53,7 +53,17 @@ const (
 // target is a router to ask, and how far away it is.
 type target struct {
 	id         string
+	edge       bool // it hangs on this router
 	hops, cost int
+}
+
+// node is the address of the router's management node, from anywhere in the
+// network.
+func (t target) node() string {
+	if t.edge {
+		return "_edge/" + t.id + "/$management"
+	}
+	return "_topo/0/" + t.id + "/$management"
 }
 
 // survey asks every router of the network what it serves. Routers of edge
@@ -99,7 +109,7 @@ func targets(l *live) []target {
 	}
 	for _, c := range l.connections {
 		if c.text("role") == "edge" && c.text("container") != "" {
-			list = append(list, target{id: c.text("container"), hops: 1, cost: 1})
+			list = append(list, target{id: c.text("container"), edge: true, hops: 1, cost: 1})
 		}
 	}
 	slices.SortFunc(list, func(a, b target) int { return cmp.Compare(a.id, b.id) })
@@ -117,7 +127,7 @@ func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 		return &visited{l.metadata, rows(l.accepts), rows(l.opens), rows(l.keys)}, nil
 	}
 	v := &visited{}
-	routers, err := a.Query(ctx, t.id, typeRouter, nil)
+	routers, err := a.Query(ctx, t.node(), typeRouter)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +135,7 @@ func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 		v.metadata = row(r).text("metadata")
 	}
 	for typ, into := range map[string]*[]row{typeTCPIn: &v.accepts, typeTCPOut: &v.opens, typeKey: &v.keys} {
-		list, err := a.Query(ctx, t.id, typ, nil)
+		list, err := a.Query(ctx, t.node(), typ)
 		if err != nil {
 			return nil, err
 		}

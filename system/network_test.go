@@ -14,10 +14,10 @@ import (
 // fakeRouters answers queries for several routers; "" is the first.
 type fakeRouters map[string]map[string][]map[string]any
 
-func (f fakeRouters) Query(_ context.Context, router, typ string, _ []string) ([]map[string]any, error) {
-	r, ok := f[router]
+func (f fakeRouters) Query(_ context.Context, node, typ string) ([]map[string]any, error) {
+	r, ok := f[node]
 	if !ok {
-		return nil, errors.New("no route to " + router)
+		return nil, errors.New("no route to " + node)
 	}
 	return r[typ], nil
 }
@@ -43,15 +43,15 @@ func threeSites() fakeRouters {
 	}
 	return fakeRouters{
 		"": west,
-		"east-00000002": {
+		"_topo/0/east-00000002/$management": {
 			typeRouter: {{"metadata": `{"id":"id-e","version":"2","platform":"podman"}`}},
 			typeTCPOut: {{"name": "connector/db@localhost", "address": "db"}},
 		},
-		"far-00000003": {
+		"_topo/0/far-00000003/$management": {
 			typeRouter: {{"metadata": "id-f"}},
 			typeKey:    {{"name": "many/db", "address": "db", "listener": "multiAddress/many"}},
 		},
-		"device-00000004": {typeRouter: {{"metadata": `{"id":"id-d"}`}}},
+		"_edge/device-00000004/$management": {typeRouter: {{"metadata": `{"id":"id-d"}`}}},
 	}
 }
 

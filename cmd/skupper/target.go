@@ -47,7 +47,7 @@ func (p *program) offline(ctx context.Context) (api.Controller, error) {
 // machine is what package system needs to know of the surroundings.
 func (p *program) machine() system.Options {
 	return system.Options{
-		Paths: p.paths, Version: p.version, Getenv: p.getenv, UID: p.uid,
+		Paths: p.paths, Version: p.version, Getenv: p.getenv, UID: p.uid, Dial: system.DialRouter,
 	}
 }
 

@@ -1,0 +1,76 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/skupper-host/skupper/router/manage/client"
+)
+
+// DialRouter asks a router over its Unix socket, and other routers of its
+// network through it.
+func DialRouter(ctx context.Context, socket string) (Asker, error) {
+	own, err := client.Dial(ctx, client.Target{Network: "unix", Address: socket})
+	if err != nil {
+		return nil, err
+	}
+	return &managementAsker{socket: socket, own: own, others: map[string]*client.Client{}}, nil
+}
+
+// managementAsker keeps a connection for each management node that was asked.
+type managementAsker struct {
+	socket string
+	own    *client.Client
+
+	mu     sync.Mutex
+	others map[string]*client.Client // guarded by mu; by node
+}
+
+// Query implements Asker.
+func (a *managementAsker) Query(ctx context.Context, node, entityType string) ([]map[string]any, error) {
+	c, err := a.client(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.Query(ctx, entityType)
+	rows := make([]map[string]any, 0, len(list))
+	for _, e := range list {
+		rows = append(rows, e)
+	}
+	return rows, err
+}
+
+func (a *managementAsker) client(ctx context.Context, node string) (*client.Client, error) {
+	if node == "" {
+		return a.own, nil
+	}
+	a.mu.Lock()
+	c := a.others[node]
+	a.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	c, err := client.Dial(ctx, client.Target{Network: "unix", Address: a.socket, Node: node})
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if old := a.others[node]; old != nil { // somebody was faster
+		return old, c.Close()
+	}
+	a.others[node] = c
+	return c, nil
+}
+
+// Close implements Asker.
+func (a *managementAsker) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	errs := []error{a.own.Close()}
+	for _, c := range a.others {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
