@@ -47,7 +47,7 @@ func collectVars(f *ast.File, vars map[string]bool, changing func(*ast.Ident, st
 				continue
 			}
 			for _, name := range spec.Names {
-				vars[name.Name] = true
+				vars[name.Name] = name.Name != "_"
 				if typ := typeName(spec.Type); strings.HasPrefix(typ, "sync.") && typ != "sync.Pool" || strings.HasPrefix(typ, "atomic.") || typ == "chan" {
 					changing(name, typ)
 				}
