@@ -262,7 +262,7 @@ func (l *Link) lose(err *amqp.Error) {
 		l.queue.forget()
 	}
 	for l.received != nil {
-		if in := l.received; !in.settledHere {
+		if in := l.received; in.told && !in.settledHere {
 			e.event(Event{Kind: EventInLost, In: in, Err: err})
 		}
 		l.received.forget()

@@ -30,7 +30,7 @@ func FuzzEngine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		p := Params{MaxFrameSize: 4096, ChannelMax: 10, Window: 4, Sessions: 3, Links: 5, Deliveries: 8, Control: 4096}
 		x := &peer{t: t, e: New(p, &amqp.Open{ContainerID: "us", MaxFrameSize: 4096, ChannelMax: 10}), batch: NewBatch()}
-		u := &fuzzUser{e: x.e}
+		u := &fuzzUser{t: t, e: x.e, begun: map[*Incoming]bool{}}
 		for len(in) > 0 {
 			n, events, err := x.e.Receive(in[:min(len(in), 4096)])
 			for _, ev := range events {
@@ -72,13 +72,22 @@ func checkFrames(t *testing.T, x *peer) {
 
 // fuzzUser uses what the peer offers and counts first against last events.
 type fuzzUser struct {
+	t    *testing.T
 	e    *Engine
 	n    int
 	open int
+
+	begun map[*Incoming]bool // deliveries that the user knows of
 }
 
 func (u *fuzzUser) handle(ev Event) {
 	u.n++
+	if ev.In != nil {
+		if u.begun[ev.In] == ev.First {
+			u.t.Errorf("event %d, first %v, of a delivery that was known: %v", ev.Kind, ev.First, u.begun[ev.In])
+		}
+		u.begun[ev.In] = true
+	}
 	switch ev.Kind {
 	case EventOpened:
 		if l, err := u.e.Attach(0, &amqp.Attach{Name: "ours", Role: amqp.RoleSender, Target: &amqp.Target{}}, Credit{}); err == nil {

@@ -23,6 +23,7 @@ type Incoming struct {
 	id         uint32
 	prev, next *Incoming // in Link.received
 
+	told         bool // the owner knows of it
 	complete     bool // the last transfer has come
 	settledThere bool
 	settledHere  bool
@@ -156,6 +157,7 @@ func (in *Incoming) advance(t *amqp.Transfer, payload []byte, first bool) {
 		return
 	}
 	if heard {
+		in.told = true
 		e.event(Event{Kind: EventTransfer, In: in, Payload: payload, More: t.More, First: first, Settled: in.Settled})
 	}
 	if t.Settled && !in.settledThere {
