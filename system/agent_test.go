@@ -1,6 +1,8 @@
 package system
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -263,6 +265,26 @@ func TestLinkFilesHaveKeysOfTheirOwn(t *testing.T) {
 	for host, kind := range map[string]api.Kind{"0.0.0.0": api.Invalid, "no good": api.Invalid} {
 		if _, err := a.Link(t.Context(), "west", api.LinkRequest{Host: host}); api.KindOf(err) != kind {
 			t.Errorf("host %s: %v", host, err)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	m, o := newMachinery(t)
+	a := agentOf(t, m, o)
+	apply(t, a, "west", siteFile("west", ""))
+	w := httptest.NewRecorder()
+	newMetrics(a).handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	for _, line := range []string{
+		`skupper_agent_info{units="agent",version="test"} 1`,
+		`skupper_agent_namespace_state{namespace="west",state="running"} 1`,
+		`skupper_agent_namespace_state{namespace="west",state="failed"} 0`,
+		`skupper_agent_namespace_generation{namespace="west"} 1`,
+		`skupper_agent_certificate_expiry_timestamp_seconds{certificate="ca/skupper-site-ca",namespace="west"}`,
+	} {
+		if !strings.Contains(w.Body.String(), line) {
+			t.Errorf("lacks %s", line)
 		}
 	}
 }

@@ -38,6 +38,9 @@ type namespace struct {
 
 	tokens attempts
 
+	// passes and failures count, for the metrics.
+	passes, failures atomic.Int64
+
 	// seen is what the last pass left behind, for whoever looks; immutable.
 	seen atomic.Pointer[view]
 	// router is the connection to the router, and what was asked over it.

@@ -53,6 +53,16 @@ type outcome struct {
 // turn. Errors about the input join *resource.FieldErrors; everything is then
 // as it was.
 func (n *namespace) pass(ctx context.Context, w wish) (*outcome, error) {
+	o, err := n.onePass(ctx, w)
+	if err != nil {
+		n.failures.Add(1)
+	} else {
+		n.passes.Add(1)
+	}
+	return o, err
+}
+
+func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
 	if !n.exists() {
 		if w.change == nil {
 			return &outcome{defined: true}, nil // it is gone, or not made yet

@@ -49,9 +49,12 @@ func (a *Agent) listen() (*server, error) {
 	} else if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	mux := http.NewServeMux()
+	mux.Handle("/", api.Handler(a))
+	mux.Handle("GET /metrics", newMetrics(a).handler())
 	return &server{
 		listener: &checkedListener{Listener: l, refused: refused},
-		http:     &http.Server{Handler: api.Handler(a), ReadHeaderTimeout: headerTimeout},
+		http:     &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout},
 	}, nil
 }
 
