@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/skupper-host/skupper/system/state"
 	"github.com/skupper-host/skupper/system/supervise"
@@ -18,6 +19,7 @@ import (
 
 // routerRole is a router that only says that it is ready, or fails.
 func routerRole(role string) {
+	time.AfterFunc(2*time.Minute, func() { os.Exit(9) }) // should the tests be killed
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
 	if role == "broken" {

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 )
@@ -46,7 +47,7 @@ func (p *process) take(c *child, ready bool) {
 	}
 	p.register(c)
 	p.watch(c)
-	p.super.config.Log.Info("process found", "unit", p.ref.Name, "pid", c.PID)
+	p.note(slog.LevelInfo, "process found", "pid", c.PID)
 }
 
 func (p *process) register(c *child) {
@@ -101,7 +102,7 @@ func (p *process) launch() error {
 	p.deadline = p.started.Add(p.super.config.Timing.Ready)
 	p.watch(c)
 	p.leaveRecord()
-	p.super.config.Log.Info("process started", "unit", p.ref.Name, "pid", c.PID)
+	p.note(slog.LevelInfo, "process started", "pid", c.PID)
 	return nil
 }
 
@@ -126,6 +127,6 @@ func makeRunDir(spec Spec) error {
 func (p *process) leaveRecord() {
 	rec := record{identity: p.child.identity, Spec: p.spec, Started: p.started, Ready: p.ready}
 	if err := rec.write(p.ref); err != nil {
-		p.super.config.Log.Warn("record not written", "unit", p.ref.Name, "err", err)
+		p.note(slog.LevelWarn, "record not written", "err", err)
 	}
 }

@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 
 // childRole is a supervised process.
 func childRole(role string) {
+	// It outlives its supervisor, but not for long the tests, should they be killed.
+	time.AfterFunc(2*time.Minute, func() { os.Exit(9) })
 	signals := make(chan os.Signal, 8)
 	if role == "deaf" {
 		signal.Ignore(syscall.SIGTERM)
@@ -207,6 +209,18 @@ func (h eventHandler) Handle(_ context.Context, r slog.Record) error {
 	default: // nobody waits for that many
 	}
 	return nil
+}
+
+// killNow kills one process. There is no process 0: that number means the whole
+// group of the caller.
+func killNow(t *testing.T, pid int) {
+	t.Helper()
+	if pid <= 1 {
+		t.Fatalf("no process to kill: %d", pid)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func atoi(t *testing.T, text string) int {

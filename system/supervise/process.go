@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
@@ -68,6 +69,14 @@ type process struct {
 	stoppers   []chan error // wait until it is gone
 	afterwards *request     // what follows the end of a child that is to end
 	answers    []answer     // to be given once others see how the process is
+	notes      []note       // to be logged then
+}
+
+// note is an entry of the log.
+type note struct {
+	level slog.Level
+	text  string
+	attrs []any
 }
 
 // answer is what a request will be told.
@@ -149,7 +158,7 @@ func (p *process) tellAll(waiting *[]chan error, err error) {
 	*waiting = nil
 }
 
-// publish shows others how the process is, and then answers them.
+// publish shows others how the process is, and then answers and logs.
 func (p *process) publish() {
 	s := Status{Phase: p.phase, Since: p.started, Text: p.text, Result: p.result, Restarts: p.restarts, Spec: p.spec}
 	if p.child != nil {
@@ -164,6 +173,15 @@ func (p *process) publish() {
 		a.to <- a.err
 	}
 	p.answers = nil
+	for _, n := range p.notes {
+		p.super.config.Log.Log(context.Background(), n.level, n.text, n.attrs...)
+	}
+	p.notes = nil
+}
+
+// note has something logged.
+func (p *process) note(level slog.Level, text string, attrs ...any) {
+	p.notes = append(p.notes, note{level, text, append([]any{"unit", p.ref.Name}, attrs...)})
 }
 
 // handle takes up a request.
@@ -289,7 +307,7 @@ func (p *process) end() {
 func (p *process) inactive() {
 	p.phase, p.deadline, p.text = Inactive, time.Time{}, ""
 	if err := dropRecord(p.ref); err != nil {
-		p.super.config.Log.Warn("record not removed", "unit", p.ref.Name, "err", err)
+		p.note(slog.LevelWarn, "record not removed", "err", err)
 	}
 }
 
@@ -309,7 +327,7 @@ func (p *process) hear(g sign) {
 		p.active()
 		if first {
 			p.leaveRecord()
-			p.super.config.Log.Info("process ready", "unit", p.ref.Name, "pid", p.child.PID)
+			p.note(slog.LevelInfo, "process ready", "pid", p.child.PID)
 		}
 		p.tellAll(&p.starters, nil)
 		if len(p.reloaders) > 0 {
@@ -347,7 +365,7 @@ func (p *process) over(e end) {
 	ran := p.ended.Sub(p.started)
 	wait := p.backoff.next(p.ready, ran)
 	p.phase, p.deadline = Restarting, p.ended.Add(wait)
-	p.super.config.Log.Warn("process ended by itself", "unit", p.ref.Name, "result", p.result, "ran", ran.Round(time.Millisecond), "again in", wait)
+	p.note(slog.LevelWarn, "process ended by itself", "result", p.result, "ran", ran.Round(time.Millisecond), "wait", wait)
 }
 
 // stopped is what follows when a child has ended that was asked to.
@@ -388,7 +406,7 @@ func (p *process) expire() {
 		if err != nil {
 			p.deadline = time.Now().Add(p.backoff.next(false, 0))
 			p.result = err.Error()
-			p.super.config.Log.Warn("process not started", "unit", p.ref.Name, "err", err)
+			p.note(slog.LevelWarn, "process not started", "err", err)
 		}
 	case Inactive:
 	}
@@ -406,6 +424,6 @@ func (p *process) rotate() {
 		return
 	}
 	if err := rotateIfLarge(filepath.Clean(p.spec.Log), logSize); err != nil {
-		p.super.config.Log.Warn("log not rotated", "unit", p.ref.Name, "err", err)
+		p.note(slog.LevelWarn, "log not rotated", "err", err)
 	}
 }

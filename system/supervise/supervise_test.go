@@ -112,11 +112,9 @@ func TestKilledProcessComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		was := b.status().PID
 		b.want("process ready")
-		if err := syscall.Kill(was, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		was := b.status().PID
+		killNow(t, was)
 		if e := b.want("process ended by itself"); !strings.Contains(e, "killed by SIGKILL") {
 			t.Error(e)
 		}
@@ -138,9 +136,7 @@ func TestReloadSkipsTheWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	was := b.status().PID
-	if err := syscall.Kill(was, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	killNow(t, was)
 	b.want("process ended by itself")
 	if err := b.super.Reload(b.ctx(), refIn(b.dir)); err != nil {
 		t.Fatal(err)
@@ -185,9 +181,7 @@ func TestUpdateTakesEffectAtTheNextStart(t *testing.T) {
 	if rec, ok := readRecord(refIn(b.dir)); !ok || rec.Spec.Tag != "interior r1" || rec.Spec.Env[0] != roleKey+"=another" {
 		t.Errorf("record %+v", rec)
 	}
-	if err := syscall.Kill(was, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	killNow(t, was)
 	b.want("process ended by itself")
 	b.want("process ready")
 	if s := b.status(); s.Text != "as another" || s.Spec.Tag != "interior r1" {
@@ -255,9 +249,7 @@ func TestNextSupervisorGoesOn(t *testing.T) {
 	if err := second.super.Reload(second.ctx(), refIn(dir)); err != nil {
 		t.Error(err)
 	}
-	if err := syscall.Kill(was.PID, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	killNow(t, was.PID)
 	second.want("process ended by itself")
 	second.want("process ready")
 	if now := second.status().PID; now == was.PID {
