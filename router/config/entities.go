@@ -170,17 +170,17 @@ type Connector struct {
 	Role                     string         `attr:"role,always"`
 	Host                     string         `attr:"host,always"`
 	Port                     string         `attr:"port,always"`
-	Cost                     int64          `attr:"cost"`
+	Cost                     int64          `attr:"cost"` // 0 is 1
 	VerifyHostname           bool           `attr:"verifyHostname"`
 	SSLProfile               string         `attr:"sslProfile"`
 	ProxyProfile             string         `attr:"proxyProfile"`
-	LinkCapacity             int64          `attr:"linkCapacity"` // deliveries; 0 is the router's choice
-	MaxFrameSize             int64          `attr:"maxFrameSize"` // bytes
-	MaxSessionFrames         int64          `attr:"maxSessionFrames"`
+	LinkCapacity             int64          `attr:"linkCapacity"`     // deliveries; 0 is the router's choice
+	MaxFrameSize             int64          `attr:"maxFrameSize"`     // bytes; less than 512 is 512
+	MaxSessionFrames         int64          `attr:"maxSessionFrames"` // 0 is the router's choice, 1 is 2
 	SASLMechanisms           string         `attr:"saslMechanisms"`
 	SASLUsername             string         `attr:"saslUsername"`
-	SASLPassword             string         `attr:"saslPassword"` // as SSLProfile.Password
-	MaxSessions              int64          `attr:"maxSessions"`
+	SASLPassword             string         `attr:"saslPassword"`       // as SSLProfile.Password
+	MaxSessions              int64          `attr:"maxSessions"`        // 0 or more than 32,768 is 32,768
 	IdleTimeoutSeconds       int64          `attr:"idleTimeoutSeconds"` // 0 is none
 	SocketAddressFamily      string         `attr:"socketAddressFamily"`
 	StripAnnotations         string         `attr:"stripAnnotations"`
@@ -199,7 +199,7 @@ type Listener struct {
 	Host                           string         `attr:"host"` // "" is every address
 	Port                           string         `attr:"port,always,number"`
 	HTTP                           bool           `attr:"http"`
-	Cost                           int64          `attr:"cost"`
+	Cost                           int64          `attr:"cost"` // 0 is 1
 	SSLProfile                     string         `attr:"sslProfile"`
 	SASLMechanisms                 string         `attr:"saslMechanisms"`
 	AuthenticatePeer               bool           `attr:"authenticatePeer"`
@@ -208,11 +208,11 @@ type Listener struct {
 	Websockets                     bool           `attr:"websockets"`
 	Healthz                        bool           `attr:"healthz"`
 	Metrics                        bool           `attr:"metrics"`
-	MaxFrameSize                   int64          `attr:"maxFrameSize"` // bytes
-	MaxSessionFrames               int64          `attr:"maxSessionFrames"`
+	MaxFrameSize                   int64          `attr:"maxFrameSize"`     // bytes; less than 512 is 512
+	MaxSessionFrames               int64          `attr:"maxSessionFrames"` // 0 is the router's choice, 1 is 2
 	RequireEncryption              bool           `attr:"requireEncryption"`
 	RequireSSL                     bool           `attr:"requireSsl"`
-	MaxSessions                    int64          `attr:"maxSessions"`
+	MaxSessions                    int64          `attr:"maxSessions"`                    // 0 or more than 32,768 is 32,768
 	IdleTimeoutSeconds             int64          `attr:"idleTimeoutSeconds"`             // 0 is none
 	InitialHandshakeTimeoutSeconds int64          `attr:"initialHandshakeTimeoutSeconds"` // 0 is the router's choice
 	SocketAddressFamily            string         `attr:"socketAddressFamily"`

@@ -386,3 +386,35 @@ func FuzzHandle(f *testing.F) {
 		}
 	})
 }
+
+func TestShowSchema(t *testing.T) {
+	t.Parallel()
+	node := manage.New(west(t))
+	err := node.ShowSchema([]byte(`{"prefix": "io.skupper.router", "entityTypes": {
+		"entity": {"description": "base", "attributes": {"name": {"type": "string", "create": true, "unique": true}, "type": {"type": "string"}}},
+		"conf": {"extends": "entity", "operations": ["READ"], "singleton": true},
+		"router.config.address": {"extends": "conf", "operations": ["CREATE"],
+			"attributes": {"n": {"type": ["a", "b"], "default": 3, "description": "d"}, "z": {"type": "integer", "default": 0}}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body := call(t, node, properties("operation", "GET-SCHEMA"), nil)
+	name := amqp.Pair{Key: "name", Value: properties("type", "string", "unique", true)}
+	want := properties("prefix", "io.skupper.router", "entityTypes", properties(
+		"conf", properties("attributes", amqp.Map{name}, "operations", amqp.List{"READ"}, "fullyQualifiedType", "io.skupper.router.conf", "singleton", true),
+		"entity", properties("attributes", amqp.Map{name}, "description", "base", "fullyQualifiedType", "io.skupper.router.entity"),
+		"address", properties("attributes", amqp.Map{
+			{Key: "n", Value: properties("type", amqp.List{"a", "b"}, "default", int32(3), "description", "d")},
+			name,
+			{Key: "z", Value: properties("type", "integer")},
+		}, "operations", amqp.List{"CREATE", "READ"}, "fullyQualifiedType", "io.skupper.router.router.config.address"),
+	))
+	if diff := cmp.Diff(want, body); diff != "" {
+		t.Error(diff)
+	}
+	for _, bad := range []string{"{", `{"entityTypes": {"a": {"extends": "b"}}}`, `{"entityTypes": {"a": {"extends": "a"}}}`} {
+		if err := node.ShowSchema([]byte(bad)); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+}
