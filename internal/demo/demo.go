@@ -47,11 +47,11 @@ func (d *demo) up(ctx context.Context, sites string) error {
 	if err := d.writeCommand(); err != nil {
 		return err
 	}
-	if err := d.startServer(ctx); err != nil {
+	if err := d.startServer(); err != nil {
 		return err
 	}
 	fmt.Println("== Site west: others may link to it; it listens on localhost:18080")
-	if err := d.skupper(ctx, nil, "-n", "west", "system", "apply", filepath.Join(sites, "west")); err != nil {
+	if err := d.skupper(ctx, "-n", "west", "system", "apply", filepath.Join(sites, "west")); err != nil {
 		return err
 	}
 	fmt.Println("== A link to west for site east")
@@ -60,7 +60,7 @@ func (d *demo) up(ctx context.Context, sites string) error {
 		return err
 	}
 	fmt.Println("== Site east: links to west; its connector leads to a web server on " + serverAddress)
-	if err := d.skupper(ctx, nil, "-n", "east", "system", "apply", filepath.Join(sites, "east"), link); err != nil {
+	if err := d.skupper(ctx, "-n", "east", "system", "apply", filepath.Join(sites, "east"), link); err != nil {
 		return err
 	}
 	fmt.Println("== GET " + request)
@@ -87,14 +87,11 @@ func (d *demo) environment() []string {
 }
 
 // skupper runs a command and shows it.
-func (d *demo) skupper(ctx context.Context, out io.Writer, args ...string) error {
+func (d *demo) skupper(ctx context.Context, args ...string) error {
 	fmt.Println("$ skupper " + strings.Join(args, " "))
 	cmd := exec.CommandContext(ctx, d.program, args...)
 	cmd.Env = append(os.Environ(), d.environment()...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if out != nil {
-		cmd.Stdout = out
-	}
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("skupper %s: %w", strings.Join(args, " "), err)
 	}
@@ -107,7 +104,7 @@ func (d *demo) link(ctx context.Context, file string) error {
 		fmt.Println("  (made by an earlier run)")
 		return nil
 	}
-	return d.skupper(ctx, nil, "-n", "west", "link", "generate", "--host", "localhost", "--output-file", file)
+	return d.skupper(ctx, "-n", "west", "link", "generate", "--host", "localhost", "--output-file", file)
 }
 
 // ask sends the request until an answer comes through.
@@ -147,7 +144,7 @@ What runs:
   client → localhost:18080 → router west ═ TLS ═ router east → web server %s
 `, serverAddress)
 	fmt.Println()
-	if err := d.skupper(ctx, nil, "system", "status"); err != nil {
+	if err := d.skupper(ctx, "system", "status"); err != nil {
 		return err
 	}
 	fmt.Printf(`
@@ -170,7 +167,7 @@ func (d *demo) down(ctx context.Context) error {
 	var errs []error
 	for _, ns := range []string{"east", "west"} {
 		if _, err := os.Stat(d.path("home", "namespaces", ns)); err == nil {
-			errs = append(errs, d.skupper(ctx, nil, "-n", ns, "system", "teardown", "--yes", "--purge"))
+			errs = append(errs, d.skupper(ctx, "-n", ns, "system", "teardown", "--yes", "--purge"))
 		}
 	}
 	errs = append(errs, d.stopServer(), d.awaitAgent(ctx), os.RemoveAll(d.dir))
@@ -200,7 +197,7 @@ func (d *demo) awaitAgent(ctx context.Context) error {
 }
 
 // startServer runs the web server as a process of its own, unless it runs.
-func (d *demo) startServer(ctx context.Context) error {
+func (d *demo) startServer() error {
 	if c, err := net.DialTimeout("tcp", serverAddress, time.Second); err == nil {
 		if _, running := d.serverPID(); !running {
 			return errors.Join(fmt.Errorf("something else listens on %s", serverAddress), c.Close())
