@@ -30,6 +30,7 @@ type Conn struct {
 	writing   bool            // Guarded by mu: somebody composes or writes. See write.go.
 	written   sync.Cond       // Nobody is writing any more; told only after over.
 	pools     [2]linkPool     // Guarded by mu: of streaming links, without and with capability.
+	hurried   bool            // Guarded by mu: Close waits for nothing any more.
 	over      bool            // Guarded by mu: every last call has been made.
 	mechanism amqp.Symbol     // Guarded by mu.
 	user      string          // Guarded by mu.

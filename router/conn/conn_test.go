@@ -101,6 +101,30 @@ func TestContextEndsOrderly(t *testing.T) {
 	})
 }
 
+// TestCloseBesideBulk: a pump that never stops does not keep Close back for ever.
+func TestCloseBesideBulk(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, b := joined(t, netpipe.Options{Bandwidth: 1e6, Buffer: 16 << 10}, Config{}, Config{})
+		b.owner.begin = func(*Receiving) Sink { return &silent{b.owner} }
+		l := a.StreamLink(false)
+		done := make(chan struct{})
+		go func() {
+			pump(l, a.owner, session.BufferLarge, 1<<40)
+			close(done)
+		}()
+		time.Sleep(time.Second)
+		begin := time.Now()
+		a.cancel()
+		if err := b.stopped(); err != nil {
+			t.Errorf("the peer saw %v instead of close", err)
+		}
+		if d := time.Since(begin); d > closeTime+lostTime {
+			t.Errorf("ended after %v", d)
+		}
+		<-done
+	})
+}
+
 // TestEveryLastCallComesOnce: whatever ends the connection.
 func TestEveryLastCallComesOnce(t *testing.T) {
 	for name, end := range map[string]func(*running, *netpipe.Conn){

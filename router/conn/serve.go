@@ -80,6 +80,10 @@ func (c *Conn) watch(ctx context.Context, readDone <-chan *Error, writeDone <-ch
 			}
 			limit.Reset(c.patience())
 		case <-limit.C:
+			if c.hurry() {
+				limit.Reset(lostTime)
+				continue
+			}
 			return c.reason(&Error{Err: errors.New("timed out")}, up != nil)
 		case now := <-tick.C:
 			p.tick()
@@ -89,6 +93,18 @@ func (c *Conn) watch(ctx context.Context, readDone <-chan *Error, writeDone <-ch
 			}
 		}
 	}
+}
+
+// hurry makes our Close leave before what is queued, if it still waits for that.
+func (c *Conn) hurry() bool {
+	c.mu.Lock()
+	waits := c.e.Closing() && !c.e.CloseSent() && !c.hurried
+	c.hurried = true
+	if waits {
+		c.e.Close(nil) // the second one waits for nothing
+	}
+	c.unlock()
+	return waits
 }
 
 // patience is how long the end may still take.

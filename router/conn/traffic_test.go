@@ -35,7 +35,7 @@ func TestTraffic(t *testing.T) {
 }
 
 func exchange(t *testing.T, x, y net.Conn, client, server Config) {
-	const streams, size = 20, 200_000
+	const streams, size = 12, 100_000
 	sums := make(chan [2]uint32, 2*streams)
 	o := func() *owner {
 		return &owner{begin: func(r *Receiving) Sink { return &checker{r: r, sums: sums} }}
