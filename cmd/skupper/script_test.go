@@ -104,13 +104,14 @@ func cleanUp(home, run string) {
 	if err != nil {
 		return
 	}
-	for _, pidFile := range append(glob(run, "skupper/*/router.pid"), paths.AgentPID()) {
-		end(pidIn(pidFile))
-	}
+	// The agent first: it would bring the routers back.
 	if socket, err := paths.AgentSocket(); err == nil {
 		if a, err := api.NewClient(socket).Agent(context.Background()); err == nil {
 			end(a.PID)
 		}
+	}
+	for _, pidFile := range glob(run, "skupper/*/router.pid") {
+		end(pidIn(pidFile))
 	}
 	_ = os.RemoveAll(run) // a directory of the test
 }
