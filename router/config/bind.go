@@ -168,7 +168,7 @@ func (f *field) load(v reflect.Value) any {
 			return nil
 		}
 	case map[string]any:
-		if len(x) == 0 {
+		if x == nil {
 			return nil
 		}
 	}

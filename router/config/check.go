@@ -56,10 +56,10 @@ type checker struct {
 	errors      []*Error
 }
 
-func (k *checker) report(e Entity, attribute, format string, args ...any) {
-	k.errors = append(k.errors, &Error{
-		Line: Line(e), Entity: e.Type().section() + " " + Name(e), Attribute: attribute, Reason: fmt.Sprintf(format, args...),
-	})
+func (k *checker) report(e Entity, attribute, format string, args ...any) *Error {
+	x := &Error{Line: Line(e), Entity: e.Type().section() + " " + Name(e), Attribute: attribute, Reason: fmt.Sprintf(format, args...)}
+	k.errors = append(k.errors, x)
+	return x
 }
 
 // names finds names that are given twice.
@@ -68,7 +68,7 @@ func (k *checker) names() {
 	for _, e := range k.config.Entities() {
 		id := keyOf(e)
 		if other, again := first[id]; again {
-			k.report(e, "name", "%s", taken(other))
+			k.report(e, "name", "%s", taken(other)).as(validationError, "Name conflicts with an existing entity")
 			continue
 		}
 		first[id] = e
@@ -100,10 +100,7 @@ func (k *checker) entity(e Entity) {
 	case *AutoLink:
 		k.autoLink(x)
 	case *TCPConnector:
-		k.required(x, "address", x.Address)
-		k.required(x, "port", x.Port)
-		k.port(x, x.Port)
-		k.profile(x, x.SSLProfile)
+		k.tcpConnector(x)
 	case *TCPListener:
 		k.tcpListener(x)
 	case *ListenerAddress:
@@ -118,8 +115,8 @@ func (k *checker) entity(e Entity) {
 func (k *checker) router(r *Router) {
 	for _, c := range r.ID {
 		if unicode.In(c, unicode.C, unicode.Z) {
-			// compat: the words by which log scrapers know the refusal.
-			k.report(r, "id", "AttributeError: Router id attribute containing character %q in id %q is disallowed", c, r.ID)
+			k.report(r, "id", "character %q is not allowed", c).
+				as(attributeError, "Router id attribute containing character '%c' in id '%s' is disallowed.", c, r.ID)
 			break
 		}
 	}
@@ -150,10 +147,13 @@ func (k *checker) sslProfile(p *SSLProfile) {
 	if p.PrivateKeyFile != "" && p.CertFile == "" {
 		k.report(p, "privateKeyFile", "there is no certFile for it")
 	}
-	k.within(p, "ordinal", p.Ordinal, 0, math.MaxInt64)
-	k.within(p, "oldestValidOrdinal", p.OldestValidOrdinal, 0, math.MaxInt64)
-	if p.Ordinal < p.OldestValidOrdinal {
-		k.report(p, "oldestValidOrdinal", "%d is above the ordinal %d", p.OldestValidOrdinal, p.Ordinal)
+	switch {
+	case p.Ordinal < 0 || p.OldestValidOrdinal < 0:
+		k.report(p, "ordinal", "must not be negative").
+			as(cError, "Configuration: Negative ordinal field values are invalid (sslProfile '%s')", p.Name)
+	case p.Ordinal < p.OldestValidOrdinal:
+		k.report(p, "oldestValidOrdinal", "%d is above the ordinal %d", p.OldestValidOrdinal, p.Ordinal).
+			as(cError, "Configuration: ordinal must be >= oldestValidOrdinal (sslProfile '%s')", p.Name)
 	}
 }
 
@@ -163,7 +163,7 @@ func (k *checker) connector(c *Connector) {
 	k.port(c, c.Port)
 	k.profile(c, c.SSLProfile)
 	if c.ProxyProfile != "" && !k.proxies[c.ProxyProfile] {
-		k.report(c, "proxyProfile", "proxyProfile '%s' not found", c.ProxyProfile)
+		k.report(c, "proxyProfile", "there is no %q", c.ProxyProfile)
 	}
 	k.limits(c, c.MaxFrameSize, c.MaxSessions, c.MaxSessionFrames, c.LinkCapacity, c.IdleTimeoutSeconds)
 	k.openProperties(c, c.Role, c.OpenProperties)
@@ -172,7 +172,7 @@ func (k *checker) connector(c *Connector) {
 func (k *checker) listener(l *Listener) {
 	k.role(l, l.Role)
 	if l.Role == RoleEdge && k.config.Router.Mode == ModeEdge {
-		k.report(l, "", "role='edge' only allowed with router mode='interior'")
+		k.report(l, "role", "an edge router accepts no edge routers").as(schemaError, "role='edge' only allowed with router mode='interior'")
 	}
 	k.cost(l, l.Cost)
 	k.port(l, l.Port)
@@ -183,29 +183,41 @@ func (k *checker) listener(l *Listener) {
 }
 
 // role checks the role of a listener or connector against the router's mode.
-// compat: the texts are those that the users of upstream's tools look for.
 func (k *checker) role(e Entity, role string) {
 	switch mode := k.config.Router.Mode; {
 	case mode == ModeStandalone && (role == RoleInterRouter || role == RoleEdge):
-		k.report(e, "", "role='standalone' not allowed to connect to or accept connections from other routers.")
+		k.report(e, "role", "a standalone router has no %s connections", role).
+			as(schemaError, "role='standalone' not allowed to connect to or accept connections from other routers.")
 	case mode != ModeInterior && role == RoleInterRouter:
-		k.report(e, "", "role='inter-router' only allowed with router mode='interior'")
+		k.report(e, "role", "only an interior router has inter-router connections").
+			as(schemaError, "role='inter-router' only allowed with router mode='interior'")
 	}
 }
 
-// cost checks a cost. compat: as role. Upstream's controllers write 0 for 1.
+// cost checks a cost. compat: upstream's controllers write 0 for 1.
 func (k *checker) cost(e Entity, cost int64) {
 	if cost < 0 || cost > math.MaxInt32 {
-		k.report(e, "cost", "Invalid cost (%d) specified. Minimum value for cost is 1 and maximum value is %d", cost, math.MaxInt32)
+		k.report(e, "cost", "%d is not in 1–%d", cost, math.MaxInt32).
+			as(cError, "Configuration: Invalid cost (%d) specified. Minimum value for cost is 1 and maximum value is %d", cost, math.MaxInt32)
 	}
 }
 
-// limits checks what listeners and connectors have in common. Values below the
-// least useful one are not errors, they mean the least.
+// limits checks what listeners and connectors have in common. 0 means the
+// default of each.
 func (k *checker) limits(e Entity, frame, sessions, frames, capacity, idle int64) {
-	k.within(e, "maxFrameSize", frame, 0, math.MaxUint32)
-	k.within(e, "maxSessions", sessions, 0, math.MaxInt32)
-	k.within(e, "maxSessionFrames", frames, 0, math.MaxUint32)
+	for _, l := range []struct {
+		name               string
+		value, least, most int64
+	}{
+		{"maxFrameSize", frame, 512, math.MaxInt32}, // AMQP 1.0 §2.4.1
+		{"maxSessions", sessions, 1, 32768},
+		{"maxSessionFrames", frames, 2, math.MaxInt32},
+	} {
+		if l.value != 0 && (l.value < l.least || l.value > l.most) {
+			k.report(e, l.name, "%d is not in %d–%d", l.value, l.least, l.most).
+				as(cError, "Configuration: Invalid %s specified (%d). Minimum value is %d and maximum value is %d", l.name, l.value, l.least, l.most)
+		}
+	}
 	k.within(e, "linkCapacity", capacity, 0, math.MaxInt32)
 	k.within(e, "idleTimeoutSeconds", idle, 0, math.MaxInt32)
 }
@@ -218,11 +230,12 @@ func (k *checker) openProperties(e Entity, role string, properties map[string]an
 	reserved := []string{"product", "version", "failover-server-list", "network-host", "port", "scheme", "hostname"}
 	for _, key := range sortedKeys(properties) {
 		if slices.Contains(reserved, key) || strings.HasPrefix(key, "qd.") || strings.HasPrefix(key, "x-opt-qd.") {
-			k.report(e, "openProperties", "Reserved key '%s' not allowed in openProperties", key)
+			k.report(e, "openProperties", "key %q is reserved", key).
+				as(validationError, "Reserved key '%s' not allowed in openProperties", key)
 		}
 	}
 	if role == RoleInterRouter || role == RoleEdge {
-		k.report(e, "openProperties", "openProperties not allowed for role %s", role)
+		k.report(e, "openProperties", "not for role %s", role).as(validationError, "openProperties not allowed for role %s", role)
 	}
 }
 
@@ -238,19 +251,30 @@ func (k *checker) address(a *Address) {
 
 func (k *checker) autoLink(a *AutoLink) {
 	if a.ContainerID != "" && a.Connection != "" {
-		// compat: as role.
-		k.report(a, "", "Both connection and containerId cannot be specified")
+		k.report(a, "", "either connection or containerId, not both").
+			as(cError, "Both connection and containerId cannot be specified. Specify only one")
 	}
+}
+
+func (k *checker) tcpConnector(c *TCPConnector) {
+	if c.Address == "" {
+		k.report(c, "address", "missing").as(cError, "Configuration: Address must be set")
+	}
+	k.required(c, "port", c.Port)
+	k.port(c, c.Port)
+	k.profile(c, c.SSLProfile)
 }
 
 func (k *checker) tcpListener(l *TCPListener) {
 	k.required(l, "port", l.Port)
 	k.port(l, l.Port)
 	k.profile(l, l.SSLProfile)
-	if l.MultiAddressStrategy == StrategyNone {
-		k.required(l, "address", l.Address)
-	} else if l.Address != "" {
-		k.report(l, "address", "not with multiAddressStrategy %s: listenerAddress entities hold the addresses", l.MultiAddressStrategy)
+	const one = "Configuration: Exactly one of the 'address' or 'multiAddressStrategy' field must be set"
+	switch single := l.MultiAddressStrategy == StrategyNone; {
+	case single && l.Address == "":
+		k.report(l, "address", "missing").as(cError, one)
+	case !single && l.Address != "":
+		k.report(l, "address", "not with multiAddressStrategy %s: listenerAddress entities hold the addresses", l.MultiAddressStrategy).as(cError, one)
 	}
 }
 
@@ -258,7 +282,7 @@ func (k *checker) listenerAddress(a *ListenerAddress) {
 	k.required(a, "address", a.Address)
 	switch l := k.listeners[a.Listener]; {
 	case l == nil:
-		k.report(a, "listener", "tcpListener %q not found", a.Listener)
+		k.report(a, "listener", "there is no tcpListener %q", a.Listener)
 	case l.MultiAddressStrategy == StrategyNone:
 		k.report(a, "listener", "tcpListener %q has no multiAddressStrategy", a.Listener)
 	}
@@ -277,10 +301,10 @@ func (k *checker) log(l *Log) {
 	}
 }
 
-// profile checks a reference to an sslProfile. compat: as role.
+// profile checks a reference to an sslProfile.
 func (k *checker) profile(e Entity, name string) {
 	if name != "" && !k.sslProfiles[name] {
-		k.report(e, "sslProfile", "sslProfile '%s' not found", name)
+		k.report(e, "sslProfile", "there is no %q", name).as(cError, "Configuration: sslProfile '%s' not found", name)
 	}
 }
 

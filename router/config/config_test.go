@@ -138,15 +138,15 @@ func TestParseReportsEverything(t *testing.T) {
 		"roles": {
 			text: "router {\n mode: standalone\n}\nlistener {\n role: edge\n}\nconnector {\n role: inter-router\n}\n",
 			errors: []string{
-				"f:4: listener listener/:amqp: role='standalone' not allowed to connect to or accept connections from other routers.",
-				"f:7: connector connector/127.0.0.1:amqp: role='standalone' not allowed to connect to or accept connections from other routers.",
+				"f:4: listener listener/:amqp: role: a standalone router has no edge connections",
+				"f:7: connector connector/127.0.0.1:amqp: role: a standalone router has no inter-router connections",
 			},
 		},
 		"roles of an edge": {
 			text: "router {\n mode: edge\n}\nlistener {\n role: edge\n}\nlistener {\n role: inter-router\n port: 1\n}\nconnector {\n role: edge\n}\n",
 			errors: []string{
-				"f:4: listener listener/:amqp: role='edge' only allowed with router mode='interior'",
-				"f:7: listener listener/:1: role='inter-router' only allowed with router mode='interior'",
+				"f:4: listener listener/:amqp: role: an edge router accepts no edge routers",
+				"f:7: listener listener/:1: role: only an interior router has inter-router connections",
 			},
 		},
 		"references": {
@@ -155,10 +155,10 @@ func TestParseReportsEverything(t *testing.T) {
 				["listenerAddress", {"address": "x", "value": 1, "listener": "a"}],
 				["listenerAddress", {"address": "x", "value": 1, "listener": "b"}]]`,
 			errors: []string{
-				"f:1: tcpListener a: sslProfile: sslProfile 'gone' not found",
-				"f:2: connector connector/127.0.0.1:amqp: proxyProfile: proxyProfile 'gone' not found",
+				`f:1: tcpListener a: sslProfile: there is no "gone"`,
+				`f:2: connector connector/127.0.0.1:amqp: proxyProfile: there is no "gone"`,
 				`f:3: listenerAddress listenerAddress/a:x: listener: tcpListener "a" has no multiAddressStrategy`,
-				`f:4: listenerAddress listenerAddress/b:x: listener: tcpListener "b" not found`,
+				`f:4: listenerAddress listenerAddress/b:x: listener: there is no tcpListener "b"`,
 			},
 		},
 		"what must be there": {
@@ -183,10 +183,10 @@ func TestParseReportsEverything(t *testing.T) {
 				["connector", {"cost": -1, "port": 70000}],
 				["sslProfile", {"name": "p", "ordinal": 1, "oldestValidOrdinal": 2, "privateKeyFile": "k"}]]`,
 			errors: []string{
-				`f:1: router router/a b: id: AttributeError: Router id attribute containing character ' ' in id "a b" is disallowed`,
+				"f:1: router router/a b: id: character ' ' is not allowed",
 				`f:1: router router/a b: dataConnectionCount: "-1" is neither auto nor a number of connections`,
 				"f:1: router router/a b: helloIntervalSeconds: 0 is not in 1–2147483647",
-				"f:2: connector connector/127.0.0.1:70000: cost: Invalid cost (-1) specified. Minimum value for cost is 1 and maximum value is 2147483647",
+				"f:2: connector connector/127.0.0.1:70000: cost: -1 is not in 1–2147483647",
 				"f:2: connector connector/127.0.0.1:70000: port: 70000 is not in 0–65535",
 				"f:3: sslProfile p: privateKeyFile: there is no certFile for it",
 				"f:3: sslProfile p: oldestValidOrdinal: 2 is above the ordinal 1",
@@ -201,9 +201,9 @@ func TestParseReportsEverything(t *testing.T) {
 			text: `[["router", {"mode": "interior"}], ["connector", {"role": "inter-router",
 				"openProperties": {"qd.x": 1, "version": 2}}]]`,
 			errors: []string{
-				"f:1: connector connector/127.0.0.1:amqp: openProperties: Reserved key 'qd.x' not allowed in openProperties",
-				"f:1: connector connector/127.0.0.1:amqp: openProperties: Reserved key 'version' not allowed in openProperties",
-				"f:1: connector connector/127.0.0.1:amqp: openProperties: openProperties not allowed for role inter-router",
+				`f:1: connector connector/127.0.0.1:amqp: openProperties: key "qd.x" is reserved`,
+				`f:1: connector connector/127.0.0.1:amqp: openProperties: key "version" is reserved`,
+				"f:1: connector connector/127.0.0.1:amqp: openProperties: not for role inter-router",
 			},
 		},
 		"broken JSON": {text: "[\n[\"router\",\n{,}]]", errors: []string{"f:3: not JSON: invalid character ',' looking for beginning of object key string"}},
@@ -297,6 +297,66 @@ func TestLogDefaultsOfModuleDEFAULT(t *testing.T) {
 	}
 	if s.Enable != "debug+" || s.IncludeTimestamp != nil || s.OutputFile != "" {
 		t.Errorf("SERVER: %+v", s)
+	}
+}
+
+// TestStartupLine has the lines that upstream's users look for in the output of
+// a router that does not start.
+func TestStartupLine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"listener {\n role: edge\n}":                                    "Exception: Cannot load configuration file f.conf: role='standalone' not allowed to connect to or accept connections from other routers.",
+		"router {\n mode: edge\n}\nconnector {\n role: inter-router\n}": "Exception: Cannot load configuration file f.conf: role='inter-router' only allowed with router mode='interior'",
+		"router {\n mode: edge\n}\nlistener {\n role: edge\n}":          "Exception: Cannot load configuration file f.conf: role='edge' only allowed with router mode='interior'",
+		"router {\n id: a b\n}":                                         "Router start-up failed: Python: AttributeError: Router id attribute containing character ' ' in id 'a b' is disallowed.",
+		"connector {\n cost: -1\n}":                                     "Router start-up failed: Python: CError: Configuration: Invalid cost (-1) specified. Minimum value for cost is 1 and maximum value is 2147483647",
+		"tcpConnector {\n port: 1\n}":                                   "Router start-up failed: Python: CError: Configuration: Address must be set",
+		"tcpListener {\n port: 1\n}":                                    "Router start-up failed: Python: CError: Configuration: Exactly one of the 'address' or 'multiAddressStrategy' field must be set",
+		"tcpConnector {\n port: 1\n address: a\n sslProfile: no\n}":     "Router start-up failed: Python: CError: Configuration: sslProfile 'no' not found",
+		"sslProfile {\n name: p\n ordinal: -1\n}":                       "Router start-up failed: Python: CError: Configuration: Negative ordinal field values are invalid (sslProfile 'p')",
+		"sslProfile {\n name: p\n oldestValidOrdinal: 1\n}":             "Router start-up failed: Python: CError: Configuration: ordinal must be >= oldestValidOrdinal (sslProfile 'p')",
+		"listener {\n maxSessions: 99999\n}":                            "Router start-up failed: Python: CError: Configuration: Invalid maxSessions specified (99999). Minimum value is 1 and maximum value is 32768",
+		"listener {\n maxFrameSize: -1\n}":                              "Router start-up failed: Python: CError: Configuration: Invalid maxFrameSize specified (-1). Minimum value is 512 and maximum value is 2147483647",
+		"listener {\n maxSessionFrames: 1\n}":                           "Router start-up failed: Python: CError: Configuration: Invalid maxSessionFrames specified (1). Minimum value is 2 and maximum value is 2147483647",
+		"listener {\n openProperties: {\n 9: 1\n }\n}":                  "Router start-up failed: Python: JSONDecodeError: Expecting property name enclosed in double quotes",
+		"listener {\n openProperties: text\n}":                          "Router start-up failed: Python: ValidationError: Properties must be a map",
+		"listener {\n openProperties: {\n \"\\u2588\": 1\n }\n}":        "Router start-up failed: Python: ValidationError: Property keys must be ASCII encoded",
+		"listener {\n openProperties: {\n \"qd.FOO\": 1\n }\n}":         "Router start-up failed: Python: ValidationError: Reserved key 'qd.FOO' not allowed in openProperties",
+		"log {\n module: SERVER\n enable: loud\n}":                      "Router start-up failed: Python: CError: Configuration: enable: \"loud\" is not a level: debug, info, warning, error, critical, none or default",
+	} {
+		_, _, err := config.Parse("/etc/f.conf", []byte(text), nil)
+		var e *config.Error
+		if !errors.As(err, &e) {
+			t.Errorf("%q: %v", text, err)
+		} else if got := e.Startup(); got != want {
+			t.Errorf("%q:\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+func TestSecondAddressIsIgnored(t *testing.T) {
+	t.Parallel()
+	text := "address {\n prefix: a\n distribution: closest\n}\naddress {\n prefix: a\n distribution: multicast\n}\n"
+	c, warnings, err := config.Parse("f", []byte(text), nil)
+	if err != nil || len(c.Addresses) != 1 || c.Addresses[0].Distribution != config.DistributionClosest {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if want := "f:5: address address/a is given on line 1 already; ignored"; len(warnings) != 1 || warnings[0].String() != want {
+		t.Errorf("warnings %v", warnings)
+	}
+}
+
+func TestEmptyMapIsNotAbsent(t *testing.T) {
+	t.Parallel()
+	c := parse(t, `[["listener", {"openProperties": {}}], ["listener", {"name": "b"}]]`)
+	if got := config.Get(&c.Listeners[0], "openProperties"); got == nil {
+		t.Error("an empty map is null")
+	}
+	if got := config.Get(&c.Listeners[1], "openProperties"); got != nil {
+		t.Errorf("an absent map is %v", got)
+	}
+	if text := string(c.Encode()); !strings.Contains(text, `"openProperties": {}`) {
+		t.Error(text)
 	}
 }
 

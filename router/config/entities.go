@@ -175,12 +175,12 @@ type Connector struct {
 	SSLProfile               string         `attr:"sslProfile"`
 	ProxyProfile             string         `attr:"proxyProfile"`
 	LinkCapacity             int64          `attr:"linkCapacity"`     // deliveries; 0 is the router's choice
-	MaxFrameSize             int64          `attr:"maxFrameSize"`     // bytes; less than 512 is 512
-	MaxSessionFrames         int64          `attr:"maxSessionFrames"` // 0 is the router's choice, 1 is 2
+	MaxFrameSize             int64          `attr:"maxFrameSize"`     // bytes; 0 is 16,384
+	MaxSessionFrames         int64          `attr:"maxSessionFrames"` // 0 is the router's choice
 	SASLMechanisms           string         `attr:"saslMechanisms"`
 	SASLUsername             string         `attr:"saslUsername"`
 	SASLPassword             string         `attr:"saslPassword"`       // as SSLProfile.Password
-	MaxSessions              int64          `attr:"maxSessions"`        // 0 or more than 32,768 is 32,768
+	MaxSessions              int64          `attr:"maxSessions"`        // 0 is 32,768
 	IdleTimeoutSeconds       int64          `attr:"idleTimeoutSeconds"` // 0 is none
 	SocketAddressFamily      string         `attr:"socketAddressFamily"`
 	StripAnnotations         string         `attr:"stripAnnotations"`
@@ -208,11 +208,11 @@ type Listener struct {
 	Websockets                     bool           `attr:"websockets"`
 	Healthz                        bool           `attr:"healthz"`
 	Metrics                        bool           `attr:"metrics"`
-	MaxFrameSize                   int64          `attr:"maxFrameSize"`     // bytes; less than 512 is 512
-	MaxSessionFrames               int64          `attr:"maxSessionFrames"` // 0 is the router's choice, 1 is 2
+	MaxFrameSize                   int64          `attr:"maxFrameSize"`     // bytes; 0 is 16,384
+	MaxSessionFrames               int64          `attr:"maxSessionFrames"` // 0 is the router's choice
 	RequireEncryption              bool           `attr:"requireEncryption"`
 	RequireSSL                     bool           `attr:"requireSsl"`
-	MaxSessions                    int64          `attr:"maxSessions"`                    // 0 or more than 32,768 is 32,768
+	MaxSessions                    int64          `attr:"maxSessions"`                    // 0 is 32,768
 	IdleTimeoutSeconds             int64          `attr:"idleTimeoutSeconds"`             // 0 is none
 	InitialHandshakeTimeoutSeconds int64          `attr:"initialHandshakeTimeoutSeconds"` // 0 is the router's choice
 	SocketAddressFamily            string         `attr:"socketAddressFamily"`

@@ -234,7 +234,7 @@ func TestPutAndRemove(t *testing.T) {
 		t.Fatalf("put: %v, %d and %d addresses", err, len(with.ListenerAddresses), len(c.ListenerAddresses))
 	}
 	listeners, _ := config.Lookup("tcpListener")
-	if _, err := with.Remove(listeners, "m"); err == nil || !strings.Contains(err.Error(), `tcpListener "m" not found`) {
+	if _, err := with.Remove(listeners, "m"); err == nil || !strings.Contains(err.Error(), `there is no tcpListener "m"`) {
 		t.Errorf("removing what is referred to: %v", err)
 	}
 	without, err := c.Remove(listeners, "m")
@@ -243,7 +243,7 @@ func TestPutAndRemove(t *testing.T) {
 	}
 	bad := config.NewListener()
 	bad.Role = config.RoleEdge
-	if _, err := c.Put(&bad); err == nil || !strings.Contains(err.Error(), "role='standalone'") {
+	if _, err := c.Put(&bad); err == nil || !strings.Contains(err.Error(), "a standalone router has no edge connections") {
 		t.Errorf("put with a wrong role: %v", err)
 	}
 }

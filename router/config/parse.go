@@ -11,39 +11,6 @@ import (
 	"unicode/utf8"
 )
 
-// A Warning is something in a file that has no effect.
-type Warning struct {
-	File string
-	Line int
-	Text string
-}
-
-// String returns "file:line: text".
-func (w Warning) String() string { return fmt.Sprintf("%s:%d: %s", w.File, w.Line, w.Text) }
-
-// An Error is something in a configuration that cannot be.
-type Error struct {
-	File      string // "" if it is of no file
-	Line      int
-	Entity    string // type and name of the entity, "" if there is none
-	Attribute string // "" if it is about the whole entity
-	Reason    string
-}
-
-// Error returns "file:line: entity: attribute: reason" without what is empty.
-func (e *Error) Error() string {
-	var b strings.Builder
-	if e.File != "" {
-		fmt.Fprintf(&b, "%s:%d: ", e.File, e.Line)
-	}
-	for _, part := range []string{e.Entity, e.Attribute} {
-		if part != "" {
-			b.WriteString(part + ": ")
-		}
-	}
-	return b.String() + e.Reason
-}
-
 // Load reads a file. The syntax is told by the content. env expands ${NAME}
 // in values; nil leaves them. The error joins one *Error for each mistake, in
 // the order of their lines, or is that of reading the file.
@@ -169,6 +136,14 @@ func (p *parser) section(s section) {
 	}
 	p.attributes(e, s)
 	complete(e)
+	switch e.(type) {
+	case *Address, *AutoLink:
+		// compat: upstream keeps the first and runs on.
+		if first := p.config.Find(t, Name(e)); first != nil {
+			p.warn(s.line, "%s %s is given on line %d already; ignored", t.section(), Name(e), Line(first))
+			return
+		}
+	}
 	p.config.add(e)
 }
 
@@ -188,7 +163,7 @@ func (p *parser) attributes(e Entity, s section) {
 		switch err := p.attribute(e, name, a); {
 		case err == nil:
 		case !errors.Is(err, ErrUnknownAttribute):
-			p.errors = append(p.errors, &Error{File: p.file, Line: a.line, Entity: t.Name, Attribute: name, Reason: err.Error()})
+			p.refuse(t, name, a, err)
 		case t.Attribute(name) != nil:
 			p.warn(a.line, "%s: %s cannot be configured; ignored", t.Name, show(a.name))
 		default:
@@ -201,6 +176,18 @@ func (p *parser) attributes(e Entity, s section) {
 			p.errors = append(p.errors, &Error{File: p.file, Line: s.line, Entity: t.Name, Attribute: attr.Name, Reason: "missing"})
 		}
 	}
+}
+
+// refuse notes that an attribute has the wrong kind of value.
+func (p *parser) refuse(t *Type, name string, a sectionAttr, err error) {
+	e := &Error{File: p.file, Line: a.line, Entity: t.Name, Attribute: name, Reason: err.Error()}
+	if attr := t.Attribute(name); attr != nil && attr.Kind == Properties {
+		e.as(validationError, "Properties must be a map")
+		if _, ok := a.value.(map[string]any); ok {
+			e.as(validationError, "Property keys must be ASCII encoded")
+		}
+	}
+	p.errors = append(p.errors, e)
 }
 
 // attribute sets one attribute of e.

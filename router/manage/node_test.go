@@ -65,7 +65,7 @@ func TestRefusals(t *testing.T) {
 		"missing":               {properties("operation", "CREATE", "type", "listenerAddress"), properties("address", "x", "value", int32(1)), 400, "Missing required attribute 'listener'"},
 		"cost":                  {properties("operation", "CREATE", "type", "connector"), properties("cost", int64(-1)), 400, "Configuration: Invalid cost (-1) specified. Minimum value for cost is 1 and maximum value is 2147483647"},
 		"profile not there":     {properties("operation", "CREATE", "type", "tcpConnector"), properties("address", "a", "port", "1", "sslProfile", "NotFound"), 400, "Configuration: sslProfile 'NotFound' not found"},
-		"address missing":       {properties("operation", "CREATE", "type", "tcpConnector"), properties("port", "1"), 400, "Configuration: address: missing"},
+		"address missing":       {properties("operation", "CREATE", "type", "tcpConnector"), properties("port", "1"), 400, "Configuration: Address must be set"},
 		"auto-link":             {properties("operation", "CREATE", "type", "router.config.autoLink"), properties("direction", "in", "connection", "a", "containerId", "b"), 400, "Both connection and containerId cannot be specified"},
 		"name taken":            {properties("operation", "CREATE", "type", "listener", "name", "amqp"), nil, 400, "Name conflicts with an existing entity"},
 		"two names by identity": {properties("operation", "READ", "type", "listener", "name", "amqp", "identity", "x"), nil, 400, "Conflicting name=amqp identity=x"},
@@ -138,7 +138,7 @@ func TestLifeOfAListenerAddress(t *testing.T) {
 	if diff := cmp.Diff(want, body); diff != "" {
 		t.Error(diff)
 	}
-	if r, _ := call(t, node, properties("operation", "DELETE", "type", "tcpListener", "name", "multi"), nil); r.Status != 400 || !strings.Contains(r.Description, `tcpListener "multi" not found`) {
+	if r, _ := call(t, node, properties("operation", "DELETE", "type", "tcpListener", "name", "multi"), nil); r.Status != 400 || !strings.Contains(r.Description, `there is no tcpListener "multi"`) {
 		t.Errorf("deleting a listener with addresses: %+v", r)
 	}
 	for _, typ := range []string{"listenerAddress", "tcpListener"} {

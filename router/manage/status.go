@@ -52,21 +52,9 @@ func refusal(err error) *Error {
 	}
 	var c *config.Error
 	if errors.As(err, &c) {
-		return &Error{StatusBadRequest, description(c)}
+		return &Error{StatusBadRequest, c.Description()}
 	}
 	return &Error{StatusInternal, err.Error()}
-}
-
-// description is the text for a mistake. compat: upstream's texts about single
-// attributes begin so, those about whole entities do not.
-func description(e *config.Error) string {
-	if e.Attribute == "" {
-		return e.Reason
-	}
-	if strings.Contains(e.Reason, e.Attribute) {
-		return "Configuration: " + e.Reason
-	}
-	return "Configuration: " + e.Attribute + ": " + e.Reason
 }
 
 // statusText is the description of a success.
