@@ -16,8 +16,8 @@ import (
 //
 // Attributes that have their default, or are null without one, are left out,
 // except mode and helloMaxAgeSeconds of router, role, host and port of
-// connector, role and port of listener, value of listenerAddress, and module
-// and enable of log. A network or policy that would be empty is left out.
+// connector, role and port of listener, value of listenerAddress, and module of
+// log. A network or policy that would be empty is left out.
 func (c *Config) Encode() []byte {
 	entities := c.Entities()
 	rank := map[*Type]int{}

@@ -293,7 +293,7 @@ type Log struct {
 	Line int
 
 	Module           string `attr:"module,always"`
-	Enable           string `attr:"enable,always"`
+	Enable           string `attr:"enable"`           // "" is as module DEFAULT, none is nothing
 	IncludeTimestamp *bool  `attr:"includeTimestamp"` // nil: as module DEFAULT
 	IncludeSource    *bool  `attr:"includeSource"`    // nil: as module DEFAULT
 	OutputFile       string `attr:"outputFile"`
