@@ -24,16 +24,20 @@ type Conn struct {
 	wire  wire
 	inbox inbox // Owned by the goroutine of Run until the reader starts, then by the reader.
 
-	mu        sync.Mutex
-	e         *session.Engine // Guarded by mu.
-	framing   bool            // Guarded by mu: the handshakes are done.
-	writing   bool            // Guarded by mu: somebody composes or writes. See write.go.
-	written   sync.Cond       // Nobody is writing any more; told only after over.
-	pools     [2]linkPool     // Guarded by mu: of streaming links, without and with capability.
-	hurried   bool            // Guarded by mu: Close waits for nothing any more.
-	over      bool            // Guarded by mu: every last call has been made.
-	mechanism amqp.Symbol     // Guarded by mu.
-	user      string          // Guarded by mu.
+	mu      sync.Mutex
+	written sync.Cond // of mu: nobody is writing any more; told only after over
+
+	// Guarded by mu.
+	e          *session.Engine
+	framing    bool        // the handshakes are done
+	writing    bool        // somebody composes or writes, see write.go
+	hurried    bool        // Close waits for nothing any more
+	over       bool        // every last call has been made
+	pools      [2]linkPool // of streaming links, without and with capability
+	lastWriter *Sending    // the last delivery with Inline that was written
+	lastWrite  int64       // clock of that
+	mechanism  amqp.Symbol
+	user       string
 
 	// The reader is calling handlers, and wakes the writer afterwards if
 	// something was queued meanwhile.

@@ -68,7 +68,7 @@ func (s *Sending) WriteBytes(p []byte, more bool) {
 func (s *Sending) flush() {
 	c := s.l.c
 	dropped := c.e.Dropped()
-	if s.Inline && c.e.Unsent() <= inlinePayload {
+	if s.Inline && c.alone(s) && c.e.Unsent() <= inlinePayload {
 		c.unlockInline()
 	} else {
 		c.unlock()
