@@ -76,9 +76,13 @@ func (a *localAddresses) difference() (added []announced, removed []string) {
 // absolute lists everything as it was last announced: others apply the next
 // difference to it.
 func (a *localAddresses) absolute() []announced {
-	list := make([]announced, 0, len(a.announced))
-	for _, key := range slices.Sorted(maps.Keys(a.announced)) {
-		list = append(list, announced{key, a.announced[key]})
+	return sortedAddresses(a.announced)
+}
+
+func sortedAddresses(m map[string]Attributes) []announced {
+	list := make([]announced, 0, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, announced{key, m[key]})
 	}
 	return list
 }
@@ -112,7 +116,7 @@ func (e *Engine) receiveMAR(l *link, b body) {
 // receiveMAU applies an update of a router's addresses if it follows the last
 // one, or holds all of them. Otherwise something was missed.
 func (e *Engine) receiveMAU(b body) {
-	n := e.find(b.id)
+	n := e.learn(b.id)
 	switch {
 	case n == nil:
 		return

@@ -6,37 +6,64 @@ import (
 	"time"
 )
 
-func (e *Engine) receiveRA(l *link, b body) {
+// receiveRA handles an advertisement. Only routers that flood link states send
+// one to a single router.
+func (e *Engine) receiveRA(l *link, b body, flooded bool) {
 	n := e.learn(b.id)
 	if n == nil || !e.restarted(n, b, l) {
 		return
 	}
+	if !flooded {
+		n.prompt = true
+		e.greet(n)
+	}
 	n.version = b.version
 	n.lastSeen = e.now
 	n.heardRA = true
-	if b.lsSeq < n.seq || b.mobileSeq < n.mobileSeq {
-		// An old RA on a long way, or we took something of an earlier life
-		// for news: the second one in a row decides.
-		if n.behind++; n.behind > 1 {
-			n.behind = 0
-			n.seq, n.mobileSeq = min(n.seq, b.lsSeq-1), min(n.mobileSeq, b.mobileSeq-1)
-			n.wantSeq, n.wantMobile = b.lsSeq, b.mobileSeq
-		}
-	} else {
-		n.behind = 0
-	}
+	e.noteBehind(n, b)
 	if b.lsSeq > n.seq {
 		n.wantSeq = max(n.wantSeq, b.lsSeq)
-		n.lsr.ask(e.now)
-		e.requestsDue = e.now
+		n.lsr.ask(e.now + n.grace(0))
+		e.requestsDue = min(e.requestsDue, n.lsr.due)
 	}
 	if b.mobileSeq > n.mobileSeq {
 		n.wantMobile = max(n.wantMobile, b.mobileSeq)
-		n.mar.ask(e.now + addressGrace)
+		n.mar.ask(e.now + n.grace(addressGrace))
 		e.requestsDue = min(e.requestsDue, n.mar.due)
 	} else if n.mobileSeq >= n.wantMobile {
 		n.mar.answered()
 	}
+	if b.digests != nil {
+		e.compare(n, b.digests)
+	}
+}
+
+// noteBehind handles an RA with lower sequences than we have. It may be an old
+// one on a long way. If nothing but such RAs come for a while, it is we who are
+// wrong, having taken something of an earlier life for news.
+func (e *Engine) noteBehind(n *node, b body) {
+	switch {
+	case b.lsSeq >= n.seq && b.mobileSeq >= n.mobileSeq:
+		n.behind = never
+	case n.behind == never:
+		n.behind = e.now
+	case e.now-n.behind > behindLimit:
+		n.behind = never
+		n.seq, n.wantSeq = min(n.seq, max(b.lsSeq-1, 0)), b.lsSeq
+		n.mobileSeq, n.wantMobile = min(n.mobileSeq, max(b.mobileSeq-1, 0)), b.mobileSeq
+	}
+}
+
+// behindLimit is longer than any message is on its way.
+const behindLimit = 10 * time.Second
+
+// grace is how long to wait for news of a router before asking it. What one
+// that floods has said is on its way, from it or from a neighbor.
+func (n *node) grace(usual time.Duration) time.Duration {
+	if n.prompt {
+		return floodGrace
+	}
+	return usual
 }
 
 // receiveLSU handles a link state. It is flooded by routers like this one,
@@ -60,6 +87,7 @@ func (e *Engine) receiveLSU(l *link, b body, flooded bool) {
 			e.pathsDirty = true
 		}
 	}
+	e.greet(n)
 	if n.neighbor() {
 		e.ownDirty = true // what this router says about the neighbor may depend on it
 	}
@@ -73,6 +101,10 @@ func (e *Engine) receiveLSU(l *link, b body, flooded bool) {
 func (e *Engine) receiveLSR(l *link, b body) {
 	n := e.learn(b.id)
 	if n == nil {
+		return
+	}
+	if b.digests != nil {
+		e.supply(n, b.digests)
 		return
 	}
 	links := e.answerOn(n, l)
@@ -139,8 +171,7 @@ func (e *Engine) settles() instant {
 }
 
 // originate makes a new link state of this router if its neighbors have
-// changed. A lost neighbor is told at once, other changes not more often than
-// originationHold allows.
+// changed. The loss of one is told at once, other changes not too often.
 func (e *Engine) originate() {
 	if e.settleDue != never && e.now >= e.settleDue {
 		e.ownDirty = true
@@ -157,18 +188,24 @@ func (e *Engine) originate() {
 	lostOne := slices.ContainsFunc(e.self.edges, func(old edge) bool {
 		return !slices.ContainsFunc(want, func(w edge) bool { return w.to == old.to })
 	})
-	if !lostOne && e.now < e.originated+originationHold {
+	if !lostOne && e.now < e.mayOriginate() {
 		return
 	}
 	e.replaceEdges(e.self, want)
 	e.self.seq++
 	e.ownDirty = false
-	e.originated = e.now
+	e.originations = max(e.originations, e.now) + originationHold
 	e.pathsDirty, e.pathsUrgent = true, true
 	e.floodOwn = true
 	e.raDue = e.now
 	e.lastChange = e.now
 	e.event(Event{Kind: LinkStateChanged, Count: e.self.seq})
+}
+
+// mayOriginate is when the next link state may go out: a few may follow each
+// other at once, more only at intervals of originationHold.
+func (e *Engine) mayOriginate() instant {
+	return e.originations - originationBurst*originationHold
 }
 
 // floodLinkState sends a new link state of this router to all. skupper-router
@@ -180,8 +217,15 @@ func (e *Engine) floodLinkState() {
 		return
 	}
 	e.floodOwn = false
-	e.send(Message{Links: e.appendFlood(nil, nil, nil), Opcode: LSU, Sections: e.composeLinkState(toAll)})
+	e.send(Message{Links: e.appendFlood(nil, nil, nil, true), Opcode: LSU, Sections: e.composeLinkState(toAll)})
 }
+
+// advertisement is what an RA says.
+type advertisement struct{ lsSeq, mobileSeq int64 }
+
+// repeatGap is the least time between two RAs that say the same. Others take
+// an earlier repetition for a copy of the first and do not pass it on.
+const repeatGap = duplicateWindow + 100*time.Millisecond
 
 // advertise sends the RA when it is due.
 func (e *Engine) advertise() {
@@ -190,15 +234,16 @@ func (e *Engine) advertise() {
 		interval = e.cfg.RAIntervalFlux
 		e.raDue = min(e.raDue, e.lastRA+interval)
 	}
+	says := advertisement{e.self.seq, e.local.seq}
+	if says == e.advertised {
+		e.raDue = max(e.raDue, e.lastRA+repeatGap)
+	}
 	if e.now < e.raDue {
 		return
 	}
-	e.lastRA = e.now
+	e.lastRA, e.advertised = e.now, says
 	e.raDue = e.now + e.jittered(interval)
-	e.send(Message{
-		Links: e.appendFlood(nil, nil, nil), Opcode: RA,
-		Sections: composeRA(toAll, e.cfg.ID, e.cfg.Instance, e.self.seq, e.local.seq),
-	})
+	e.send(Message{Links: e.appendFlood(nil, nil, nil, true), Opcode: RA, Sections: composeRA(toAll, e.cfg.ID, e.cfg.Instance, says.lsSeq, says.mobileSeq)})
 }
 
 // sendRequests asks the routers that can be reached for what is missing.
@@ -207,6 +252,7 @@ func (e *Engine) sendRequests() {
 		return
 	}
 	e.requestsDue = never
+	patient := e.allFlood() // the exchange may bring it
 	for _, n := range e.sorted {
 		if !n.lsr.pending && !n.mar.pending {
 			continue
@@ -214,6 +260,10 @@ func (e *Engine) sendRequests() {
 		l := e.linkTo(n)
 		if l == nil {
 			continue // computePaths comes back to it
+		}
+		if patient && !n.neighbor() {
+			n.lsr.wait(n.since + exchangeGrace)
+			n.mar.wait(n.since + exchangeGrace)
 		}
 		if n.lsr.pending {
 			if e.now >= n.lsr.due {

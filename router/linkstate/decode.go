@@ -18,9 +18,11 @@ type body struct {
 
 	seen []string // HELLO
 
-	lsSeq     int64  // RA, LSU
-	mobileSeq int64  // RA, MAU
-	peers     []peer // LSU
+	lsSeq     int64    // RA, LSU
+	mobileSeq int64    // RA, MAU
+	peers     []peer   // LSU
+	age       int64    // LSU, of a copy, in seconds
+	digests   []digest // RA: known; LSR: want
 
 	haveSeq int64 // MAR
 
@@ -86,7 +88,13 @@ func (b *body) decodeFields(fields amqp.Map) (err error) {
 		if b.lsSeq, err = mandatory(fields, "ls_seq"); err != nil {
 			return err
 		}
-		b.mobileSeq, err = mandatory(fields, "mobile_seq")
+		if b.mobileSeq, err = mandatory(fields, "mobile_seq"); err != nil {
+			return err
+		}
+		b.digests, err = decodeDigests(fields.Get("known"))
+		return err
+	case LSR:
+		b.digests, err = decodeDigests(fields.Get("want"))
 		return err
 	case LSU:
 		return b.decodeLinkState(fields)
@@ -95,12 +103,14 @@ func (b *body) decodeFields(fields amqp.Map) (err error) {
 		return err
 	case MAU:
 		return b.decodeAddresses(fields)
-	case LSR:
 	}
 	return nil
 }
 
 func (b *body) decodeLinkState(fields amqp.Map) (err error) {
+	if b.age, err = optional(fields, "age"); err != nil {
+		return err
+	}
 	if _, err = mandatory(fields, "ls_seq"); err != nil {
 		return err
 	}

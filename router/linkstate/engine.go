@@ -49,15 +49,21 @@ type Config struct {
 const (
 	maxCost = 1<<30 - 1
 
-	// OriginationHold is the least time between two link states of a router,
-	// except when a neighbor is lost.
-	originationHold = 200 * time.Millisecond
+	// originationHold is the least mean time between two link states of this
+	// router, originationBurst the number of them that may go out at once.
+	originationHold  = 200 * time.Millisecond
+	originationBurst = 3
 	// pathsHold is the least time between two path computations caused by
 	// others: a burst of link states is computed once.
 	pathsHold = 50 * time.Millisecond
 	// discoveryGrace is how long a router waits for a link state that is
 	// probably being flooded before it asks.
 	discoveryGrace = 300 * time.Millisecond
+	// exchangeGrace is the same if all neighbors take part in the exchange,
+	// which tells of what was not flooded as well.
+	exchangeGrace = 3 * time.Second
+	// floodGrace is the same for news of a router that floods.
+	floodGrace = 500 * time.Millisecond
 	// addressGrace is the same for addresses: MAU and RA take different ways.
 	addressGrace = 200 * time.Millisecond
 	// introduction is the longest delay of the RA that greets routers which
@@ -120,13 +126,14 @@ type Engine struct {
 	incompatible map[string]bool // reported
 
 	// This router's link state.
-	ownDirty   bool
-	originated instant
-	floodOwn   bool
-	settleDue  instant
-	raDue      instant
-	lastRA     instant
-	lastChange instant // of the topology, for the flux window
+	ownDirty     bool
+	originations instant // see mayOriginate
+	floodOwn     bool
+	settleDue    instant
+	raDue        instant
+	lastRA       instant
+	advertised   advertisement // by the last RA
+	lastChange   instant       // of the topology, for the flux window
 
 	// Paths.
 	pathsDirty  bool
@@ -164,7 +171,6 @@ func New(cfg Config) (*Engine, error) {
 		starting:     true,
 		firstUp:      never,
 		raDue:        never,
-		originated:   -originationHold,
 		computed:     -pathsHold,
 		lastChange:   -never / 2,
 		requestsDue:  never,
@@ -240,7 +246,7 @@ func (e *Engine) wake() instant {
 		at = min(at, e.local.sendAt)
 	}
 	if e.ownDirty {
-		at = min(at, e.originated+originationHold)
+		at = min(at, max(e.mayOriginate(), e.now))
 	}
 	if e.pathsDirty {
 		at = min(at, e.computed+pathsHold)

@@ -174,13 +174,14 @@ func (e *Engine) reselect(n *node) {
 	switch {
 	case was == nil:
 		e.neighbors++
-		n.upSince, n.settled = e.now, false
+		n.upSince, n.settled, n.greeted = e.now, false, false
 		n.lsr.ask(e.now)
 		e.requestsDue = e.now
 		if e.firstUp == never {
 			e.firstUp = e.now
 		}
 		e.event(Event{Kind: NeighborUp, Router: n.id, Link: best.id})
+		e.greet(n)
 	case best == nil:
 		e.neighbors--
 		n.orphan = e.now

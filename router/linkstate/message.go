@@ -104,11 +104,15 @@ type peer struct {
 }
 
 func composeLSU(to, id string, instance, lsSeq int64, peers []peer) []byte {
+	return compose(to, LSU, linkStateBody(id, instance, lsSeq, peers))
+}
+
+func linkStateBody(id string, instance, lsSeq int64, peers []peer) amqp.Map {
 	m := amqp.Map{}
 	for _, p := range peers {
 		m = append(m, amqp.Pair{Key: p.id, Value: p.cost})
 	}
-	return compose(to, LSU, amqp.Map{
+	return amqp.Map{
 		{Key: "id", Value: id},
 		{Key: "pv", Value: int32(protocolVersion)},
 		{Key: "area", Value: area},
@@ -120,7 +124,7 @@ func composeLSU(to, id string, instance, lsSeq int64, peers []peer) []byte {
 			{Key: "ls_seq", Value: integer(lsSeq)},
 			{Key: "peers", Value: m},
 		}},
-	})
+	}
 }
 
 func composeLSR(to, id string) []byte {

@@ -33,8 +33,8 @@ type node struct {
 	answered bool // an LSU of this instance has come
 	prompt   bool // floods its link state: it computes paths at once, as we do
 	wantSeq  int64
-	behind   int // consecutive RAs with lower sequences than we have
-	mentions int // other routers that list this one
+	behind   instant // since when RAs have had lower sequences than we have, never if they have not
+	mentions int     // other routers that list this one
 	orphan   instant
 
 	// Neighbors.
@@ -42,10 +42,12 @@ type node struct {
 	link    *link   // the one in use, nil if this is no neighbor
 	upSince instant
 	settled bool // forwards for us: its edges may be preferred
+	greeted bool // has been told what is known
 
 	// Path.
 	reachable bool
-	next      int32 // index of the next hop
+	since     instant // when it became reachable
+	next      int32   // index of the next hop
 	cost      uint64
 	hops      int32
 
@@ -85,6 +87,13 @@ func (r *request) ask(at instant) {
 	r.due = min(r.due, at)
 }
 
+// wait puts off a request that has not been sent yet.
+func (r *request) wait(until instant) {
+	if r.pending && !r.sent {
+		r.due = max(r.due, until)
+	}
+}
+
 func (r *request) answered() { *r = request{due: never} }
 
 // repeat notes that the request was sent and when it is to be sent again.
@@ -122,7 +131,7 @@ func (e *Engine) learn(id string) *node {
 		}
 		return nil
 	}
-	n := &node{id: id, index: e.freeIndex(), holdoff: never, addresses: map[string]Attributes{}}
+	n := &node{id: id, index: e.freeIndex(), holdoff: never, behind: never, addresses: map[string]Attributes{}}
 	n.lsr.due, n.mar.due = never, never
 	e.nodes[n.index] = n
 	e.byID[id] = n
@@ -230,7 +239,7 @@ func (n *node) speaks(now instant, helloInterval time.Duration, from *link) bool
 func (e *Engine) restart(n *node, instance int64) {
 	n.before, n.hasBefore = n.instance, true
 	n.instance, n.restartNoted = instance, false
-	n.seq, n.wantSeq, n.behind, n.answered, n.prompt = 0, 0, 0, false, false
+	n.seq, n.wantSeq, n.behind, n.answered, n.prompt, n.greeted = 0, 0, never, false, false, false
 	if e.replaceEdges(n, nil) {
 		e.pathsDirty = true
 	}

@@ -23,7 +23,7 @@ func (e *Engine) computePaths() {
 		t.reached[v] = s.dist[v] != infinite
 	}
 	radius, reachable, newcomers := e.assignPaths(t, s)
-	if newcomers && e.neighbors > 0 {
+	if newcomers && !e.allFlood() {
 		e.raDue = min(e.raDue, e.now+time.Duration(e.rand.Int64N(int64(introduction))))
 	}
 	e.reach = &Reach{Routers: e.routers(), Radius: radius, topology: t}
@@ -93,21 +93,28 @@ func (e *Engine) assignPaths(t *topology, s *search) (radius, reachable int, new
 }
 
 func (e *Engine) becameReachable(n *node) {
-	n.reachable = true
+	n.reachable, n.since = true, e.now
 	n.holdoff = never
 	e.event(Event{Kind: RouterReachable, Router: n.id})
 	e.restoreAddresses(n)
-	grace, addresses := discoveryGrace, discoveryGrace+addressGrace
-	if e.starting { // nobody is going to tell a newcomer
-		grace, addresses = 0, 0
-	}
 	if !n.answered || n.seq < n.wantSeq {
-		n.lsr.ask(e.now + grace)
+		n.lsr.ask(e.now + discoveryGrace)
 	}
 	if n.mobileSeq == 0 || n.mobileSeq < n.wantMobile {
-		n.mar.ask(e.now + addresses)
+		n.mar.ask(e.now + discoveryGrace + addressGrace)
 	}
 	e.requestsDue = e.now
+}
+
+// allFlood tells whether every neighbor takes part in the exchange: then it is
+// the neighbors who tell of routers that were out of reach.
+func (e *Engine) allFlood() bool {
+	for _, n := range e.sorted {
+		if n.neighbor() && !n.prompt {
+			return false
+		}
+	}
+	return true
 }
 
 func (e *Engine) becameUnreachable(n *node) {

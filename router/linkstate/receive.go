@@ -67,21 +67,21 @@ func (e *Engine) receive(in Received) {
 		}
 	case one:
 		if id == e.cfg.ID {
-			e.handle(l, in.Sections, to)
+			e.handle(l, in, to)
 		} else {
 			e.relayToOne(l, id, in.Trace)
 		}
 	case all:
 		fresh, shorter := e.seen.note(in.Sections, len(in.Trace), e.now)
 		if fresh {
-			e.handle(l, in.Sections, to)
+			e.handle(l, in, to)
 		}
 		if fresh || shorter {
-			e.out.Relay = e.appendFlood(e.out.Relay, l, in.Trace)
+			e.out.Relay = e.appendFlood(e.out.Relay, l, in.Trace, fresh)
 		}
 	case allOnce:
 		if fresh, _ := e.seen.note(in.Sections, len(in.Trace), e.now); fresh {
-			e.handle(l, in.Sections, to)
+			e.handle(l, in, to)
 			e.relayOnce(l, in)
 		}
 	case foreign:
@@ -90,8 +90,8 @@ func (e *Engine) receive(in Received) {
 }
 
 // handle decodes and processes a message for this router that is not HELLO.
-func (e *Engine) handle(l *link, sections []byte, to scope) {
-	b, ok := e.decode(l, sections)
+func (e *Engine) handle(l *link, in Received, to scope) {
+	b, ok := e.decode(l, in.Sections)
 	if !ok {
 		return
 	}
@@ -99,15 +99,24 @@ func (e *Engine) handle(l *link, sections []byte, to scope) {
 		e.noteOwnID(b, false)
 		return
 	}
+	copied := in.Ingress != "" && in.Ingress != "0/"+b.id
 	switch b.op {
 	case RA:
-		e.receiveRA(l, b)
+		e.receiveRA(l, b, to == all)
 	case LSU:
-		e.receiveLSU(l, b, to == all)
+		if copied {
+			e.receiveCopyLSU(l, b)
+		} else {
+			e.receiveLSU(l, b, to == all)
+		}
 	case LSR:
 		e.receiveLSR(l, b)
 	case MAU:
-		e.receiveMAU(b)
+		if copied {
+			e.receiveCopyMAU(l, b)
+		} else {
+			e.receiveMAU(b)
+		}
 	case MAR:
 		e.receiveMAR(l, b)
 	case HELLO: // only from neighbors
@@ -140,9 +149,13 @@ func (e *Engine) decode(l *link, sections []byte) (body, bool) {
 // skupper-router sends it to the next hops of all routers instead, which
 // leaves out a neighbor that is reached more cheaply through another one;
 // a flood of ours does not depend on computed paths.
-func (e *Engine) appendFlood(dst []LinkID, from *link, trace []string) []LinkID {
+//
+// What is not fresh, a copy that came a shorter way, goes only to neighbors
+// that may have refused the first one: see duplicates.
+func (e *Engine) appendFlood(dst []LinkID, from *link, trace []string, fresh bool) []LinkID {
 	for _, l := range e.order {
-		if n := l.peer; n == nil || n.link != l || from != nil && n == from.peer || traced(trace, n.id) {
+		n := l.peer
+		if n == nil || n.link != l || from != nil && n == from.peer || traced(trace, n.id) || !fresh && n.prompt {
 			continue
 		}
 		dst = append(dst, l.id)
@@ -150,35 +163,37 @@ func (e *Engine) appendFlood(dst []LinkID, from *link, trace []string) []LinkID 
 	return dst
 }
 
-// relayOnce sends a message on to the destinations that lie behind this router
-// on the tree of its origin, so that each router gets it once.
+// relayOnce sends a message on so that each router gets it once: to the
+// destinations that lie behind this router on the tree of its origin. Routers
+// that flood drop a second copy, so they get it in any case, and do not depend
+// on everybody's having the same picture of the network.
 func (e *Engine) relayOnce(from *link, in Received) {
 	id, ok := strings.CutPrefix(in.Ingress, "0/")
 	if !ok {
 		return
 	}
-	origin := e.find(id)
-	if origin == nil {
-		return // rather nobody than everybody
+	origin := int32(nobody)
+	if n := e.find(id); n != nil {
+		origin = n.index
+		e.pathsUrgent = true // what was flooded just before belongs to the tree
+		e.computePaths()
 	}
-	e.pathsUrgent = true // what was flooded just before belongs to the tree
-	e.computePaths()
-	e.out.Relay = e.appendOnce(e.out.Relay, origin.index, from, in.Trace)
+	e.out.Relay = e.appendOnce(e.out.Relay, origin, from, in.Trace)
 }
 
-// appendOnce appends the links to the next hops of the destinations that lie
-// behind this router as seen from origin.
+// appendOnce appends the links for relayOnce. For an unknown origin there is
+// no tree: rather nobody than everybody twice.
 func (e *Engine) appendOnce(dst []LinkID, origin int32, from *link, trace []string) []LinkID {
-	if e.reach == nil {
-		return dst
+	var tree []uint64
+	if e.reach != nil && origin != nobody {
+		tree = e.reach.Through(int(origin))
 	}
-	set := e.reach.Through(int(origin))
 	for _, l := range e.order {
 		n := l.peer
 		if n == nil || n.link != l || l == from || traced(trace, n.id) {
 			continue
 		}
-		if slices.ContainsFunc(e.sorted, func(d *node) bool { return d.reachable && d.next == n.index && has(set, d.index) }) {
+		if n.prompt || slices.ContainsFunc(e.sorted, func(d *node) bool { return d.reachable && d.next == n.index && has(tree, d.index) }) {
 			dst = append(dst, l.id)
 		}
 	}
@@ -227,7 +242,7 @@ func (e *Engine) answerOn(n *node, from *link) []LinkID {
 // (skupper-router drops what passed more routers than its radius plus one).
 //
 // Advertisements repeat literally, so the memory must be shorter than the
-// interval between them.
+// interval between two of them: see repeatGap.
 type duplicates struct {
 	seed    maphash.Seed
 	recent  map[uint64]sighting
@@ -241,7 +256,7 @@ type sighting struct {
 }
 
 const (
-	duplicateWindow = 2 * time.Second
+	duplicateWindow = time.Second
 	maxDuplicates   = 1 << 16 // per window
 )
 

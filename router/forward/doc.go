@@ -1,0 +1,2 @@
+// Package forward decides where a message goes.
+package forward
