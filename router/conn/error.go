@@ -139,14 +139,12 @@ func remoteAlert(err error) string {
 }
 
 func explainInvalid(err x509.CertificateInvalidError) string {
-	switch err.Reason {
-	case x509.Expired:
-		now := time.Now()
-		if now.Before(err.Cert.NotBefore) {
-			return "is not valid before " + err.Cert.NotBefore.UTC().Format(time.DateTime)
-		}
+	switch now := time.Now(); {
+	case err.Reason == x509.Expired && now.Before(err.Cert.NotBefore):
+		return "is not valid before " + err.Cert.NotBefore.UTC().Format(time.DateTime)
+	case err.Reason == x509.Expired:
 		return "expired on " + err.Cert.NotAfter.UTC().Format(time.DateTime)
-	case x509.IncompatibleUsage:
+	case err.Reason == x509.IncompatibleUsage:
 		return "is not meant for this use"
 	}
 	return "is not valid: " + err.Error()

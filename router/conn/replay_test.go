@@ -87,37 +87,43 @@ func TestConnectorSpeaksAsRecorded(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		got = append(got, s.drain()...)
-		var flows, gotFlows []string // in any order
-		for _, f := range ours {
-			p, _ := performative(t, f)
-			frame := f.Data
-			if _, ok := p.(*amqp.Flow); ok {
-				flows = append(flows, string(frame))
-				gotFlows = append(gotFlows, string(got[:min(len(got), len(frame))]))
-				got = got[min(len(got), len(frame)):]
-				continue
-			}
-			switch p := p.(type) {
-			case *amqp.SASLInit:
-				p.InitialResponse = []byte("anonymous")
-				frame = p.Append(slices.Clone(f.Data[:8]))
-				amqp.FinishFrame(frame)
-			case *amqp.Begin:
-				p.HandleMax = session.HandleMax
-				frame = p.Append(slices.Clone(f.Data[:8]))
-				amqp.FinishFrame(frame)
-			}
-			if !bytes.HasPrefix(got, frame) {
-				t.Fatalf("%T\ngot  %x\nwant %x", p, got[:min(len(got), len(frame))], frame)
-			}
-			got = got[len(frame):]
-		}
-		slices.Sort(flows)
-		slices.Sort(gotFlows)
-		if len(got) != 0 || !slices.Equal(flows, gotFlows) {
-			t.Errorf("more than recorded: %x; flows\ngot  %x\nwant %x", got, gotFlows, flows)
-		}
+		compareRecorded(t, got, ours)
 	})
+}
+
+// compareRecorded compares what was sent with recorded frames. Flows may come
+// in any order.
+func compareRecorded(t *testing.T, got []byte, recorded []captures.Frame) {
+	t.Helper()
+	var flows, gotFlows []string
+	for _, f := range recorded {
+		p, _ := performative(t, f)
+		frame := f.Data
+		n := min(len(got), len(frame))
+		switch p := p.(type) {
+		case *amqp.Flow:
+			flows, gotFlows = append(flows, string(frame)), append(gotFlows, string(got[:n]))
+			got = got[n:]
+			continue
+		case *amqp.SASLInit:
+			p.InitialResponse = []byte("anonymous")
+			frame = p.Append(slices.Clone(f.Data[:8]))
+			amqp.FinishFrame(frame)
+		case *amqp.Begin:
+			p.HandleMax = session.HandleMax
+			frame = p.Append(slices.Clone(f.Data[:8]))
+			amqp.FinishFrame(frame)
+		}
+		if !bytes.HasPrefix(got, frame) {
+			t.Fatalf("%T\ngot  %x\nwant %x", p, got[:n], frame)
+		}
+		got = got[len(frame):]
+	}
+	slices.Sort(flows)
+	slices.Sort(gotFlows)
+	if len(got) != 0 || !slices.Equal(flows, gotFlows) {
+		t.Errorf("more than recorded: %x; flows\ngot  %x\nwant %x", got, gotFlows, flows)
+	}
 }
 
 // drain reads what has arrived.

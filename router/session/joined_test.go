@@ -184,60 +184,84 @@ func TestJoinedEngines(t *testing.T) {
 			}
 			s.links[name] = l
 		}
-		deliveries := rapid.IntRange(1, 40).Draw(t, "deliveries")
-		wanted := [2]map[uint64]*content{{}, {}}
-		unsettled := [2]int{}
-		for number := 1; ; number++ {
-			if number <= deliveries {
-				i := r.IntN(links)
-				s := sides[i%2]
-				settled := r.IntN(2) == 0
-				s.send(s.links[fmt.Sprintf("link-%d", i)], uint64(number), 1+r.IntN(150_000), settled)
-				if !settled {
-					unsettled[i%2]++
-				}
-			}
-			idle := number > deliveries
-			for k, s := range sides {
-				for _, c := range s.sent {
-					wanted[k][c.number] = c
-					if c.left > 0 && c.out.Queued() < 2 {
-						s.write(c, r)
-						idle = false
-					}
-				}
-				if s.emit(1 + r.IntN(BatchSize)) {
-					idle = false
-				}
-				if n := len(s.other.wire); n > 0 {
-					idle = false
-					s.receive(1+r.IntN(n), credit)
-				}
-			}
-			if idle {
-				break
-			}
-			if number > 1_000_000 {
-				t.Fatal("no end in sight")
-			}
-		}
-		for k, s := range sides {
-			if len(s.other.sum) != len(wanted[k]) || s.done != unsettled[k] {
-				t.Fatalf("%s: %d of %d arrived, %d of %d settled", s.name, len(s.other.sum), len(wanted[k]), s.done, unsettled[k])
-			}
-			for number, c := range wanted[k] {
-				if s.other.sum[number] != c.hash.Sum64() {
-					t.Fatalf("%s: delivery %d is changed", s.name, number)
-				}
-			}
-			if s.e.Unsent() != 0 || s.e.Unsettled() != 0 || len(s.other.wire) != 0 {
-				t.Fatalf("%s: %d unsent, %d unsettled", s.name, s.e.Unsent(), s.e.Unsettled())
-			}
-			for _, session := range s.e.local {
-				if len(session.incoming)+len(session.outgoing) != 0 {
-					t.Fatalf("%s: deliveries are left in a session", s.name)
-				}
-			}
-		}
+		j := &exchange{sides: sides, links: links, r: r, credit: credit, wanted: [2]map[uint64]*content{{}, {}}}
+		j.run(t, rapid.IntRange(1, 40).Draw(t, "deliveries"))
+		j.check(t)
 	})
+}
+
+// exchange is what two engines send to each other.
+type exchange struct {
+	sides     []*side
+	links     int // link i belongs to side i%2
+	r         *rand.Rand
+	credit    Credit
+	wanted    [2]map[uint64]*content // sent by each side, by number
+	unsettled [2]int                 // of those
+}
+
+// run begins deliveries one by one and moves bytes until nothing moves.
+func (j *exchange) run(t rapid.TB, deliveries int) {
+	for number := 1; ; number++ {
+		if number <= deliveries {
+			i := j.r.IntN(j.links)
+			settled := j.r.IntN(2) == 0
+			s := j.sides[i%2]
+			s.send(s.links[fmt.Sprintf("link-%d", i)], uint64(number), 1+j.r.IntN(150_000), settled)
+			if !settled {
+				j.unsettled[i%2]++
+			}
+		}
+		moved := number <= deliveries
+		for k := range j.sides {
+			moved = j.step(k) || moved
+		}
+		if !moved {
+			return
+		}
+		if number > 1_000_000 {
+			t.Fatal("no end in sight")
+		}
+	}
+}
+
+// step lets side k write, emit and receive something.
+func (j *exchange) step(k int) (moved bool) {
+	s := j.sides[k]
+	for _, c := range s.sent {
+		j.wanted[k][c.number] = c
+		if c.left > 0 && c.out.Queued() < 2 {
+			s.write(c, j.r)
+			moved = true
+		}
+	}
+	moved = s.emit(1+j.r.IntN(BatchSize)) || moved
+	if n := len(s.other.wire); n > 0 {
+		s.receive(1+j.r.IntN(n), j.credit)
+		moved = true
+	}
+	return moved
+}
+
+// check compares what arrived with what was sent, and looks for remains.
+func (j *exchange) check(t rapid.TB) {
+	for k, s := range j.sides {
+		wanted := j.wanted[k]
+		if len(s.other.sum) != len(wanted) || s.done != j.unsettled[k] {
+			t.Fatalf("%s: %d of %d arrived, %d of %d settled", s.name, len(s.other.sum), len(wanted), s.done, j.unsettled[k])
+		}
+		for number, c := range wanted {
+			if s.other.sum[number] != c.hash.Sum64() {
+				t.Fatalf("%s: delivery %d is changed", s.name, number)
+			}
+		}
+		if s.e.Unsent() != 0 || s.e.Unsettled() != 0 || len(s.other.wire) != 0 {
+			t.Fatalf("%s: %d unsent, %d unsettled", s.name, s.e.Unsent(), s.e.Unsettled())
+		}
+		for _, session := range s.e.local {
+			if len(session.incoming)+len(session.outgoing) != 0 {
+				t.Fatalf("%s: deliveries are left in a session", s.name)
+			}
+		}
+	}
 }
