@@ -1,0 +1,161 @@
+package stream
+
+import (
+	"context"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/session"
+)
+
+// Egress is the end of a stream next to the server.
+//
+//	request ─▶ dial ─▶ reply sent ─▶ both ended ─▶ closed
+//	            └ not connected: outcome NotConnected, no reply
+//
+// The reply stream is opened as soon as there is a connection and does not
+// wait for the server to say something. What the client has already sent is
+// queued until then.
+type Egress struct {
+	stream
+	dialer  Dialer
+	call    Call
+	replyTo string
+	resend  bool // the sender would try elsewhere until it hears from us
+}
+
+// NewEgress returns an Egress for a request stream, and its Sink. If h is not
+// the opening of a stream, the delivery is refused and the Egress nil.
+func NewEgress(opt *Options, d Dialer, r Receiving, h *Head) (*Egress, session.Sink) {
+	if !h.fit() {
+		return nil, Refuse(r, amqp.State{Code: amqp.StateReleased}) // compat: not rejected
+	}
+	p := readProperties(h)
+	e := &Egress{stream: newStream(opt, false), dialer: d, replyTo: string(h.ReplyTo)}
+	e.call = Call{ALPN: p.alpn, Correlation: correlation(h)}
+	e.recv, e.busy = r, true // nothing can be written yet
+	if p.window != 0 {
+		e.announce()
+	}
+	e.setWindows(p.window)
+	e.resend = e.ours || resendable(h)
+	return e, (*sink)(&e.stream)
+}
+
+// correlation returns the name of the client's flow record. Only strings name
+// one.
+func correlation(h *Head) string {
+	v, _, _ := amqp.DecodeValue(h.CorrelationID)
+	id, _ := v.(string)
+	return id
+}
+
+func resendable(h *Head) bool {
+	var a amqp.Annotations
+	if _, err := a.Decode(h.Message); err != nil {
+		return false
+	}
+	return a.Flags&amqp.FlagResendReleased != 0
+}
+
+// Run connects to the server and carries the stream until it is over and its
+// socket is closed. It returns nil after an end in order. When ctx is done the
+// stream is cut.
+func (e *Egress) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { e.fail(context.Cause(ctx)) })
+	defer stop()
+	leg, err := e.dial(ctx)
+	if err != nil {
+		e.refuse(err)
+		return e.conclude()
+	}
+	e.meter.totals = leg.Totals
+	e.meter.begin(leg.Recorder)
+	if e.connected(leg.Socket) {
+		e.meter.opened()
+		e.carry(ctx)
+	}
+	err = e.conclude()
+	if leg.Done != nil {
+		leg.Done(err)
+	}
+	return err
+}
+
+// dial returns an error also when the stream fails meanwhile.
+func (e *Egress) dial(ctx context.Context) (Leg, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e.mu.Lock()
+	if e.over {
+		err := e.err
+		e.mu.Unlock()
+		return Leg{}, err
+	}
+	e.cancelDial = cancel
+	e.mu.Unlock()
+	leg, err := e.dialer.Dial(ctx, e.call)
+	e.mu.Lock()
+	e.cancelDial = nil
+	e.mu.Unlock()
+	return leg, err
+}
+
+// refuse ends a stream for which there is no server.
+func (e *Egress) refuse(err error) {
+	e.mu.Lock()
+	if e.over {
+		e.mu.Unlock()
+		return
+	}
+	e.over, e.err, e.outEnded = true, err, true
+	queued, ours, complete := e.queue.take(), e.ours, e.inComplete
+	e.mu.Unlock()
+	free(queued)
+	st := failed()
+	if ours {
+		st = NotConnected(reason(err))
+	}
+	e.recv.Update(st, complete)
+}
+
+// connected takes the socket into use. It returns false if the stream has
+// failed meanwhile.
+func (e *Egress) connected(sock Socket) bool {
+	direct := sock.Direct()
+	e.mu.Lock()
+	if e.over {
+		e.mu.Unlock()
+		sock.Reset()
+		return false
+	}
+	e.sock, e.direct, e.busy = sock, direct, false
+	if !e.queue.empty() || e.inComplete {
+		e.startDrain()
+	}
+	e.mu.Unlock()
+	if e.resend {
+		// The server is there: no other destination from here on. compat:
+		// skupper-router ignores the offset 0.
+		e.recv.Update(received(0), false)
+	}
+	return true
+}
+
+// carry opens the reply stream and moves bytes until the stream is over.
+func (e *Egress) carry(ctx context.Context) {
+	a := &attempt{s: &e.stream}
+	e.mu.Lock()
+	e.cur = a
+	e.mu.Unlock()
+	path, err := e.opt.Opener.Open(ctx, Request{Address: e.replyTo, Outcome: a})
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	o := opening{to: e.replyTo}
+	if e.ours {
+		o.properties.window = e.announce()
+	}
+	e.begin(a, path, o)
+	e.pump()
+}

@@ -1,0 +1,147 @@
+package stream
+
+import (
+	"context"
+	"errors"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/session"
+)
+
+// Client is a connection that a listener has accepted.
+type Client struct {
+	Socket   Socket
+	Address  string   // the service
+	ALPN     string   // what TLS has chosen; empty for none
+	Recorder Recorder // may be nil
+	Tap      Tap      // may be nil
+}
+
+// Ingress is the end of a stream next to the client.
+//
+// It opens the stream at once and reads the client at once too, although there
+// is no reply yet: up to 64 KiB go along, which saves a round trip. A copy is
+// kept as long as another destination may have to take the stream. That
+// happens, before the client notices anything, when the first one releases the
+// stream or has no server for it (see elsewhere for the conditions).
+//
+//	accept ─▶ open ─▶ request sent ─▶ reply there ─▶ both ended ─▶ closed
+//	            ▲          │ no reply, outcome NotConnected or released
+//	            └──────────┘ at most Options.Attempts times
+type Ingress struct {
+	stream
+	address string
+	alpn    string
+	tried   []any // owned by Run
+}
+
+// NewIngress returns an Ingress for c, whose socket it owns from now on.
+func NewIngress(opt *Options, c Client) *Ingress {
+	g := &Ingress{stream: newStream(opt, true), address: c.Address, alpn: c.ALPN}
+	g.sock, g.direct = c.Socket, c.Socket.Direct()
+	g.left = opt.attempts() - 1
+	g.out.size = earlyWindow
+	g.meter.totals, g.meter.tap = opt.Totals, c.Tap
+	g.meter.begin(c.Recorder)
+	return g
+}
+
+// Run carries the stream until it is over and its socket is closed. It returns
+// nil after an end in order. When ctx is done the stream is cut.
+func (g *Ingress) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { g.fail(context.Cause(ctx)) })
+	defer stop()
+	for !g.once(ctx) {
+	}
+	return g.conclude()
+}
+
+// once opens the stream and carries it. It returns false if another
+// destination is to be tried.
+func (g *Ingress) once(ctx context.Context) (over bool) {
+	a := &attempt{s: &g.stream}
+	g.mu.Lock()
+	last := g.cur
+	g.cur, g.again = a, false
+	cause := g.err
+	over = g.over
+	g.mu.Unlock()
+	if over {
+		return true
+	}
+	g.leave(last)
+	path, err := g.opt.Opener.Open(ctx, Request{Address: g.address, Outcome: a, Reply: a, Tried: g.tried})
+	if err != nil {
+		if errors.Is(err, ErrNoRoute) && cause != nil {
+			err = cause // why the last destination did not take it says more
+		}
+		g.fail(err)
+		return true
+	}
+	g.tried = append(g.tried, path.Choice)
+	if path.Local != nil {
+		return g.local(ctx, path)
+	}
+	g.begin(a, path, opening{
+		to: g.address, correlation: g.meter.identity(),
+		properties: properties{alpn: g.alpn, window: g.announce()},
+	})
+	return g.pump()
+}
+
+// leave ends an attempt that has failed.
+func (g *Ingress) leave(a *attempt) {
+	if a == nil {
+		return
+	}
+	if a.path.Sending != nil {
+		a.path.Sending.End(true)
+		g.opt.Opener.Close(a.path)
+	}
+}
+
+// local joins the client with a server of a connector on this router.
+func (g *Ingress) local(ctx context.Context, path Path) (over bool) {
+	leg, err := path.Local.Dial(ctx, Call{ALPN: g.alpn, Correlation: g.meter.identity()})
+	if err == nil {
+		g.join(leg)
+		return true
+	}
+	g.mu.Lock()
+	if !g.over && g.left > 0 {
+		g.left--
+		g.err = err
+		g.mu.Unlock()
+		return false
+	}
+	g.mu.Unlock()
+	g.fail(err)
+	return true
+}
+
+// Reply implements ReplyTaker.
+func (a *attempt) Reply(r Receiving, h *Head) session.Sink {
+	s := a.s
+	if !h.fit() {
+		return Refuse(r, amqp.State{Code: amqp.StateRejected, Error: &amqp.Error{
+			Condition: amqp.ErrInvalidField, Description: "not the reply of a stream",
+		}})
+	}
+	theirs := readProperties(h).window
+	s.mu.Lock()
+	if s.cur != a || s.again || s.over || s.recv != nil {
+		s.mu.Unlock()
+		return Refuse(r, amqp.State{Code: amqp.StateReleased})
+	}
+	s.recv = r
+	s.setWindows(theirs)
+	s.err = nil
+	retained := s.retained
+	s.retained = nil
+	watching := s.watching && !s.outEnded
+	s.mu.Unlock()
+	free(retained)
+	s.meter.opened()
+	s.widened(watching)
+	return (*sink)(s)
+}

@@ -1,0 +1,185 @@
+package stream
+
+import (
+	"errors"
+	"io"
+	"math"
+)
+
+// join carries a client whose server is connected to this router too: no
+// delivery is needed, and where both sockets can, the kernel moves the bytes.
+// It returns when the stream is over.
+func (g *Ingress) join(leg Leg) {
+	server := &meter{totals: leg.Totals}
+	server.begin(leg.Recorder)
+	j := &junction{s: &g.stream, server: leg.Socket}
+	if j.begin() {
+		g.meter.opened()
+		server.opened()
+		up, down := j.lanes(&g.meter, server)
+		g.drains.Go(func() { j.run(down) })
+		j.run(up)
+		g.drains.Wait()
+	}
+	leg.Socket.Close()
+	g.mu.Lock()
+	err := g.err
+	g.mu.Unlock()
+	server.end(err)
+	if leg.Done != nil {
+		leg.Done(err)
+	}
+}
+
+// junction joins the client of s with a server.
+type junction struct {
+	s      *stream
+	server Socket
+	ended  int // lanes; guarded by s.mu
+}
+
+// begin makes the server's socket a part of the stream. It returns false if
+// that is over.
+func (j *junction) begin() bool {
+	s := j.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		j.server.Reset()
+		return false
+	}
+	s.joined, s.err = j.server, nil
+	return true
+}
+
+// lane is one direction of a junction.
+type lane struct {
+	src, dst Socket
+	moved    func(n int)
+	tap      func(p []byte)
+	// first does what precedes reading src; over tells that src has ended
+	// before.
+	first func() (over bool, err error)
+	sizer sizer
+}
+
+func (j *junction) lanes(client, server *meter) (up, down *lane) {
+	up = &lane{src: j.s.sock, dst: j.server, first: j.replay}
+	up.moved = func(n int) {
+		client.asked()
+		server.asked()
+		client.read(n)
+		server.wrote(n)
+	}
+	down = &lane{src: j.server, dst: j.s.sock}
+	down.moved = func(n int) {
+		server.told()
+		client.told()
+		server.read(n)
+		client.wrote(n)
+	}
+	if client.tap != nil {
+		up.tap, down.tap = client.tap.Client, client.tap.Server
+	}
+	return up, down
+}
+
+// replay sends the server what an earlier attempt has read of the client.
+func (j *junction) replay() (over bool, err error) {
+	s := j.s
+	s.mu.Lock()
+	retained, over := s.retained, s.outEnded
+	s.retained = nil
+	s.mu.Unlock()
+	defer free(retained)
+	for _, b := range retained {
+		if _, err := j.server.Write(b.Bytes()); err != nil {
+			return over, err
+		}
+	}
+	return over, nil
+}
+
+// run carries one lane, then watches its source until the stream is over.
+func (j *junction) run(l *lane) {
+	err := l.carry()
+	if err == nil {
+		j.end()
+		err = again(l.src, l.src.AwaitReset)
+	}
+	if err != nil {
+		j.s.fail(err)
+	}
+}
+
+// end notes the end in order of one lane.
+func (j *junction) end() {
+	s := j.s
+	s.mu.Lock()
+	j.ended++
+	done := j.ended == 2 && !s.over
+	if done {
+		s.over = true
+	}
+	s.mu.Unlock()
+	if done {
+		s.sock.Close()
+		j.server.Close()
+	}
+}
+
+// carry moves bytes until the end of src.
+func (l *lane) carry() error {
+	if l.first != nil {
+		if over, err := l.first(); over || err != nil {
+			return errors.Join(err, l.dst.CloseWrite())
+		}
+	}
+	if sp, ok := l.src.(Splicer); ok && l.tap == nil {
+		did := false
+		err := again(l.src, func() (err error) {
+			did, err = sp.SpliceTo(l.dst, l.moved)
+			return err
+		})
+		if did || err != nil {
+			return errors.Join(err, l.dst.CloseWrite())
+		}
+	}
+	for {
+		err := again(l.src, l.step)
+		if errors.Is(err, io.EOF) {
+			return l.dst.CloseWrite()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// step moves what one read returns.
+func (l *lane) step() error {
+	b, err := l.src.Read(l.sizer.next(math.MaxInt))
+	if err != nil {
+		return err
+	}
+	defer b.Free()
+	l.sizer.took(b.Len())
+	if l.tap != nil {
+		l.tap(b.Bytes())
+	}
+	n, err := l.dst.Write(b.Bytes())
+	l.moved(n)
+	return err
+}
+
+// again calls f until it is not interrupted: an earlier attempt may have done
+// that late.
+func again(s Socket, f func() error) error {
+	for {
+		err := f()
+		if !errors.Is(err, ErrInterrupted) {
+			return err
+		}
+		s.Resume()
+	}
+}

@@ -1,0 +1,331 @@
+package stream
+
+import (
+	"context"
+	"sync"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/session"
+)
+
+// Options are what the streams of one listener or connector have in common.
+// They are read only.
+type Options struct {
+	Opener Opener
+	Budget *Budget // may be nil
+	Totals *Totals // may be nil
+	// Attempts is how many destinations an Ingress tries at most; 0 is 3.
+	Attempts int
+	// Constant switches windows off that grow: streams look exactly like those
+	// of skupper-router.
+	Constant bool
+}
+
+// defaultAttempts bounds how often a stream is opened.
+const defaultAttempts = 3
+
+func (o *Options) attempts() int {
+	if o.Attempts == 0 {
+		return defaultAttempts
+	}
+	return o.Attempts
+}
+
+// stream is one end of a stream with a socket: what Ingress and Egress have in
+// common. One goroutine runs pump; see doc.go for the others that call.
+type stream struct {
+	// Set before the first call, then read only.
+	opt     *Options
+	ingress bool
+
+	meter  meter
+	sizer  sizer          // owned by pump
+	wake   chan struct{}  // capacity 1: the queue of what is sent may have room
+	drains sync.WaitGroup // the goroutine of drain, if there is one
+
+	mu sync.Mutex
+	// Guarded by mu. sock and recv do not change once they are set.
+
+	sock Socket // nil until there is a server
+	over bool   // failed, or both directions have ended in order
+	err  error  // why it failed
+	ours bool   // the other end is a router of ours; see PropertyWindow
+
+	// From the socket to the network.
+	cur      *attempt
+	out      sendWindow
+	exposed  uint64 // bytes in flight as accounted in cur.path.Exposure
+	outEnded bool   // nothing is sent any more
+	watching bool   // pump waits in AwaitReset
+	again    bool   // cur has failed, another destination may take the stream
+	left     int    // how many more destinations may be tried
+	retained []*session.Buffer
+
+	// From the network to the socket.
+	recv       Receiving
+	in         receiveWindow
+	reserved   uint64 // in the Budget, for in
+	queue      queue
+	direct     bool // sock can be written without blocking
+	busy       bool // the socket's write side belongs to drain
+	inComplete bool // the last transfer has come
+	inWritten  bool // and all of it was written
+	cancelDial context.CancelFunc
+
+	joined Socket // the server's, if both ends are on this router
+}
+
+func newStream(opt *Options, ingress bool) stream {
+	return stream{opt: opt, ingress: ingress, wake: make(chan struct{}, 1)}
+}
+
+// kick makes pump look again when it waits for room in the queue.
+func (s *stream) kick() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// widened makes pump look again when it waits for the window. watching is its
+// value at the moment in which the window changed.
+func (s *stream) widened(watching bool) {
+	if watching {
+		s.sock.Interrupt()
+	}
+}
+
+// announce reserves the window of the direction from the network and returns
+// what to say of it in the opening, 0 for nothing.
+func (s *stream) announce() uint64 {
+	if s.opt.Constant {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reserved == 0 {
+		s.reserved = s.opt.Budget.open()
+	}
+	return s.reserved
+}
+
+// setWindows sets the windows of both directions when the other end is known:
+// theirs is what it has announced, 0 if it is not ours. It is called with mu
+// held.
+func (s *stream) setWindows(theirs uint64) {
+	s.ours = theirs != 0 && s.reserved != 0
+	if s.ours {
+		s.in = newReceiveWindow(s.reserved, true)
+		s.out.size, s.out.ahead = theirs, true
+		return
+	}
+	s.opt.Budget.release(s.reserved)
+	s.reserved = 0
+	s.in = newReceiveWindow(upstreamWindow, false)
+	s.out.size = upstreamWindow
+}
+
+// fail ends the stream before its time. The socket is reset, so that what came
+// is not taken for the whole; a client that has had nothing but our accept is
+// only closed (compat:).
+//
+// The other end is told twice: by the end of what we send and by the outcome
+// of what we receive.
+func (s *stream) fail(err error) {
+	s.mu.Lock()
+	if s.over {
+		s.mu.Unlock()
+		return
+	}
+	s.over, s.err = true, err
+	var sending Sending
+	if s.cur != nil && !s.outEnded {
+		sending = s.cur.path.Sending
+	}
+	s.outEnded = true
+	s.expose(0)
+	sock, recv, ours, joined, cancel := s.sock, s.recv, s.ours, s.joined, s.cancelDial
+	complete, written := s.inComplete, s.inWritten
+	queued, retained := s.queue.take(), s.retained
+	s.retained = nil
+	s.mu.Unlock()
+
+	free(queued)
+	free(retained)
+	switch {
+	case sock == nil:
+	case s.ingress && recv == nil && joined == nil:
+		sock.Close()
+	default:
+		sock.Reset()
+	}
+	if joined != nil {
+		joined.Reset()
+	}
+	if cancel != nil {
+		cancel()
+	}
+	if sending != nil {
+		if ours {
+			sending.Abort()
+		} else {
+			sending.End(true) // compat: not aborted
+		}
+	}
+	if recv != nil && !written {
+		recv.Update(failed(), complete)
+	}
+	s.kick()
+}
+
+// conclude ends the bookkeeping. Nothing of the stream is left but deliveries
+// whose last frames are under way.
+func (s *stream) conclude() error {
+	s.drains.Wait()
+	s.mu.Lock()
+	err, path, reserved := s.err, Path{}, s.reserved
+	if s.cur != nil {
+		path = s.cur.path
+	}
+	s.reserved = 0
+	s.mu.Unlock()
+	if path.Sending != nil {
+		s.opt.Opener.Close(path)
+	}
+	s.opt.Budget.release(reserved)
+	s.meter.end(err)
+	return err
+}
+
+// expose enters the bytes in flight in the account of the connection. It is
+// called with mu held.
+func (s *stream) expose(inFlight uint64) {
+	if s.cur == nil || s.cur.path.Exposure == nil || s.ours {
+		return
+	}
+	s.cur.path.Exposure.move(s.exposed, inFlight)
+	s.exposed = inFlight
+}
+
+// attempt is one delivery that carries the direction to the network: the only
+// one of an Egress; the current one, or an earlier one that failed, of an
+// Ingress. It is the delivery's session.Outcome.
+type attempt struct {
+	s *stream
+
+	// Guarded by s.mu.
+	path     Path
+	lost     error // it was lost before Open returned
+	progress bool  // somebody has taken it: no other destination from here on
+}
+
+// Ready implements session.Outcome.
+func (a *attempt) Ready() { a.s.kick() }
+
+// Update implements session.Outcome: what the receiver says.
+func (a *attempt) Update(st amqp.State, settled bool) {
+	s := a.s
+	s.mu.Lock()
+	sending := a.path.Sending
+	if s.cur != a || sending == nil {
+		s.mu.Unlock()
+		return
+	}
+	switch {
+	case st.Code == amqp.StateReceived:
+		a.progress = true
+		retained := s.retained
+		s.retained = nil
+		moved := s.out.ack(st.Offset)
+		s.expose(s.out.inFlight())
+		watching := s.watching && !s.outEnded
+		s.mu.Unlock()
+		free(retained)
+		s.widened(moved && watching)
+		return
+	case failing(&st):
+		s.mu.Unlock()
+		s.giveUp(a, &OutcomeError{State: st})
+	case st.Terminal() || settled:
+		// compat: accepted and settled switch the window off for good.
+		s.out.off = true
+		s.expose(0)
+		watching := s.watching && !s.outEnded
+		s.mu.Unlock()
+		s.widened(watching)
+	default:
+		s.mu.Unlock()
+	}
+	if st.Terminal() && !settled && a.ended() {
+		sending.Settle(amqp.State{})
+	}
+}
+
+// ended reports whether the last transfer of the attempt has been written.
+func (a *attempt) ended() bool {
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	return a.s.outEnded
+}
+
+// Lost implements session.Outcome.
+func (a *attempt) Lost(err error) {
+	s := a.s
+	s.mu.Lock()
+	if s.cur != a {
+		s.mu.Unlock()
+		return
+	}
+	a.lost = err
+	begun := a.path.Sending != nil
+	s.expose(0)
+	s.mu.Unlock()
+	if begun {
+		s.giveUp(a, err)
+	}
+}
+
+// giveUp ends attempt a, and the stream unless another destination may take
+// it.
+func (s *stream) giveUp(a *attempt, err error) {
+	s.mu.Lock()
+	if s.cur != a || s.over {
+		s.mu.Unlock()
+		return
+	}
+	if s.recv != nil || a.progress || !s.elsewhere(err) {
+		s.mu.Unlock()
+		s.fail(err)
+		return
+	}
+	s.again, s.err = true, err
+	s.left--
+	s.mu.Unlock()
+	s.sock.Interrupt()
+	s.kick()
+}
+
+// elsewhere reports whether err leaves it open to send the stream to another
+// destination. Of what the client has sent, nothing may have reached a server,
+// since not every request can be made twice: either there was nothing, or the
+// other end says so. Released does not say so: skupper-router also releases
+// what was under way when a connection broke. It is called with mu held.
+func (s *stream) elsewhere(err error) bool {
+	if s.left == 0 {
+		return false
+	}
+	var e *OutcomeError
+	if e, _ = err.(*OutcomeError); e == nil { // lost
+		return s.out.sent == 0
+	}
+	if _, ok := notConnected(&e.State); ok {
+		return true
+	}
+	return s.out.sent == 0 && e.State.Code != amqp.StateRejected
+}
+
+func free(buffers []*session.Buffer) {
+	for _, b := range buffers {
+		b.Free()
+	}
+}
