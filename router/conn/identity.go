@@ -20,6 +20,10 @@ type Credentials struct {
 	KeyFile  string // PEM
 	CAFile   string // PEM, the trust anchors
 	Password string // of the key, in the clear
+
+	// Versions of TLS, as tls.VersionTLS12; 0 is 1.2 at least, and the newest
+	// at most. Older ones than 1.2 are never used.
+	MinVersion, MaxVersion uint16
 }
 
 // Identity holds the loaded files of a profile behind an atomic pointer. All
@@ -154,7 +158,7 @@ func fileError(name string, err error) error {
 // Server returns a configuration for the accepting side: TLS 1.2 or later.
 // With clientCerts a certificate that chains to the anchors is required.
 func (i *Identity) Server(clientCerts bool) *tls.Config {
-	cfg := base()
+	cfg := i.files.base()
 	if clientCerts {
 		cfg.ClientAuth = tls.RequireAndVerifyClientCert
 		cfg.ClientCAs = x509.NewCertPool() // of the first handshake below
@@ -174,7 +178,7 @@ func (i *Identity) Server(clientCerts bool) *tls.Config {
 		if k := kept.Load(); k != nil && k.of == l {
 			return k.cfg, nil
 		}
-		fresh := base()
+		fresh := i.files.base()
 		fresh.ClientAuth, fresh.GetCertificate = cfg.ClientAuth, cfg.GetCertificate
 		if clientCerts && l.roots != nil {
 			fresh.ClientCAs = l.roots
@@ -194,8 +198,11 @@ type serverConfig struct {
 
 // base has what both sides share. Records are always full: frames are cut to
 // fit, and small first records would cost more than they save.
-func base() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true}
+func (f Credentials) base() *tls.Config {
+	return &tls.Config{
+		MinVersion: max(f.MinVersion, tls.VersionTLS12), MaxVersion: f.MaxVersion,
+		DynamicRecordSizingDisabled: true,
+	}
 }
 
 // Client returns a configuration for the dialing side. The server's
@@ -204,7 +211,7 @@ func base() *tls.Config {
 // an IP address, literally as a DNS name or common name (compat: skupper-router
 // accepts an IP address only in these two).
 func (i *Identity) Client(host string, verifyHost bool) *tls.Config {
-	cfg := base()
+	cfg := i.files.base()
 	cfg.ServerName = host
 	cfg.ClientSessionCache = i.cache
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {

@@ -61,6 +61,15 @@ func TestMutualTLS(t *testing.T) {
 			t.Errorf("version %x, %s, %s", state.TLS.Version, state.Mechanism, state.User)
 		}
 	}
+	files := ca.issue("newest", leaf{name: "west", dns: []string{"west.example"}})
+	files.MinVersion = tls.VersionTLS13
+	newest, err := LoadIdentity(files)
+	ca.must(err)
+	older := client.Client("west.example", true)
+	older.MaxVersion = tls.VersionTLS12
+	if c, s, _ := both(t, older, newest.Server(true)); c != "TLS: the peer does not speak this version of TLS" || s == "" {
+		t.Errorf("%q, %q", c, s)
+	}
 	old := client.Client("west.example", true)
 	old.MinVersion, old.MaxVersion = tls.VersionTLS11, tls.VersionTLS11
 	if c, s, _ := both(t, old, server.Server(true)); c != "TLS: the peer does not speak this version of TLS" || s == "" {
