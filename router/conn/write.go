@@ -73,12 +73,16 @@ func (c *Conn) unlockInline() {
 		return
 	}
 	c.turn(session.BatchSize, false)
-	more := c.e.Pending()
+	more := c.more()
 	c.mu.Unlock()
-	if more || c.wire.pending() {
+	if more {
 		c.signal()
 	}
 }
+
+// more reports whether there is something to write and nobody to do it, with mu
+// held. Only then what waits in the wire is nobody's.
+func (c *Conn) more() bool { return !c.writing && (c.e.Pending() || c.wire.pending()) }
 
 // alone notes that s writes, and reports whether nobody else does, with mu held.
 func (c *Conn) alone(s *Sending) bool {
@@ -95,9 +99,9 @@ func (c *Conn) settle() {
 	if !c.writing && c.e.Pending() && !c.e.Bulk() && c.wire.canTry() {
 		c.turn(inlineControl, false)
 	}
-	more := !c.writing && c.e.Pending()
+	more := c.more()
 	c.mu.Unlock()
-	if more || c.wire.pending() {
+	if more {
 		c.signal()
 	}
 }
@@ -110,7 +114,7 @@ func (c *Conn) write(stop <-chan struct{}) {
 	p := pace{session.BatchSize}
 	for {
 		c.mu.Lock()
-		for !c.writing && (c.e.Pending() || c.wire.pending()) {
+		for c.more() {
 			begin := c.clock()
 			if !c.turn(p.limit, true) {
 				break
