@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/skupper-host/skupper/router/session"
@@ -50,6 +51,8 @@ func (w *wire) canTry() bool { return w.cork.try != nil }
 
 // put adds one group to what flush will write.
 func (w *wire) put(group []byte) error {
+	w.cork.putting.Store(true)
+	defer w.cork.putting.Store(false)
 	if w.tls != nil {
 		_, err := w.tls.Write(group)
 		return err
@@ -73,8 +76,9 @@ func (w *wire) release() { w.cork.release() }
 // passes writes through, for the handshake.
 type cork struct {
 	net.Conn
-	late func()
-	try  tryWriter // nil: every flush waits
+	try     tryWriter // nil: every flush waits
+	late    func()
+	putting atomic.Bool // what is written is a batch, and flush will follow
 
 	mu     sync.Mutex
 	closed bool   // Guarded by mu: writes are gathered.
@@ -117,6 +121,9 @@ func (k *cork) Write(p []byte) (int, error) {
 	}
 	k.in.b = append(k.in.b, p...)
 	k.mu.Unlock()
+	if !k.putting.Load() {
+		k.late()
+	}
 	return len(p), nil
 }
 
