@@ -115,13 +115,18 @@ func (e *Engine) receiveMAR(l *link, b body) {
 
 // receiveMAU applies an update of a router's addresses if it follows the last
 // one, or holds all of them. Otherwise something was missed.
-func (e *Engine) receiveMAU(b body) {
+func (e *Engine) receiveMAU(from *link, b body) {
 	n := e.learn(b.id)
 	switch {
 	case n == nil:
 		return
 	case b.absolute && b.mobileSeq >= n.mobileSeq:
+		news := b.mobileSeq > n.mobileSeq
 		e.replaceAddresses(n, b.exist)
+		e.addressesKnown(n, b.mobileSeq)
+		if news {
+			e.passOn(from, n, e.hint) // others have missed it as well
+		}
 	case !b.absolute && b.mobileSeq == n.mobileSeq+1:
 		for _, a := range b.exist {
 			e.setAddress(n, a)
@@ -129,15 +134,17 @@ func (e *Engine) receiveMAU(b body) {
 		for _, key := range b.removed {
 			e.unsetAddress(n, key)
 		}
+		e.addressesKnown(n, b.mobileSeq)
 	case b.mobileSeq > n.mobileSeq:
 		n.wantMobile = max(n.wantMobile, b.mobileSeq)
 		n.mar.ask(e.now)
 		e.requestsDue = e.now
-		return
-	default:
-		return // known already
 	}
-	n.mobileSeq = b.mobileSeq
+}
+
+// addressesKnown notes up to which sequence a router's addresses are known.
+func (e *Engine) addressesKnown(n *node, seq int64) {
+	n.mobileSeq = seq
 	if n.mobileSeq >= n.wantMobile {
 		n.mar.answered()
 	}

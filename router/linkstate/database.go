@@ -14,8 +14,7 @@ func (e *Engine) receiveRA(l *link, b body, flooded bool) {
 		return
 	}
 	if !flooded {
-		n.prompt = true
-		e.greet(n)
+		e.noteFloods(n)
 	}
 	n.version = b.version
 	n.lastSeen = e.now
@@ -28,7 +27,11 @@ func (e *Engine) receiveRA(l *link, b body, flooded bool) {
 	}
 	if b.mobileSeq > n.mobileSeq {
 		n.wantMobile = max(n.wantMobile, b.mobileSeq)
-		n.mar.ask(e.now + n.grace(addressGrace))
+		grace := n.grace(addressGrace)
+		if b.digests != nil {
+			grace = 0 // part of the exchange
+		}
+		n.mar.ask(e.now + grace)
 		e.requestsDue = min(e.requestsDue, n.mar.due)
 	} else if n.mobileSeq >= n.wantMobile {
 		n.mar.answered()
@@ -60,7 +63,7 @@ const behindLimit = 10 * time.Second
 // grace is how long to wait for news of a router before asking it. What one
 // that floods has said is on its way, from it or from a neighbor.
 func (n *node) grace(usual time.Duration) time.Duration {
-	if n.prompt {
+	if n.floods {
 		return floodGrace
 	}
 	return usual
@@ -75,7 +78,9 @@ func (e *Engine) receiveLSU(l *link, b body, flooded bool) {
 		return
 	}
 	n.version = b.version
-	n.prompt = n.prompt || flooded
+	if flooded {
+		e.noteFloods(n)
+	}
 	if b.lsSeq < n.seq {
 		return
 	}
@@ -87,13 +92,34 @@ func (e *Engine) receiveLSU(l *link, b body, flooded bool) {
 			e.pathsDirty = true
 		}
 	}
-	e.greet(n)
 	if n.neighbor() {
-		e.ownDirty = true // what this router says about the neighbor may depend on it
+		e.touchOwn() // what this router says about the neighbor may depend on it
 	}
 	if n.seq >= n.wantSeq {
 		n.lsr.answered()
 	}
+}
+
+// noteFloods notes that a router floods its link state.
+func (e *Engine) noteFloods(n *node) {
+	if !n.floods {
+		n.floods = true
+		e.onlyFloods = e.allReachable((*node).doesFlood)
+		e.greet(n)
+	}
+}
+
+func (n *node) doesFlood() bool { return n.floods }
+
+// allReachable tells whether all reachable routers and neighbors but this one
+// have a property.
+func (e *Engine) allReachable(property func(*node) bool) bool {
+	for _, n := range e.sorted {
+		if n != e.self && (n.reachable || n.neighbor()) && !property(n) {
+			return false
+		}
+	}
+	return true
 }
 
 // receiveLSR answers with the link state and, so that the other one knows what
@@ -152,7 +178,7 @@ func (e *Engine) wantedEdges() []edge {
 // link state names this router and it has had time to compute paths. One that
 // leads nowhere attracts no traffic and is settled for the time being.
 func (e *Engine) settled(n *node) bool {
-	if !n.settled && n.lists(0) && (n.prompt || e.now >= n.upSince+settleTime) {
+	if !n.settled && n.lists(0) && (n.floods || e.now >= n.upSince+settleTime) {
 		n.settled = true
 	}
 	leaf := !slices.ContainsFunc(n.edges, func(edge edge) bool { return edge.to != 0 })
@@ -171,10 +197,11 @@ func (e *Engine) settles() instant {
 }
 
 // originate makes a new link state of this router if its neighbors have
-// changed. The loss of one is told at once, other changes not too often.
+// changed. The loss of one is told at once; other changes are gathered for a
+// moment and told not too often.
 func (e *Engine) originate() {
 	if e.settleDue != never && e.now >= e.settleDue {
-		e.ownDirty = true
+		e.touchOwn()
 	}
 	e.settleDue = e.settles()
 	if !e.ownDirty {
@@ -197,15 +224,24 @@ func (e *Engine) originate() {
 	e.originations = max(e.originations, e.now) + originationHold
 	e.pathsDirty, e.pathsUrgent = true, true
 	e.floodOwn = true
-	e.raDue = e.now
+	if !e.onlyFloods {
+		e.raDue = e.now // others wait for it
+	}
 	e.lastChange = e.now
 	e.event(Event{Kind: LinkStateChanged, Count: e.self.seq})
 }
 
+// touchOwn has this router's link state looked at.
+func (e *Engine) touchOwn() {
+	if !e.ownDirty {
+		e.ownDirty, e.ownSince = true, e.now
+	}
+}
+
 // mayOriginate is when the next link state may go out: a few may follow each
-// other at once, more only at intervals of originationHold.
+// other, more only at intervals of originationHold.
 func (e *Engine) mayOriginate() instant {
-	return e.originations - originationBurst*originationHold
+	return max(e.ownSince+originationDelay, e.originations-originationBurst*originationHold)
 }
 
 // floodLinkState sends a new link state of this router to all. skupper-router
@@ -230,7 +266,7 @@ const repeatGap = duplicateWindow + 100*time.Millisecond
 // advertise sends the RA when it is due.
 func (e *Engine) advertise() {
 	interval := e.cfg.RAInterval
-	if e.now-e.lastChange <= 2*e.cfg.RAIntervalFlux {
+	if !e.onlyFloods && e.now-e.lastChange <= 2*e.cfg.RAIntervalFlux {
 		interval = e.cfg.RAIntervalFlux
 		e.raDue = min(e.raDue, e.lastRA+interval)
 	}
@@ -302,6 +338,9 @@ func (e *Engine) keepHouse() {
 		if n == e.self {
 			continue
 		}
+		if n.knows != nil && e.now-n.toldAt > memoryOfGreeting {
+			n.knows = nil
+		}
 		if len(n.edges) > 0 && e.now-n.lastSeen > e.cfg.RemoteMaxAge {
 			e.replaceEdges(n, nil)
 			n.seq, n.answered = 0, false
@@ -335,16 +374,16 @@ func (e *Engine) checkStart() {
 		return
 	}
 	e.starting = false
-	e.ownDirty = true
+	e.touchOwn()
 	e.event(Event{Kind: Synchronized})
 }
 
 func (e *Engine) synchronized() bool {
-	if e.neighbors == 0 || e.pathsDirty {
+	if e.neighbors == 0 || e.pathsDirty || e.ownDirty {
 		return false
 	}
 	for _, n := range e.sorted {
-		if n == e.self || !n.reachable {
+		if n == e.self || !n.reachable && !n.neighbor() {
 			continue
 		}
 		addresses := n.mobileSeq >= n.wantMobile && (n.heardRA || n.mobileSeq > 0) || n.probed > 0 && e.now-n.probed >= probeAge

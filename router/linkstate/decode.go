@@ -22,6 +22,7 @@ type body struct {
 	mobileSeq int64    // RA, MAU
 	peers     []peer   // LSU
 	age       int64    // LSU, of a copy, in seconds
+	floods    bool     // LSU, of a copy: the router floods
 	digests   []digest // RA: known; LSR: want
 
 	haveSeq int64 // MAR
@@ -111,6 +112,7 @@ func (b *body) decodeLinkState(fields amqp.Map) (err error) {
 	if b.age, err = optional(fields, "age"); err != nil {
 		return err
 	}
+	b.floods, _ = fields.Get("floods").(bool)
 	if _, err = mandatory(fields, "ls_seq"); err != nil {
 		return err
 	}

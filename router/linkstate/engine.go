@@ -49,6 +49,8 @@ type Config struct {
 const (
 	maxCost = 1<<30 - 1
 
+	// originationDelay is how long changes of the neighbors are gathered.
+	originationDelay = 10 * time.Millisecond
 	// originationHold is the least mean time between two link states of this
 	// router, originationBurst the number of them that may go out at once.
 	originationHold  = 200 * time.Millisecond
@@ -72,7 +74,6 @@ const (
 
 	housekeepingInterval = time.Second
 	orphanAge            = 3 * time.Second // compat: three ticks
-	upstreamLimit        = 128             // routers, compat: skupper-router 3.x
 )
 
 func (c Config) withDefaults() Config {
@@ -127,6 +128,7 @@ type Engine struct {
 
 	// This router's link state.
 	ownDirty     bool
+	ownSince     instant // when it became so
 	originations instant // see mayOriginate
 	floodOwn     bool
 	settleDue    instant
@@ -145,8 +147,9 @@ type Engine struct {
 	holdoffDue  instant
 
 	// Start.
-	starting bool
-	firstUp  instant // never before the first neighbor
+	starting   bool
+	onlyFloods bool    // all reachable routers flood
+	firstUp    instant // never before the first neighbor
 
 	requestsDue instant
 	seen        duplicates

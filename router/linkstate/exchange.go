@@ -2,6 +2,7 @@ package linkstate
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
@@ -16,7 +17,7 @@ import (
 //
 // The messages are RA, LSR, LSU and MAU with one more key, which routers that
 // do not know it ignore: RA "known" and LSR "want" hold digests, LSU "age" and
-// MAU "instance" mark copies of what another router said. Copies go only to
+// "floods" and MAU "instance" belong to copies of what another router said. Copies go only to
 // neighbors that flood. Everything also works without them.
 
 // digest says how much is known of a router.
@@ -71,34 +72,44 @@ func decodeDigests(v any) ([]digest, error) {
 	return all, nil
 }
 
-// floods tells whether a router takes part in the exchange.
-func (n *node) floods() bool { return n.neighbor() && n.prompt }
+// partner tells whether a router takes part in the exchange.
+func (n *node) partner() bool { return n.neighbor() && n.floods }
 
 // greet sends a neighbor that floods what is known of all others.
 func (e *Engine) greet(n *node) {
-	if !n.floods() || n.greeted {
+	if !n.partner() || n.greeted {
 		return
 	}
 	n.greeted = true
 	known := make([]digest, 0, len(e.sorted))
 	for _, o := range e.sorted {
 		if o != e.self && o != n && o.hasInstance && (o.answered || o.mobileSeq > 0) {
-			known = append(known, digest{o.id, o.instance, o.seq, o.mobileSeq})
+			known = append(known, o.digest())
 		}
 	}
-	e.send(Message{Links: []LinkID{n.link.id}, Opcode: RA, Router: n.id, Sections: composeDigests(
-		toRouter(n.id), RA, e.cfg.ID, "known", known,
+	e.sendKnown(n, known)
+}
+
+// hint tells a neighbor how much is known of one router.
+func (e *Engine) hint(to, about *node) { e.sendKnown(to, []digest{about.digest()}) }
+
+func (e *Engine) sendKnown(to *node, known []digest) {
+	e.send(Message{Links: []LinkID{to.link.id}, Opcode: RA, Router: to.id, Sections: composeDigests(
+		toRouter(to.id), RA, e.cfg.ID, "known", known,
 		amqp.Pair{Key: "instance", Value: integer(e.cfg.Instance)},
 		amqp.Pair{Key: "ls_seq", Value: integer(e.self.seq)},
 		amqp.Pair{Key: "mobile_seq", Value: integer(e.local.seq)},
 	)})
 }
 
+func (n *node) digest() digest { return digest{n.id, n.instance, n.seq, n.mobileSeq} }
+
 // compare asks a neighbor for what it knows better.
 func (e *Engine) compare(n *node, known []digest) {
 	if !n.neighbor() {
 		return
 	}
+	e.noteKnown(n, known)
 	var want []digest
 	for _, theirs := range known {
 		if theirs.id == e.cfg.ID || theirs.id == n.id {
@@ -108,7 +119,6 @@ func (e *Engine) compare(n *node, known []digest) {
 		if o == nil {
 			continue
 		}
-		ours := digest{o.id, o.instance, o.seq, o.mobileSeq}
 		switch {
 		case !o.hasInstance || theirs.instance > o.instance:
 			want = append(want, digest{id: o.id})
@@ -116,7 +126,7 @@ func (e *Engine) compare(n *node, known []digest) {
 			o.heardRA = true
 			o.wantMobile = max(o.wantMobile, theirs.mobileSeq)
 			if theirs.lsSeq > o.seq || theirs.mobileSeq > o.mobileSeq {
-				want = append(want, ours)
+				want = append(want, o.digest())
 			}
 		}
 	}
@@ -156,7 +166,7 @@ func (e *Engine) copyLinkState(to, o *node) {
 		peers[i] = peer{id: e.nodes[edge.to].id, cost: edge.cost}
 	}
 	age := int64((e.now - o.lastSeen) / time.Second)
-	body := append(linkStateBody(o.id, o.instance, o.seq, peers), amqp.Pair{Key: "age", Value: integer(age)})
+	body := append(linkStateBody(o.id, o.instance, o.seq, peers), amqp.Pair{Key: "age", Value: integer(age)}, amqp.Pair{Key: "floods", Value: o.floods})
 	e.send(Message{Links: []LinkID{to.link.id}, Opcode: LSU, Router: to.id, Sections: compose(toRouter(to.id), LSU, body)})
 }
 
@@ -172,10 +182,50 @@ func (e *Engine) copyAddresses(to, o *node) {
 	e.send(Message{Links: []LinkID{to.link.id}, Opcode: MAU, Router: to.id, Sections: composeAddresses(toRouterAddresses(to.id), MAU, body)})
 }
 
-// passOn calls copied for every neighbor that floods and has not told us.
+// noteKnown remembers for a while what a neighbor has said that it knows. What
+// was news while it had not said it, is passed on now if it needs it.
+func (e *Engine) noteKnown(n *node, known []digest) {
+	if n.knows == nil {
+		n.knows = make(map[string]digest, len(known))
+	}
+	for _, d := range known {
+		n.knows[d.id] = d
+	}
+	n.told, n.toldAt = true, e.now
+	for _, id := range n.owed {
+		about := e.find(id)
+		if about == nil || !n.partner() {
+			continue
+		}
+		if n.lacks(about) {
+			e.copyLinkState(n, about)
+			e.copyAddresses(n, about)
+		}
+	}
+	n.owed = nil
+}
+
+// memoryOfGreeting is longer than an exchange takes.
+const memoryOfGreeting = 5 * time.Second
+
+// lacks tells whether a neighbor does not know as much of a router as this one
+// does, as far as it has said.
+func (n *node) lacks(about *node) bool {
+	d, said := n.knows[about.id]
+	return !said || d.instance < about.instance || d.instance == about.instance && (d.lsSeq < about.seq || d.mobileSeq < about.mobileSeq)
+}
+
+// passOn tells the neighbors that flood what was news about a router. One that
+// has not said yet what it knows will be told when it has.
 func (e *Engine) passOn(from *link, about *node, copied func(to, about *node)) {
 	for _, n := range e.sorted {
-		if n.floods() && n != from.peer && n != about {
+		switch {
+		case !n.partner() || n == from.peer || n == about || !n.lacks(about):
+		case !n.told:
+			if !slices.Contains(n.owed, about.id) {
+				n.owed = append(n.owed, about.id)
+			}
+		default:
 			copied(n, about)
 		}
 	}
@@ -187,6 +237,9 @@ func (e *Engine) receiveCopyLSU(from *link, b body) {
 	age := time.Duration(b.age) * time.Second
 	if n == nil || age > e.cfg.RemoteMaxAge || !b.hasInstance || !e.acceptCopy(n, b) || b.lsSeq <= n.seq && n.answered {
 		return
+	}
+	if b.floods {
+		e.noteFloods(n)
 	}
 	n.answered = true
 	n.seq = b.lsSeq
@@ -221,6 +274,7 @@ func (e *Engine) receiveCopyMAU(from *link, b body) {
 	if n == nil || !b.absolute || !n.hasInstance || b.instance != n.instance || b.mobileSeq <= n.mobileSeq {
 		return
 	}
-	e.receiveMAU(b)
+	e.replaceAddresses(n, b.exist)
+	e.addressesKnown(n, b.mobileSeq)
 	e.passOn(from, n, e.copyAddresses)
 }

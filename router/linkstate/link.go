@@ -77,7 +77,7 @@ func (e *Engine) linkUp(in LinkUp) {
 	if l := e.links[in.Link]; l != nil {
 		if l.cost != cost {
 			l.cost = cost
-			e.ownDirty = true
+			e.touchOwn()
 			if l.peer != nil {
 				e.reselect(l.peer)
 			}
@@ -170,11 +170,12 @@ func (e *Engine) reselect(n *node) {
 		return
 	}
 	n.link = best
-	e.ownDirty = true
+	e.touchOwn()
 	switch {
 	case was == nil:
 		e.neighbors++
-		n.upSince, n.settled, n.greeted = e.now, false, false
+		n.upSince, n.settled = e.now, false
+		n.resetExchange()
 		n.lsr.ask(e.now)
 		e.requestsDue = e.now
 		if e.firstUp == never {

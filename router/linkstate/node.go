@@ -31,7 +31,7 @@ type node struct {
 	edges    []edge // in the order of arrival
 	lastSeen instant
 	answered bool // an LSU of this instance has come
-	prompt   bool // floods its link state: it computes paths at once, as we do
+	floods   bool // its link state, as we do: then it also computes paths at once
 	wantSeq  int64
 	behind   instant // since when RAs have had lower sequences than we have, never if they have not
 	mentions int     // other routers that list this one
@@ -41,8 +41,12 @@ type node struct {
 	links   []*link // all with this router at the other end, by id
 	link    *link   // the one in use, nil if this is no neighbor
 	upSince instant
-	settled bool // forwards for us: its edges may be preferred
-	greeted bool // has been told what is known
+	settled bool              // forwards for us: its edges may be preferred
+	greeted bool              // has been told what is known
+	told    bool              // it has said what it knows
+	toldAt  instant           // when it did last
+	knows   map[string]digest // what it said, for a while
+	owed    []string          // news that it gets when it has said so
 
 	// Path.
 	reachable bool
@@ -107,6 +111,9 @@ const (
 	firstRetry = 250 * time.Millisecond
 	lastRetry  = 4 * time.Second
 )
+
+// resetExchange makes the exchange with a neighbor begin anew.
+func (n *node) resetExchange() { n.greeted, n.told, n.knows, n.owed = false, false, nil, nil }
 
 func (n *node) neighbor() bool { return n.link != nil }
 
@@ -239,7 +246,8 @@ func (n *node) speaks(now instant, helloInterval time.Duration, from *link) bool
 func (e *Engine) restart(n *node, instance int64) {
 	n.before, n.hasBefore = n.instance, true
 	n.instance, n.restartNoted = instance, false
-	n.seq, n.wantSeq, n.behind, n.answered, n.prompt, n.greeted = 0, 0, never, false, false, false
+	n.seq, n.wantSeq, n.behind, n.answered, n.floods = 0, 0, never, false, false
+	n.resetExchange()
 	if e.replaceEdges(n, nil) {
 		e.pathsDirty = true
 	}

@@ -1,6 +1,7 @@
 package linkstate
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -13,9 +14,7 @@ func (e *Engine) computePaths() {
 	}
 	e.pathsDirty, e.pathsUrgent = false, false
 	e.computed = e.now
-	if len(e.byID) <= upstreamLimit {
-		e.lastChange = e.now // beyond, there are only routers that flood
-	}
+	e.lastChange = e.now
 	t := e.topology()
 	s := e.search
 	s.run(&t.graph, t.self, nobody)
@@ -23,6 +22,7 @@ func (e *Engine) computePaths() {
 		t.reached[v] = s.dist[v] != infinite
 	}
 	radius, reachable, newcomers := e.assignPaths(t, s)
+	e.onlyFloods = e.allReachable((*node).doesFlood)
 	if newcomers && !e.allFlood() {
 		e.raDue = min(e.raDue, e.now+time.Duration(e.rand.Int64N(int64(introduction))))
 	}
@@ -109,12 +109,7 @@ func (e *Engine) becameReachable(n *node) {
 // allFlood tells whether every neighbor takes part in the exchange: then it is
 // the neighbors who tell of routers that were out of reach.
 func (e *Engine) allFlood() bool {
-	for _, n := range e.sorted {
-		if n.neighbor() && !n.prompt {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(e.sorted, func(n *node) bool { return n.neighbor() && !n.floods })
 }
 
 func (e *Engine) becameUnreachable(n *node) {

@@ -115,7 +115,7 @@ func (e *Engine) handle(l *link, in Received, to scope) {
 		if copied {
 			e.receiveCopyMAU(l, b)
 		} else {
-			e.receiveMAU(b)
+			e.receiveMAU(l, b)
 		}
 	case MAR:
 		e.receiveMAR(l, b)
@@ -155,7 +155,7 @@ func (e *Engine) decode(l *link, sections []byte) (body, bool) {
 func (e *Engine) appendFlood(dst []LinkID, from *link, trace []string, fresh bool) []LinkID {
 	for _, l := range e.order {
 		n := l.peer
-		if n == nil || n.link != l || from != nil && n == from.peer || traced(trace, n.id) || !fresh && n.prompt {
+		if n == nil || n.link != l || from != nil && n == from.peer || traced(trace, n.id) || !fresh && n.floods {
 			continue
 		}
 		dst = append(dst, l.id)
@@ -193,7 +193,7 @@ func (e *Engine) appendOnce(dst []LinkID, origin int32, from *link, trace []stri
 		if n == nil || n.link != l || l == from || traced(trace, n.id) {
 			continue
 		}
-		if n.prompt || slices.ContainsFunc(e.sorted, func(d *node) bool { return d.reachable && d.next == n.index && has(tree, d.index) }) {
+		if n.floods || slices.ContainsFunc(e.sorted, func(d *node) bool { return d.reachable && d.next == n.index && has(tree, d.index) }) {
 			dst = append(dst, l.id)
 		}
 	}
