@@ -72,16 +72,19 @@ func NewText(in Input) (*Text, error) {
 
 func (t *Text) readJSON(text []byte) error {
 	r := newJSONReader(text)
+	start := 0
 	for {
 		n, err := r.next()
 		if errors.Is(err, io.EOF) {
+			t.docs = append(t.docs, document{chunk: chunk{text: text[start:]}})
 			return nil
 		}
 		if err != nil {
 			return &FieldError{File: t.name, Line: r.lineNow(), Reason: "JSON: " + err.Error()}
 		}
-		// JSON has nothing to lose but its blanks: every document is written anew.
-		t.docs = append(t.docs, document{ref: refOf(n), root: documentNode(n), changed: true})
+		end := int(r.dec.InputOffset())
+		t.docs = append(t.docs, document{chunk: chunk{text: text[start:end]}, ref: refOf(n), root: documentNode(n)})
+		start = end
 	}
 }
 
@@ -156,12 +159,10 @@ func (t *Text) Bytes() []byte {
 	var out bytes.Buffer
 	for i, d := range t.docs {
 		switch {
+		case t.json && d.changed:
+			writeLine(&out, false, marshalJSON(jsonValue(d.node())))
 		case t.json:
-			var v any
-			if err := d.root.Decode(&v); err != nil {
-				panic("resource: JSON node: " + err.Error())
-			}
-			out.Write(marshalJSON(v))
+			out.Write(d.text)
 		case !d.changed:
 			writeLine(&out, i > 0 && !hasMarker(d.text), d.text)
 		default:

@@ -106,6 +106,10 @@ func TestPutAndRemove(t *testing.T) {
   ]
 }
 `},
+		{
+			"JSON beside other JSON", "f.json", "{\"x\":  1e400}\n" + `{"kind":"Site","apiVersion":"skupper.io/v2alpha1","metadata":{"name":"s"}}` + "\n",
+			put(site(false)), "{\"x\":  1e400}\n" + `{"kind":"Site","apiVersion":"skupper.io/v2alpha1","metadata":{"name":"s"}}` + "\n",
+		},
 		{"remove the first", "f.yaml", plain + "---\n# c\n" + listener("routingKey: k, host: h, port: 1"), remove(Ref{KindSite, "s"}, true), "---\n# c\n" + listener("routingKey: k, host: h, port: 1")},
 		{"remove what is not there", "f.yaml", plain, remove(Ref{KindSite, "t"}, false), plain},
 		{"remove the last", "f.yaml", "# c\n---\n" + plain, remove(Ref{KindSite, "s"}, true), "# c\n"},

@@ -71,8 +71,13 @@ func (b *builder) connector(o *resource.Connector) {
 		r.Credential = Credential{Name: c.Profile, Use: Trust, Source: name, Issuer: ServiceCA}
 		r.need = []string{resource.CACert}
 	}
-	if name != "" {
+	switch {
+	case name != "":
 		b.credential(r)
+	case o.Spec.UseClientCert:
+		b.warn(o, "spec.useClientCert", "no effect without tlsCredentials")
+	case o.Spec.VerifyHostname:
+		b.warn(o, "spec.verifyHostname", "no effect without tlsCredentials")
 	}
 	b.site.Connectors = append(b.site.Connectors, c)
 }
