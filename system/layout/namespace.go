@@ -198,7 +198,3 @@ func (n NamespacePaths) RouterLog() string { return n.join("internal/log/router.
 
 // RouterPID is the router's pid file where the agent supervises it itself.
 func (n NamespacePaths) RouterPID() string { return filepath.Join(n.RunDir, "router.pid") }
-
-// RuntimeNext is where a new runtime directory is staged before it is switched
-// in.
-func (n NamespacePaths) RuntimeNext() string { return n.join("runtime.next") }

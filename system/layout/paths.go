@@ -144,7 +144,7 @@ func (p Paths) NamespacesDir() string { return filepath.Join(p.DataHome, "namesp
 func (p Paths) ControllerLock() string { return filepath.Join(p.NamespacesDir(), "controller.lock") }
 
 // PortsFile is the registry of the ports that all namespaces of this instance
-// claim; written by the holder of ControllerLock.
+// claim. Who holds ControllerLock writes it.
 func (p Paths) PortsFile() string { return filepath.Join(p.NamespacesDir(), "ports.json") }
 
 // BundlesDir is where bundles are written unless a person says otherwise.
@@ -178,9 +178,6 @@ func (p Paths) AgentIssuerDir(name string) string {
 func (p Paths) AgentSocket() (string, error) {
 	return socket(filepath.Join(p.AgentDir, "agent.sock"))
 }
-
-// AgentPID is the agent's pid file where no service manager runs it.
-func (p Paths) AgentPID() string { return filepath.Join(p.AgentDir, "agent.pid") }
 
 // AgentUnit is the unit file of our agent.
 func (p Paths) AgentUnit() string { return p.unit("skupper.service") }

@@ -130,10 +130,9 @@ func (d *decoder) pairs(n *yaml.Node, path string, f func(key string, keyNode, v
 			d.fail(keyNode.Line, below(path, key), fmt.Sprintf("key given twice, first in line %d", seen[key]), "")
 		default:
 			seen[key] = keyNode.Line
-			if value.Kind == yaml.ScalarNode && value.ShortTag() == "!!null" {
-				continue
+			if !isNull(value) {
+				f(key, keyNode, value)
 			}
-			f(key, keyNode, value)
 		}
 	}
 }
@@ -339,7 +338,7 @@ func (d *decoder) bytes(n *yaml.Node, v reflect.Value, path string) {
 // stringData adds the plain texts of a Secret to its data.
 func (d *decoder) stringData(n *yaml.Node, s *Secret) {
 	texts := member(n, "stringData")
-	if texts == nil || texts.Kind == yaml.ScalarNode && texts.ShortTag() == "!!null" {
+	if texts == nil || isNull(texts) {
 		return
 	}
 	var plain map[string]string

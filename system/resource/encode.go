@@ -110,6 +110,7 @@ func plain(v reflect.Value, status bool) any {
 			return v.Bool()
 		}
 		return nil
+	default:
 	}
 	if v.IsZero() {
 		return nil

@@ -114,6 +114,7 @@ func jsonValue(n *yaml.Node) any {
 			list = append(list, jsonValue(c))
 		}
 		return list
+	default:
 	}
 	switch n.ShortTag() {
 	case "!!null":

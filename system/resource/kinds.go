@@ -382,10 +382,9 @@ type SecuredAccessStatus struct {
 
 // Keys of a Secret that holds TLS credentials.
 const (
-	CACert     = "ca.crt"
-	TLSCert    = "tls.crt"
-	TLSKey     = "tls.key"
-	ConnectKey = "connect.json"
+	CACert  = "ca.crt"
+	TLSCert = "tls.crt"
+	TLSKey  = "tls.key"
 )
 
 // SecretTypeTLS is the type of the Secrets we write; any is read.

@@ -39,6 +39,8 @@ func textAt(n *yaml.Node, key string) string {
 	return m.Value
 }
 
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
 // isText reports whether a scalar is a string. A date is one, too: YAML 1.1
 // gives it a type of its own, JSON does not.
 func isText(n *yaml.Node) bool {
@@ -53,6 +55,7 @@ func nodeType(n *yaml.Node) string {
 		return "object"
 	case yaml.SequenceNode:
 		return "list"
+	default:
 	}
 	switch tag := n.ShortTag(); tag {
 	case "!!str", "!!timestamp":
@@ -104,6 +107,7 @@ func step(n *yaml.Node, key string) *yaml.Node {
 		if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(n.Content) {
 			return n.Content[i]
 		}
+	default:
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func (c chunk) parse() (*yaml.Node, *FieldError) {
 		line, reason := yamlError(err)
 		return nil, &FieldError{Line: c.line + max(line-1, 0), Reason: "YAML: " + reason}
 	}
-	if n.Kind != yaml.DocumentNode || len(n.Content) == 0 {
+	if n.Kind != yaml.DocumentNode || len(n.Content) == 0 || isNull(n.Content[0]) {
 		return nil, nil
 	}
 	return &n, nil
@@ -213,7 +213,7 @@ func countedFromZero() []string {
 // document reads one document; above is the number of lines before the first
 // that the node counts.
 func (f *File) document(n *yaml.Node, above, doc int) {
-	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+	if isNull(n) { // in JSON
 		return
 	}
 	shift(n, above)

@@ -61,6 +61,7 @@ func metadataFields(kind Kind) []Field {
 	switch kind {
 	case KindSecret, KindConfigMap, KindCertificate:
 		name = credentialRule // credentials are named like this, and these name them
+	default:
 	}
 	uid := "The id given by Kubernetes; not used here."
 	if kind == KindSite {

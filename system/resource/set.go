@@ -50,9 +50,9 @@ func Of[T Object](s *Set) []T {
 // Get returns the object of that type and name; the zero T (nil) if there is
 // none.
 func Get[T Object](s *Set, name string) T {
-	for _, o := range Of[T](s) {
-		if o.Head().Name == name {
-			return o
+	for _, o := range s.objects {
+		if t, ok := o.(T); ok && o.Head().Name == name {
+			return t
 		}
 	}
 	var none T

@@ -97,17 +97,6 @@ func refOf(n *yaml.Node) Ref {
 	return Ref{k, textAt(member(n, "metadata"), "name")}
 }
 
-// Refs lists the objects in the file.
-func (t *Text) Refs() []Ref {
-	var refs []Ref
-	for _, d := range t.docs {
-		if d.ref != (Ref{}) {
-			refs = append(refs, d.ref)
-		}
-	}
-	return refs
-}
-
 // Put changes the document of o to say what o says, or adds a document. Fields
 // that o and the document agree about, and those that o cannot express, stay.
 // An error wraps ErrAlias, or tells why the old document cannot be read.

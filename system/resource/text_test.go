@@ -147,8 +147,8 @@ func remove(ref Ref, there bool) func(*testing.T, *Text) {
 		if text.Remove(ref) != there {
 			t.Errorf("Remove %s: %v", ref, !there)
 		}
-		if !there && text.Empty() || there && text.Empty() != (len(text.Refs()) == 0) {
-			t.Errorf("Empty: %v, with %v", text.Empty(), text.Refs())
+		if _, _, err := Parse([]Input{{"f.yaml", text.Bytes()}}); err != nil {
+			t.Errorf("unreadable: %v", err)
 		}
 	}
 }
@@ -183,5 +183,15 @@ func TestTextRefusesWhatItCannotChange(t *testing.T) {
 	}
 	if got := string(text.Bytes()); got != listener("port: x") {
 		t.Errorf("changed to %s", got)
+	}
+}
+
+func TestEmptyText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{"": true, "# c\n---\n": true, "kind: x\n": false} {
+		got, err := NewText(Input{"f.yaml", []byte(text)})
+		if err != nil || got.Empty() != want {
+			t.Errorf("%q: %v %v", text, got.Empty(), err)
+		}
 	}
 }

@@ -24,12 +24,15 @@ func TestPortsOfLinkAccess(t *testing.T) {
 			Busy:    map[int]bool{55671: true, 5671: true},
 			Claimed: []Socket{{Host: "10.0.0.1", Port: 55672}, {Host: "127.0.0.1", Port: 45671}},
 		}, map[string]int{"s/inter-router": 55673, "s/edge": 45672, "skupper-local": 5672}},
-		{"never a port that the input names", openDoc +
-			doc("RouterAccess", "mine", "roles: [{name: inter-router}, {name: edge}]") +
-			doc("Listener", "l", "routingKey: k, host: 127.0.0.9, port: 55672") +
-			doc("Connector", "c", "routingKey: k, host: localhost, port: 5671") +
-			doc("Connector", "d", "routingKey: k, host: elsewhere, port: 5672"), Context{},
-			map[string]int{"s/inter-router": 55673, "s/edge": 45672, "skupper-local": 5672}},
+		{
+			"never a port that the input names", openDoc +
+				doc("RouterAccess", "mine", "roles: [{name: inter-router}, {name: edge}]") +
+				doc("Listener", "l", "routingKey: k, host: 127.0.0.9, port: 55672") +
+				doc("Connector", "c", "routingKey: k, host: localhost, port: 5671") +
+				doc("Connector", "d", "routingKey: k, host: elsewhere, port: 5672"),
+			Context{},
+			map[string]int{"s/inter-router": 55673, "s/edge": 45672, "skupper-local": 5672},
+		},
 		{"skupper-local gives way", siteDoc + doc("Listener", "l", "routingKey: k, host: 127.0.0.1, port: 6000"), Context{
 			Ports: map[string]int{"skupper-local": 6000},
 		}, map[string]int{"skupper-local": 5671}},

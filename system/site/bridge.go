@@ -41,6 +41,8 @@ func observer(field string, s resource.Settings) string {
 }
 
 // serverProfile asks for the credential with which a listener terminates TLS.
+// A wildcard address names nobody: where one is bound the certificate is for
+// all names of the host.
 func (b *builder) serverProfile(o resource.Object, name, host string, mutual bool) string {
 	if name == "" {
 		return ""
@@ -49,8 +51,13 @@ func (b *builder) serverProfile(o resource.Object, name, host string, mutual boo
 	if mutual {
 		need = append(need, resource.CACert) // to verify the clients
 	}
+	subject, hosts := host, []string{host}
+	if isWildcard(host) {
+		hosts = append(b.hostNames(""), localhost, "127.0.0.1")
+		subject = hosts[0]
+	}
 	b.credential(request{
-		Credential: Credential{Name: name, Use: Server, Source: name, Issuer: ServiceCA, Subject: host, Hosts: []string{host}},
+		Credential: Credential{Name: name, Use: Server, Source: name, Issuer: ServiceCA, Subject: subject, Hosts: hosts},
 		need:       need, generate: true, by: o, field: "spec.tlsCredentials",
 	})
 	return name
