@@ -52,6 +52,16 @@ func NotConnected(cause string) amqp.State {
 	return st
 }
 
+// Unserved is the outcome of a request stream that no server can take here, of
+// which nothing was passed on: NotConnected if its sender is ours and can send
+// it elsewhere, else released (compat: skupper-router 3.x).
+func Unserved(h *Head, cause string) amqp.State {
+	if h.Whole && readProperties(h).window != 0 {
+		return NotConnected(cause)
+	}
+	return amqp.State{Code: amqp.StateReleased}
+}
+
 // notConnected reports whether st was made by NotConnected, and the cause.
 func notConnected(st *amqp.State) (cause string, ok bool) {
 	if st.Code != amqp.StateModified {

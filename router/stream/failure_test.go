@@ -242,6 +242,7 @@ func TestAnotherDestination(t *testing.T) {
 					if _, err := c.Write(pattern(early)); err != nil {
 						t.Fatal(err)
 					}
+					want := early
 					if end {
 						c.CloseWrite()
 					}
@@ -250,10 +251,10 @@ func TestAnotherDestination(t *testing.T) {
 					if !end {
 						_, _ = c.Write(pattern(early)) // goes where the first part went
 						c.CloseWrite()
-						early *= 2
+						want *= 2
 					}
-					if got := readAll(t, c); len(got) != early {
-						t.Errorf("%d bytes, want %d", len(got), early)
+					if got := readAll(t, c); len(got) != want {
+						t.Errorf("%d bytes, want %d", len(got), want)
 					}
 					e.done.Wait()
 					if err := e.errs.ingress[0]; err != nil {

@@ -131,8 +131,10 @@ func (j *junction) end() {
 // carry moves bytes until the end of src.
 func (l *lane) carry() error {
 	if l.first != nil {
-		if over, err := l.first(); over || err != nil {
-			return errors.Join(err, l.dst.CloseWrite())
+		if over, err := l.first(); err != nil {
+			return err
+		} else if over {
+			return l.dst.CloseWrite()
 		}
 	}
 	if sp, ok := l.src.(Splicer); ok && l.tap == nil {
@@ -141,8 +143,11 @@ func (l *lane) carry() error {
 			did, err = sp.SpliceTo(l.dst, l.moved)
 			return err
 		})
-		if did || err != nil {
-			return errors.Join(err, l.dst.CloseWrite())
+		if err != nil {
+			return err
+		}
+		if did {
+			return l.dst.CloseWrite()
 		}
 	}
 	for {

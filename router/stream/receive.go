@@ -132,15 +132,14 @@ func (s *stream) drain() {
 	}
 }
 
-// observe shows p to whoever wants to see what the other end sends.
+// observe shows p to whoever wants to see what the server sends.
 func (s *stream) observe(p []byte) {
-	if s.ingress {
-		s.meter.told()
-		if s.meter.tap != nil {
-			s.meter.tap.Server(p)
-		}
-	} else {
-		s.meter.asked()
+	if !s.ingress {
+		return
+	}
+	s.meter.told()
+	if s.meter.tap != nil {
+		s.meter.tap.Server(p)
 	}
 }
 
@@ -148,6 +147,9 @@ func (s *stream) observe(p []byte) {
 // time. queued tells that they came from the queue.
 func (s *stream) wrote(n int, queued bool) {
 	s.meter.wrote(n)
+	if !s.ingress && n > 0 {
+		s.meter.asked()
+	}
 	s.mu.Lock()
 	offset, due := s.in.consume(n, queued && s.queue.empty())
 	due = due && !s.inComplete && !s.over

@@ -1,0 +1,235 @@
+package tcp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/skupper-host/skupper/router/session"
+	"github.com/skupper-host/skupper/router/stream"
+)
+
+// ConnectorConfig describes a tcpConnector. It is read only.
+type ConnectorConfig struct {
+	Name    string
+	Address string // the service
+	Host    string // IP address or name; empty is 127.0.0.1
+	Port    string // number or service
+
+	// TLS is nil for plain TCP. It verifies the server as it is to be verified;
+	// ALPN is set here to what the client's side has chosen.
+	TLS *tls.Config
+	// Dialing is how many connections may be under way; 0 is 1,024. Further
+	// streams are told that there is no server, instead of waiting.
+	Dialing int
+	// DialTime is how long connecting may take, over all addresses of the host
+	// and without TLS; 0 is 10 s.
+	DialTime time.Duration
+
+	Stream stream.Options // its Totals are set here
+	// Dialed is asked for the telemetry of each connection; it may be nil, and
+	// so may what it returns.
+	Dialed func(d Dialed) stream.Recorder
+	// Explain words errors for people; nil leaves them.
+	Explain func(err error) error
+	Log     *slog.Logger // nil is silence
+}
+
+// Dialed describes a connection to a server.
+type Dialed struct {
+	Remote, Local net.Addr
+	Correlation   string // the client's flow record
+}
+
+// Connector connects streams to one server.
+type Connector struct {
+	cfg     ConnectorConfig
+	roster  roster // of streams from the network and of joined clients
+	resolve resolver
+	dialing atomic.Int32
+	change  chan struct{} // capacity 1: Drain
+
+	opened, closed atomic.Uint64 // connections
+
+	mu sync.Mutex
+	// Guarded by mu.
+	// carry carries a stream from the network, and whenCut calls f when all
+	// streams are cut, until stop. Both are set by Run.
+	carry     func(e *stream.Egress) error
+	whenCut   func(f func()) (stop func() bool)
+	drained   bool
+	lastError error
+	lastTime  time.Time
+}
+
+// NewConnector returns a connector. Run makes it live.
+func NewConnector(cfg ConnectorConfig) *Connector {
+	if cfg.Host == "" {
+		cfg.Host = "127.0.0.1"
+	}
+	if cfg.Dialing == 0 {
+		cfg.Dialing = 1024
+	}
+	if cfg.DialTime == 0 {
+		cfg.DialTime = 10 * time.Second
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Connector{cfg: cfg, change: make(chan struct{}, 1)}
+	c.resolve.host = cfg.Host
+	c.cfg.Stream.Totals = &c.roster.totals
+	return c
+}
+
+// Name returns the connector's name.
+func (c *Connector) Name() string { return c.cfg.Name }
+
+// Address returns the service.
+func (c *Connector) Address() string { return c.cfg.Address }
+
+// Run carries streams until ctx is done, and cuts those that are open then; or
+// until Drain, and then waits for those. It returns nil.
+func (c *Connector) Run(ctx context.Context) error {
+	c.mu.Lock()
+	c.carry = func(e *stream.Egress) error { return e.Run(ctx) }
+	c.whenCut = func(f func()) func() bool { return context.AfterFunc(ctx, f) }
+	drained := c.drained
+	c.mu.Unlock()
+	c.roster.begin()
+	if !drained {
+		select {
+		case <-ctx.Done():
+		case <-c.change:
+		}
+	}
+	c.roster.end()
+	c.roster.wg.Wait()
+	return nil
+}
+
+// Drain takes no more streams. Run returns when the last one has ended.
+func (c *Connector) Drain() {
+	c.roster.end()
+	c.mu.Lock()
+	c.drained = true
+	c.mu.Unlock()
+	select {
+	case c.change <- struct{}{}:
+	default:
+	}
+}
+
+// Accept takes a request stream. The sink gets its body. It does not block.
+func (c *Connector) Accept(r stream.Receiving, h *stream.Head) session.Sink {
+	if !c.roster.enter(0) {
+		return stream.Refuse(r, stream.Unserved(h, "connector deleted"))
+	}
+	e, sink := stream.NewEgress(&c.cfg.Stream, dialer{c}, r, h)
+	if e == nil {
+		c.roster.leave()
+		return sink
+	}
+	c.mu.Lock()
+	carry := c.carry
+	c.mu.Unlock()
+	c.roster.start(func() {
+		if err := carry(e); err != nil {
+			c.cfg.Log.Debug("stream failed", "connector", c.cfg.Name, "address", c.cfg.Address, "err", err)
+		}
+	})
+	return sink
+}
+
+// Dial implements stream.Dialer for clients on the same router. Their streams
+// end with the connector too.
+func (c *Connector) Dial(ctx context.Context, call stream.Call) (stream.Leg, error) {
+	if !c.roster.enter(0) {
+		return stream.Leg{}, stream.ErrNoRoute
+	}
+	leg, err := c.dial(ctx, call)
+	if err != nil {
+		c.roster.leave()
+		return leg, err
+	}
+	c.mu.Lock()
+	whenCut := c.whenCut
+	c.mu.Unlock()
+	stop := whenCut(leg.Socket.Reset)
+	done := leg.Done
+	leg.Done = func(err error) {
+		stop()
+		done(err)
+		c.roster.leave()
+	}
+	return leg, nil
+}
+
+// dialer is the stream.Dialer for streams from the network.
+type dialer struct{ c *Connector }
+
+// Dial implements stream.Dialer.
+func (d dialer) Dial(ctx context.Context, call stream.Call) (stream.Leg, error) {
+	return d.c.dial(ctx, call)
+}
+
+// dial connects to the server and notes why it could not.
+func (c *Connector) dial(ctx context.Context, call stream.Call) (stream.Leg, error) {
+	if int(c.dialing.Add(1)) > c.cfg.Dialing {
+		c.dialing.Add(-1)
+		return stream.Leg{}, c.failed(stream.ErrLimit)
+	}
+	nc, err := c.connect(ctx, call.ALPN)
+	c.dialing.Add(-1)
+	if err != nil {
+		return stream.Leg{}, c.failed(err)
+	}
+	c.opened.Add(1)
+	leg := stream.Leg{Socket: newSocket(nc), Totals: &c.roster.totals, Done: c.done}
+	if c.cfg.Dialed != nil {
+		leg.Recorder = c.cfg.Dialed(Dialed{Remote: nc.RemoteAddr(), Local: nc.LocalAddr(), Correlation: call.Correlation})
+	}
+	return leg, nil
+}
+
+func (c *Connector) done(error) { c.closed.Add(1) }
+
+// failed notes err and words it.
+func (c *Connector) failed(err error) error {
+	if !errors.Is(err, stream.ErrLimit) {
+		cause := reason(err)
+		if c.cfg.Explain != nil {
+			err = c.cfg.Explain(err)
+		}
+		err = &DialError{Host: c.cfg.Host, Port: c.cfg.Port, Err: err, cause: cause}
+	}
+	c.mu.Lock()
+	c.lastError, c.lastTime = err, time.Now()
+	c.mu.Unlock()
+	return err
+}
+
+// ConnectorStatus describes a connector. Counters count connections to the
+// server, Refused the streams that found the connector on its way out.
+type ConnectorStatus struct {
+	Counters
+	Dialing   int       // connections being made
+	LastError error     // why the last connection that failed did; in words
+	LastTime  time.Time // when
+}
+
+// Status describes the connector.
+func (c *Connector) Status() ConnectorStatus {
+	s := ConnectorStatus{Counters: c.roster.counters(), Dialing: int(c.dialing.Load())}
+	s.Closed = c.closed.Load() // first: it is never more than opened
+	s.Opened = c.opened.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.LastError, s.LastTime = c.lastError, c.lastTime
+	return s
+}

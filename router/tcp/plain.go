@@ -1,0 +1,189 @@
+package tcp
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/skupper-host/skupper/router/session"
+	"github.com/skupper-host/skupper/router/stream"
+)
+
+// newSocket returns nc as the end of a stream.
+func newSocket(nc net.Conn) stream.Socket {
+	if t, ok := nc.(*net.TCPConn); ok {
+		if raw, err := t.SyscallConn(); err == nil {
+			return newPlain(t, raw)
+		}
+	}
+	return newGeneric(nc)
+}
+
+// plain is a TCP connection without TLS. It goes past net.Conn to the
+// descriptor, in the poller's own way, to be read without owning a buffer while
+// there is nothing to read, and to be written without waiting.
+type plain struct {
+	conn *net.TCPConn
+	raw  syscall.RawConn
+
+	// What is called with the descriptor, made once: no closure per call.
+	readNow, writeNow, resetYet func(fd uintptr) bool
+
+	// Owned by who reads: arguments and results of readNow and resetYet.
+	want   int
+	buffer *session.Buffer
+	rerr   error
+
+	// Owned by who writes: arguments and results of writeNow.
+	out  []byte
+	n    int
+	werr error
+}
+
+func newPlain(conn *net.TCPConn, raw syscall.RawConn) *plain {
+	s := &plain{conn: conn, raw: raw}
+	s.readNow, s.writeNow, s.resetYet = s.tryRead, s.tryWrite, s.tryReset
+	return s
+}
+
+// Read implements stream.Socket.
+func (s *plain) Read(n int) (*session.Buffer, error) {
+	s.want, s.rerr = n, nil
+	err := s.raw.Read(s.readNow)
+	b := s.buffer
+	s.buffer = nil
+	switch {
+	case err != nil:
+		return nil, interrupted(err)
+	case s.rerr != nil:
+		return nil, os.NewSyscallError("read", s.rerr)
+	case b == nil:
+		return nil, io.EOF
+	}
+	return b, nil
+}
+
+// tryRead returns false, without a buffer, if there is nothing to read.
+//
+// It must try before it says so: the poller has forgotten, before the first
+// call, that the socket was readable.
+func (s *plain) tryRead(fd uintptr) bool {
+	b := session.GetBuffer(s.want)
+	space := b.Space()
+	for {
+		n, err := syscall.Read(int(fd), space[:min(s.want, len(space))])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			b.Free()
+			return false
+		case err != nil:
+			s.rerr = err
+			b.Free()
+		case n == 0:
+			b.Free()
+		default:
+			b.SetLen(n)
+			s.buffer = b
+		}
+		return true
+	}
+}
+
+// AwaitReset implements stream.Socket.
+func (s *plain) AwaitReset() error {
+	s.rerr = nil
+	err := s.raw.Read(s.resetYet)
+	switch {
+	case errors.Is(err, net.ErrClosed):
+		return nil
+	case err != nil:
+		return interrupted(err)
+	}
+	return os.NewSyscallError("read", s.rerr)
+}
+
+// tryReset looks for an error that the kernel keeps for the socket. The poller
+// wakes it when there is one.
+func (s *plain) tryReset(fd uintptr) bool {
+	code, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
+	switch {
+	case err != nil:
+		s.rerr = err
+	case code != 0:
+		s.rerr = syscall.Errno(code)
+	default:
+		return false
+	}
+	return true
+}
+
+// Direct implements stream.Socket.
+func (s *plain) Direct() bool { return true }
+
+// TryWrite implements stream.Socket.
+func (s *plain) TryWrite(p []byte) (int, error) {
+	s.out, s.n, s.werr = p, 0, nil
+	err := s.raw.Write(s.writeNow)
+	s.out = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case s.werr != nil:
+		return 0, os.NewSyscallError("write", s.werr)
+	}
+	return s.n, nil
+}
+
+// tryWrite always returns true: it never waits.
+func (s *plain) tryWrite(fd uintptr) bool {
+	for {
+		n, err := syscall.Write(int(fd), s.out)
+		switch err {
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+		case nil:
+			s.n = n
+		default:
+			s.werr = err
+		}
+		return true
+	}
+}
+
+// Write implements stream.Socket.
+func (s *plain) Write(p []byte) (int, error) { return s.conn.Write(p) }
+
+// CloseWrite implements stream.Socket.
+func (s *plain) CloseWrite() error { return s.conn.CloseWrite() }
+
+// Interrupt implements stream.Socket.
+func (s *plain) Interrupt() { _ = s.conn.SetReadDeadline(past()) }
+
+// Resume implements stream.Socket.
+func (s *plain) Resume() { _ = s.conn.SetReadDeadline(time.Time{}) }
+
+// Close implements stream.Socket.
+func (s *plain) Close() { _ = s.conn.Close() }
+
+// Reset implements stream.Socket.
+func (s *plain) Reset() {
+	_ = s.conn.SetLinger(0)
+	_ = s.conn.Close()
+}
+
+// past is a deadline that ends what waits.
+func past() time.Time { return time.Unix(1, 0) }
+
+// interrupted turns the end of a deadline into stream.ErrInterrupted.
+func interrupted(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return stream.ErrInterrupted
+	}
+	return err
+}
