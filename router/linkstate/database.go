@@ -318,6 +318,10 @@ func (e *Engine) sendRequests() {
 }
 
 func (e *Engine) askForAddresses(n *node, l *link) {
+	if n.addressesTold() {
+		n.mar.answered()
+		return
+	}
 	e.send(Message{Links: []LinkID{l.id}, Opcode: MAR, Router: n.id, Sections: composeMAR(toRouterAddresses(n.id), e.cfg.ID, n.mobileSeq)})
 	n.probed = e.now
 	if n.mobileSeq >= n.wantMobile {
@@ -386,12 +390,18 @@ func (e *Engine) synchronized() bool {
 		if n == e.self || !n.reachable && !n.neighbor() {
 			continue
 		}
-		addresses := n.mobileSeq >= n.wantMobile && (n.heardRA || n.mobileSeq > 0) || n.probed > 0 && e.now-n.probed >= probeAge
-		if !n.answered || !addresses {
+		if !n.answered || !n.addressesTold() && (n.probed == 0 || e.now-n.probed < probeAge) {
 			return false
 		}
 	}
 	return true
+}
+
+// addressesTold tells whether all is known that a router has said about its
+// addresses. One that floods tells all routers, and a newcomer is told by its
+// neighbors; silence means that it has none.
+func (n *node) addressesTold() bool {
+	return n.mobileSeq >= n.wantMobile && (n.mobileSeq > 0 || n.heardRA || n.floods)
 }
 
 // startEnds is when checkStart is worth another look.

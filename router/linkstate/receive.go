@@ -172,8 +172,8 @@ func (e *Engine) relayOnce(from *link, in Received) {
 	if !ok {
 		return
 	}
-	origin := int32(nobody)
-	if n := e.find(id); n != nil {
+	origin := nobody
+	if n := e.find(id); n != nil && !e.allFlood() {
 		origin = n.index
 		e.pathsUrgent = true // what was flooded just before belongs to the tree
 		e.computePaths()

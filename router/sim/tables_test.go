@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -229,18 +230,48 @@ func disturb(t *testing.T, n *Network, changes int) []report {
 func TestTablesUnderChurn(t *testing.T) {
 	t.Parallel()
 	for _, shape := range []Shape{Ring, Mesh, Tree, Random} {
-		for _, size := range []struct{ routers, changes int }{{12, 40}, {200, 6}} {
-			t.Run(fmt.Sprintf("%s/%d", shape, size.routers), func(t *testing.T) {
-				t.Parallel()
-				n := New(Options{Seed: 8, Spread: 3 * time.Millisecond})
-				n.Build(shape, size.routers)
-				populate(n)
-				took := converge(t, n, 5*time.Second)
-				all := append([]report{{"start", took, n.Traffic()}}, disturb(t, n, size.changes)...)
-				for _, r := range all {
-					t.Logf("%-8s %8v %7d messages %9d bytes", r.what, r.took, r.Messages, r.Bytes)
-				}
-			})
-		}
+		t.Run(fmt.Sprintf("%s/12", shape), func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(8) {
+				churnRun(t, shape, 12, 25, seed)
+			}
+		})
+	}
+}
+
+func TestTwoHundredRouters(t *testing.T) {
+	t.Parallel()
+	if raceEnabled {
+		t.Skip("large networks are run without the race detector: there are no goroutines in them")
+	}
+	for _, shape := range []Shape{Ring, Mesh, Tree, Random} {
+		t.Run(string(shape), func(t *testing.T) {
+			t.Parallel()
+			churnRun(t, shape, 200, 4, 1)
+		})
+	}
+}
+
+func TestThousandRouters(t *testing.T) {
+	if raceEnabled {
+		t.Skip("large networks are run without the race detector: there are no goroutines in them")
+	}
+	if testing.Short() || os.Getenv("SKUPPER_LONG_TESTS") == "" {
+		t.Skip("takes minutes and gigabytes; set SKUPPER_LONG_TESTS to run it")
+	}
+	for _, shape := range []Shape{Ring, Mesh, Tree, Random} {
+		t.Run(string(shape), func(t *testing.T) { churnRun(t, shape, 1000, 4, 1) })
+	}
+}
+
+// churnRun builds a network, disturbs it and logs what that cost.
+func churnRun(t *testing.T, shape Shape, routers, changes int, seed uint64) {
+	t.Helper()
+	n := New(Options{Seed: seed, Spread: 3 * time.Millisecond})
+	n.Build(shape, routers)
+	populate(n)
+	took := converge(t, n, 5*time.Second)
+	for _, r := range append([]report{{"build", took, n.Traffic()}}, disturb(t, n, changes)...) {
+		t.Logf("%-8s %8v %7d messages %9d bytes", r.what, r.took, r.Messages, r.Bytes)
 	}
 }
