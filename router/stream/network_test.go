@@ -33,7 +33,6 @@ type network struct {
 
 // destination is where a service's streams go.
 type destination struct {
-	name  string
 	take  func(r Receiving, h *Head) session.Sink
 	local Dialer
 	gone  bool // answers released
