@@ -29,7 +29,6 @@ type testRouter struct {
 	next       int
 	trunks     map[string]*conn.Conn // by the router at the other end
 	routes     map[string]string     // service → router
-	outcomes   []amqp.State          // of requests that came back
 
 	attached atomic.Int64
 }
