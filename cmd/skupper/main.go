@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -65,6 +66,9 @@ func withSignals(parent context.Context) (context.Context, func()) {
 
 // run performs the command line and returns the exit status.
 func (p *program) run(ctx context.Context, argv []string) int {
+	if len(argv) > 0 && filepath.Base(argv[0]) == "skrouterd" {
+		return p.report(p.skrouterd(ctx, argv[1:]))
+	}
 	var args []string
 	if len(argv) > 1 {
 		args = argv[1:]

@@ -43,6 +43,7 @@ func (p *program) tree() *command.Command {
 			p.docsCommand(),
 			p.completeCommand(),
 			p.controllerCommands(),
+			p.routerCommands(),
 		},
 	}
 }

@@ -41,9 +41,9 @@ func (e *BindError) Hint() string {
 	return ""
 }
 
-// bind opens the listening socket. backlog is as for listen(2), 0 for the
+// Bind opens the listening socket. backlog is as for listen(2), 0 for the
 // system's largest. Its errors are *BindError.
-func bind(ctx context.Context, at Endpoint, backlog int) (net.Listener, error) {
+func Bind(ctx context.Context, at Endpoint, backlog int) (net.Listener, error) {
 	// Keep-alive would cost four system calls for each connection and is not
 	// upstream's way. Multipath TCP would go past splice(2) and proc.
 	lc := net.ListenConfig{KeepAlive: -1}

@@ -299,7 +299,7 @@ func (r *testRouter) listen(service string, change func(*ListenerConfig)) (*List
 		change(&cfg)
 	}
 	if cfg.Socket == nil {
-		ln, err := bind(context.Background(), cfg.Endpoint, 0)
+		ln, err := Bind(context.Background(), cfg.Endpoint, 0)
 		if err != nil {
 			r.t.Fatal(err)
 		}

@@ -238,10 +238,10 @@ func (l *Listener) reconcile(ctx context.Context) (net.Listener, error) {
 		l.install(given, at, nil)
 		return given, nil
 	}
-	fresh, err := bind(ctx, at, l.cfg.Backlog)
+	fresh, err := Bind(ctx, at, l.cfg.Backlog)
 	if errors.Is(err, syscall.EADDRINUSE) && have != nil && at.Port == bound.Port {
 		l.closeSocket() // in its own way: another address of the same port
-		fresh, err = bind(ctx, at, l.cfg.Backlog)
+		fresh, err = Bind(ctx, at, l.cfg.Backlog)
 	}
 	if err != nil {
 		l.say(err)

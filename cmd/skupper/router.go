@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/router"
+	"github.com/skupper-host/skupper/system/systemd"
+)
+
+func (p *program) routerCommands() *command.Command {
+	return &command.Command{
+		Name: "router", Summary: "the router", Hidden: true,
+		Commands: []*command.Command{{
+			Name: "run", Summary: "run a router in the foreground, as its unit does", Raw: true,
+			Text:     routerUsage,
+			Examples: []command.Example{{Line: "skupper router run -c skrouterd.json", Text: "Run a router from a configuration file"}},
+			Run:      func(ctx context.Context, in *command.Input) error { return p.skrouterd(ctx, in.Args) },
+		}},
+	}
+}
+
+// routerUsage is the help of the router; its options are upstream's.
+const routerUsage = `Usage: skupper router run [options]   (or started as skrouterd)
+
+  -c, --conf FILE        configuration, JSON or skrouterd.conf syntax
+      --socket PATH      also serve management on a Unix socket (mode 0600)
+  -I, --include DIR      accepted; nothing is loaded from it
+  -d, --daemon           run in the background
+  -P, --pidfile FILE     with -d: write the process id
+  -U, --user NAME        run as this user
+  -v, --version          print the version
+  -h, --help             print this help
+`
+
+// routerOptions are the options of a router as typed.
+type routerOptions struct {
+	conf, socket, pidfile, user string
+	daemon, version, help       bool
+}
+
+// parseRouter reads the options in the way of getopt_long.
+func parseRouter(args []string) (routerOptions, error) {
+	var o routerOptions
+	tree := &command.Command{
+		Name: "skrouterd", Run: func(context.Context, *command.Input) error { return nil },
+		Flags: []command.Flag{
+			{Name: "conf", Short: "c", Kind: command.String},
+			{Name: "include", Short: "I", Kind: command.Strings},
+			{Name: "daemon", Short: "d", Kind: command.Bool},
+			{Name: "pidfile", Short: "P", Kind: command.String},
+			{Name: "user", Short: "U", Kind: command.String},
+			{Name: "version", Short: "v", Kind: command.Bool},
+			{Name: "help", Short: "h", Kind: command.Bool},
+			{Name: "test-hooks", Short: "T", Kind: command.Bool},
+			{Name: "socket", Kind: command.String},
+		},
+	}
+	inv, err := command.Prepare(tree, args, nil)
+	if err != nil {
+		return o, err
+	}
+	in := inv.Input
+	return routerOptions{
+		conf: in.String("conf"), socket: in.String("socket"), pidfile: in.String("pidfile"), user: in.String("user"),
+		daemon: in.Bool("daemon"), version: in.Bool("version"), help: in.Bool("help"),
+	}, nil
+}
+
+// skrouterd is the router, with upstream's options.
+func (p *program) skrouterd(ctx context.Context, args []string) error {
+	o, err := parseRouter(args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.help:
+		_, err := io.WriteString(p.stdout, routerUsage)
+		return err
+	case o.version:
+		_, err := fmt.Fprintln(p.stdout, p.version)
+		return err
+	case o.daemon:
+		return p.detachRouter(o)
+	}
+	if o.user != "" {
+		if err := becomeUser(o.user); err != nil {
+			return err
+		}
+	}
+	notifier := systemd.NewNotifier(p.getenv)
+	return router.Run(ctx, router.Options{
+		ConfigPath: first(o.conf, "/etc/skupper-router/skrouterd.conf"), SocketPath: o.socket,
+		Log: p.logger(os.Stderr), Version: p.version, Notify: notifier,
+	})
+}
+
+// detachRouter starts the router in a session of its own and writes its
+// process id.
+func (p *program) detachRouter(o routerOptions) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := []string{"router", "run", "-c", o.conf}
+	if o.socket != "" {
+		args = append(args, "--socket", o.socket)
+	}
+	if o.user != "" {
+		args = append(args, "-U", o.user)
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if o.pidfile != "" {
+		return os.WriteFile(o.pidfile, fmt.Appendf(nil, "%d\n", cmd.Process.Pid), 0o644)
+	}
+	return nil
+}
+
+// becomeUser gives up the rights of root for those of a user.
+func becomeUser(name string) error {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return fmt.Errorf("user %s: %w", name, err)
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return fmt.Errorf("user %s: %w", name, err)
+	}
+	if err := syscall.Setgroups([]int{gid}); err != nil {
+		return fmt.Errorf("user %s: %w", name, err)
+	}
+	if err := syscall.Setgid(gid); err != nil {
+		return fmt.Errorf("user %s: %w", name, err)
+	}
+	if err := syscall.Setuid(uid); err != nil {
+		return fmt.Errorf("user %s: %w", name, err)
+	}
+	return nil
+}

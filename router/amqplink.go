@@ -1,0 +1,295 @@
+package router
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/linkstate"
+	"github.com/skupper-host/skupper/router/tcp"
+	"github.com/skupper-host/skupper/router/trunk"
+)
+
+// maxDataConnections bounds what "auto" comes to.
+const maxDataConnections = 8
+
+// Delays between attempts to bind a listener. The first ones are short: a
+// predecessor may be closing the port just now.
+const (
+	bindFirst = 20 * time.Millisecond
+	bindWarn  = 500 * time.Millisecond // from here on it is worth a warning
+	bindLast  = 60 * time.Second
+)
+
+func roleOf(role string) (trunk.Role, error) {
+	switch role {
+	case config.RoleNormal, config.RoleRouteContainer:
+		return trunk.Normal, nil
+	case config.RoleInterRouter:
+		return trunk.InterRouter, nil
+	case config.RoleEdge:
+		return trunk.Edge, nil
+	}
+	return 0, fmt.Errorf("role %s is not supported", role)
+}
+
+// settingsOf translates what listeners and connectors have in common.
+func settingsOf(frame, sessionFrames, idleSeconds int64, mechanisms string) linkSettings {
+	s := linkSettings{window: uint32(max(0, sessionFrames))}
+	// 16,384 is what the configuration has if nobody says anything.
+	if frame > 0 && frame != 16384 {
+		s.frame = uint32(min(frame, 1<<20))
+	}
+	if idleSeconds > 0 {
+		s.idle = uint32(idleSeconds * 1000 / 2)
+	}
+	for _, m := range strings.Fields(mechanisms) {
+		if m := amqp.Symbol(m); m == conn.External || m == conn.Anonymous {
+			s.mechanisms = append(s.mechanisms, m)
+		}
+	}
+	return s
+}
+
+// amqpListener is a configured listener.
+type amqpListener struct {
+	r        *Router
+	cfg      *config.Listener
+	owner    *connections
+	listener *trunk.Listener
+	task     *task
+
+	mu      sync.Mutex
+	problem error    // Guarded by mu: why the port is not open.
+	addr    net.Addr // Guarded by mu: nil if it is not.
+}
+
+func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
+	role, err := roleOf(c.Role)
+	if err != nil {
+		return nil, err
+	}
+	l := &amqpListener{r: r, cfg: c}
+	l.owner = &connections{r: r, name: c.Name, set: settingsOf(c.MaxFrameSize, c.MaxSessionFrames, c.IdleTimeoutSeconds, c.SASLMechanisms)}
+	l.owner.cost.Store(c.Cost)
+	tlsConfig, err := r.serverTLS(c.SSLProfile, c.AuthenticatePeer)
+	if err != nil {
+		l.problem = err
+		return l, err
+	}
+	l.owner.set.required = c.AuthenticatePeer
+	l.listener = trunk.NewListener(trunk.ListenConfig{
+		Name: c.Name, Role: role, TLS: tlsConfig, Log: r.log, Ordinal: r.ordinal(c.SSLProfile),
+	}, r.groups, l.owner)
+	ln, err := l.bind(context.Background())
+	l.note(ln, err)
+	l.task = r.run(func(ctx context.Context) { l.serve(ctx, ln) })
+	return l, nil
+}
+
+func (l *amqpListener) bind(ctx context.Context) (net.Listener, error) {
+	return tcp.Bind(ctx, tcp.Endpoint{Host: l.cfg.Host, Port: l.cfg.Port}, 0)
+}
+
+func (l *amqpListener) note(ln net.Listener, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.problem, l.addr = err, nil
+	if ln != nil {
+		l.addr = ln.Addr()
+	}
+}
+
+// status returns where the listener listens, nil if it does not, and why not.
+func (l *amqpListener) status() (net.Addr, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.addr, l.problem
+}
+
+// serve accepts connections from ln, or binds until it can.
+func (l *amqpListener) serve(ctx context.Context, ln net.Listener) {
+	wait := bindFirst
+	for ctx.Err() == nil {
+		if ln == nil {
+			level := slog.LevelDebug
+			if wait >= bindWarn {
+				level = slog.LevelWarn
+			}
+			l.r.log.Log(ctx, level, "listener cannot listen", "module", "CONN_MGR", "listener", l.cfg.Name, "err", l.problemText(), "wait", wait)
+			if !pause(ctx, wait) {
+				return
+			}
+			wait = min(2*wait, bindLast)
+			var err error
+			ln, err = l.bind(ctx)
+			l.note(ln, err)
+			continue
+		}
+		wait = bindFirst
+		err := l.listener.Run(ctx, ln)
+		ln = nil
+		l.note(nil, err)
+	}
+}
+
+func (l *amqpListener) problemText() string {
+	if _, err := l.status(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// pause waits and reports whether ctx is still going on.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+func (l *amqpListener) remove(bool) {
+	if l.task != nil {
+		l.r.stop(l.task, 0)
+	}
+}
+
+// modify implements modifiable: the cost changes without a new connection.
+func (l *amqpListener) modify(c config.Change) (bool, error) {
+	next := c.New.(*config.Listener)
+	if !only(c.Attributes, "cost") {
+		return false, nil
+	}
+	l.cfg = next
+	l.r.setCost(l.owner, next.Cost)
+	return true, nil
+}
+
+// only reports whether names holds nothing but allowed.
+func only(names []string, allowed ...string) bool {
+	for _, n := range names {
+		ok := false
+		for _, a := range allowed {
+			ok = ok || n == a
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// setCost changes the cost of the connections of a listener or connector.
+func (r *Router) setCost(o *connections, cost int64) {
+	o.cost.Store(cost)
+	for _, p := range r.peers {
+		if p.access == o.name && p.linkUp {
+			p.cost = int(max(1, cost))
+			r.step(linkstate.LinkUp{Link: p.linkID(), Cost: p.cost})
+		}
+	}
+}
+
+// ordinal is the generation of a profile's credentials.
+func (r *Router) ordinal(profile string) uint64 {
+	for i := range r.cfg.SSLProfiles {
+		if s := &r.cfg.SSLProfiles[i]; s.Name == profile {
+			return uint64(s.Ordinal)
+		}
+	}
+	return 0
+}
+
+// amqpConnector is a configured connector.
+type amqpConnector struct {
+	r      *Router
+	cfg    *config.Connector
+	owner  *connections
+	dialer *trunk.Dialer
+	task   *task
+}
+
+func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
+	role, err := roleOf(c.Role)
+	if err != nil {
+		return nil, err
+	}
+	k := &amqpConnector{r: r, cfg: c}
+	k.owner = &connections{r: r, name: c.Name, set: settingsOf(c.MaxFrameSize, c.MaxSessionFrames, c.IdleTimeoutSeconds, c.SASLMechanisms)}
+	k.owner.cost.Store(c.Cost)
+	dial := trunk.DialConfig{
+		Name: c.Name, Role: role, Endpoints: []trunk.Endpoint{{Host: c.Host, Port: c.Port}},
+		Ordinal: r.ordinal(c.SSLProfile),
+	}
+	if c.SSLProfile != "" {
+		id, err := r.identity(c.SSLProfile)
+		if err != nil {
+			return nil, err
+		}
+		dial.TLS = func(host string) *tls.Config { return id.Client(host, c.VerifyHostname) }
+	}
+	if dial.Proxy, err = r.proxy(c.ProxyProfile); err != nil {
+		return nil, err
+	}
+	if role == trunk.InterRouter {
+		dial.Correlator, dial.Data = discriminator(), dataConnections(r.cfg.Router.DataConnectionCount)
+	}
+	k.dialer = trunk.NewDialer(dial, r.groups, k.owner)
+	k.task = r.run(func(ctx context.Context) { _ = k.dialer.Run(ctx) }) // it ends with ctx only
+	return k, nil
+}
+
+func (k *amqpConnector) remove(bool) { k.r.stop(k.task, 0) }
+
+// modify implements modifiable.
+func (k *amqpConnector) modify(c config.Change) (bool, error) {
+	if !only(c.Attributes, "cost") {
+		return false, nil
+	}
+	k.cfg = c.New.(*config.Connector)
+	k.r.setCost(k.owner, k.cfg.Cost)
+	return true, nil
+}
+
+// dataConnections is the number that the attribute dataConnectionCount means.
+func dataConnections(text string) int {
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+		return n
+	}
+	return min((runtime.GOMAXPROCS(0)+1)/2, maxDataConnections)
+}
+
+var errNoProxy = errors.New("no such proxyProfile")
+
+func (r *Router) proxy(name string) (*trunk.Proxy, error) {
+	if name == "" {
+		return nil, nil
+	}
+	for i := range r.cfg.ProxyProfiles {
+		p := &r.cfg.ProxyProfiles[i]
+		if p.Name != name {
+			continue
+		}
+		password, err := r.secret(p.Password)
+		if err != nil {
+			return nil, fmt.Errorf("proxyProfile %s: %w", name, err)
+		}
+		return &trunk.Proxy{Address: net.JoinHostPort(p.Host, p.Port), User: p.Username, Password: password}, nil
+	}
+	return nil, fmt.Errorf("proxyProfile %s: %w", name, errNoProxy)
+}

@@ -1,0 +1,327 @@
+package router
+
+import (
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/forward"
+	"github.com/skupper-host/skupper/router/stream"
+)
+
+// edgePeer is an edge router that is connected to this interior router. It is
+// owned by the control loop.
+type edgePeer struct {
+	p        *peer
+	mesh     string
+	tracking *conn.Link // on which we say which addresses are reachable
+}
+
+// tell says whether an address that the edge router sends to is reachable, if
+// that is news.
+func (e *edgePeer) tell(l *producerLink, a *forward.Address) {
+	can := a.CanSend(e.mesh)
+	if e.tracking == nil || can == l.told || l.key.Class != forward.ClassMobile {
+		return
+	}
+	l.told = can
+	msg := amqp.Message{Kind: amqp.BodyValue, Value: amqp.List{l.key.String(), can}}
+	s := e.tracking.Send(nobody{}, false)
+	s.WriteBytes(msg.AppendWide(e.p.r.annotations(0, nil), 0), false)
+}
+
+// trackingAttached begins to tell an edge router about addresses.
+func (r *Router) trackingAttached(p *peer, l *conn.Link) {
+	if p.edge == nil {
+		return
+	}
+	p.edge.tracking = l
+	p.edge.tellAll()
+}
+
+func (e *edgePeer) tellAll() {
+	snap := e.p.r.snap.Load()
+	for _, record := range e.p.links {
+		if record.producer != nil {
+			e.tell(record.producer, snap.Lookup(record.key))
+		}
+	}
+}
+
+// trackingEvents are those of the link on which an edge router is told.
+type trackingEvents struct{ p *peer }
+
+func (e *trackingEvents) Answered(*conn.Link)             {}
+func (e *trackingEvents) Credit(*conn.Link)               {}
+func (e *trackingEvents) Begin(*conn.Receiving) conn.Sink { return discard{} }
+func (e *trackingEvents) Detached(l *conn.Link, _ *amqp.Error) {
+	e.p.r.box.post(func() {
+		if e.p.edge != nil && e.p.edge.tracking == l {
+			e.p.edge.tracking = nil
+		}
+	})
+}
+
+// meshEvents are those of the link on which an edge router says to which mesh
+// it belongs.
+type meshEvents struct{ p *peer }
+
+func (e *meshEvents) Answered(*conn.Link)              {}
+func (e *meshEvents) Credit(*conn.Link)                {}
+func (e *meshEvents) Detached(*conn.Link, *amqp.Error) {}
+func (e *meshEvents) Begin(rcv *conn.Receiving) conn.Sink {
+	return newCollected(rcv, func(m *amqp.Message) {
+		mesh, _ := m.ApplicationProperties.Get("meshid").(string)
+		r := e.p.r
+		r.box.post(func() {
+			if e.p.edge == nil || mesh == "" {
+				return
+			}
+			e.p.edge.mesh = mesh
+			r.table.SetMesh(forward.ConnID(e.p.id), mesh)
+			e.p.edge.tellAll()
+		})
+	})
+}
+
+// maxEdgeMessage bounds the messages between an edge and its interior router
+// that are for these routers themselves, in octets.
+const maxEdgeMessage = 64 << 10
+
+// collected is the sink of a small message for this router.
+type collected struct {
+	rcv  *conn.Receiving
+	data []byte
+	f    func(*amqp.Message)
+	bad  bool
+}
+
+func newCollected(rcv *conn.Receiving, f func(*amqp.Message)) *collected {
+	return &collected{rcv: rcv, f: f}
+}
+
+func (c *collected) Transfer(payload []byte, more bool) {
+	if len(c.data)+len(payload) > maxEdgeMessage {
+		c.bad = true
+	}
+	if !c.bad {
+		c.data = append(c.data, payload...)
+	}
+	if more {
+		return
+	}
+	st := accepted
+	m, err := amqp.ParseMessage(c.data)
+	switch {
+	case c.bad:
+		st = rejected(amqp.ErrMessageSizeExceeded, "message too long")
+	case err != nil:
+		st = rejected(amqp.ErrDecode, err.Error())
+	default:
+		c.f(m)
+	}
+	if !c.rcv.Settled {
+		c.rcv.Update(st, true)
+	}
+}
+
+func (c *collected) Settled(amqp.State) {}
+func (c *collected) Abort()             {}
+func (c *collected) Lost(error)         {}
+
+// uplink is what an edge router has towards its interior router. One
+// connection is in use; others wait. It is owned by the control loop.
+type uplink struct {
+	r       *Router
+	ready   []*peer // open connections, in the order in which they came; the first is in use
+	up      *forward.Consumer
+	proxies map[proxyKey]*proxy
+}
+
+// proxyKey names a link that stands for an address at the interior router.
+type proxyKey struct {
+	key    forward.Key
+	sender bool // we send on it
+}
+
+type proxy struct {
+	link     *conn.Link
+	consumer *forward.Consumer // bound while the address is reachable; of senders
+}
+
+func (u *uplink) active() *peer {
+	if len(u.ready) == 0 {
+		return nil
+	}
+	return u.ready[0]
+}
+
+func (u *uplink) opened(p *peer) {
+	u.ready = append(u.ready, p)
+	if u.active() == p {
+		u.activate(p)
+	}
+}
+
+// ended forgets a connection; the next one takes its place.
+func (u *uplink) ended(p *peer) {
+	was := u.active()
+	for i, o := range u.ready {
+		if o == p {
+			u.ready = append(u.ready[:i:i], u.ready[i+1:]...)
+			break
+		}
+	}
+	if was != p || was == nil {
+		return
+	}
+	if u.up != nil {
+		u.r.table.Remove(u.up)
+		u.up = nil
+	}
+	for k, x := range u.proxies {
+		if x.consumer != nil {
+			u.r.table.Remove(x.consumer)
+		}
+		delete(u.proxies, k)
+	}
+	if next := u.active(); next != nil {
+		u.activate(next)
+	}
+}
+
+// activate attaches everything on the connection, in upstream's order.
+func (u *uplink) activate(p *peer) {
+	r := u.r
+	mesh := p.conn.Attach(conn.LinkConfig{
+		Session: conn.ClassCoreEndpoint, Sender: true, SndSettle: amqp.SndMixed,
+		Source: &amqp.Source{}, Target: &amqp.Target{Address: addrMesh}, Events: quiet{},
+	})
+	up := p.conn.Attach(conn.LinkConfig{
+		Session: conn.ClassEndpoint, Sender: true, SndSettle: amqp.SndMixed,
+		Source: &amqp.Source{}, Target: &amqp.Target{}, Events: quiet{},
+	})
+	down := []amqp.Symbol{capDownlink}
+	p.conn.Attach(conn.LinkConfig{
+		Session: conn.ClassEndpoint, SndSettle: amqp.SndMixed,
+		Source: &amqp.Source{Address: r.id, Capabilities: down}, Target: &amqp.Target{Capabilities: down},
+		Credit: conn.CreditPolicy{Window: routerCredit}, Events: &anonymousLink{p: p},
+	})
+	p.conn.Attach(conn.LinkConfig{
+		Session: conn.ClassCoreEndpoint, SndSettle: amqp.SndMixed,
+		Source: &amqp.Source{Address: addrTracking}, Target: &amqp.Target{},
+		Credit: conn.CreditPolicy{Window: trackingCredit}, Events: &trackedEvents{u: u, p: p},
+	})
+	id := amqp.Message{ApplicationProperties: amqp.Map{{Key: amqp.Symbol("meshid"), Value: r.mesh}}}
+	mesh.Send(nobody{}, false).WriteBytes(id.AppendWide(r.annotations(0, nil), 0), false)
+
+	u.up = &forward.Consumer{
+		Kind: forward.Proxy, Conn: forward.ConnID(p.id), Edge: true, Target: &consumerLink{p: p, link: up},
+	}
+	r.table.Add(forward.Uplink(), u.up, forward.Balanced)
+	r.snap.Load().All(func(a *forward.Address) bool {
+		u.changed(forward.Change{Key: a.Key(), New: a})
+		return true
+	})
+}
+
+// quiet are the events of a link that nobody needs to hear of.
+type quiet struct{}
+
+func (quiet) Answered(*conn.Link)              {}
+func (quiet) Credit(*conn.Link)                {}
+func (quiet) Begin(*conn.Receiving) conn.Sink  { return discard{} }
+func (quiet) Detached(*conn.Link, *amqp.Error) {}
+
+// changed attaches and detaches the links that stand for an address at the
+// interior router: one to receive on while there are destinations here, one to
+// send on while somebody here sends to it.
+func (u *uplink) changed(c forward.Change) {
+	p := u.active()
+	if p == nil || c.Key.Class != forward.ClassMobile {
+		return
+	}
+	_, consumes := c.New.Announcement()
+	n := c.New.Counts()
+	u.want(p, proxyKey{c.Key, false}, consumes)
+	u.want(p, proxyKey{c.Key, true}, n.Producers+n.Watchers > 0)
+}
+
+func (u *uplink) want(p *peer, k proxyKey, wanted bool) {
+	x := u.proxies[k]
+	switch {
+	case wanted && x == nil && k.sender:
+		u.proxies[k] = &proxy{link: p.conn.Attach(conn.LinkConfig{
+			Session: conn.ClassEndpoint, Sender: true, SndSettle: amqp.SndMixed,
+			Source: &amqp.Source{}, Target: &amqp.Target{Address: k.key.Name}, Events: quiet{},
+		})}
+	case wanted && x == nil:
+		u.proxies[k] = &proxy{link: p.conn.Attach(conn.LinkConfig{
+			Session: conn.ClassEndpoint, SndSettle: amqp.SndMixed,
+			Source: &amqp.Source{Address: k.key.Name}, Target: &amqp.Target{},
+			Credit: conn.CreditPolicy{Window: routerCredit}, Events: &proxiedLink{p: p, address: k.key.Name},
+		})}
+	case !wanted && x != nil:
+		delete(u.proxies, k)
+		if x.consumer != nil {
+			u.r.table.Remove(x.consumer)
+		}
+		x.link.Detach(nil)
+	}
+}
+
+// proxiedLink is a link on which the interior router sends what is for an
+// address here.
+type proxiedLink struct {
+	p       *peer
+	address string
+}
+
+func (e *proxiedLink) Answered(*conn.Link)              {}
+func (e *proxiedLink) Credit(*conn.Link)                {}
+func (e *proxiedLink) Detached(*conn.Link, *amqp.Error) {}
+func (e *proxiedLink) Begin(rcv *conn.Receiving) conn.Sink {
+	return stream.NewIntake(rcv, &inbound{r: e.p.r, p: e.p, rcv: rcv, target: e.address})
+}
+
+// trackedEvents are those of the link on which the interior router says which
+// addresses are reachable.
+type trackedEvents struct {
+	u *uplink
+	p *peer
+}
+
+func (e *trackedEvents) Answered(*conn.Link)              {}
+func (e *trackedEvents) Credit(*conn.Link)                {}
+func (e *trackedEvents) Detached(*conn.Link, *amqp.Error) {}
+func (e *trackedEvents) Begin(rcv *conn.Receiving) conn.Sink {
+	return newCollected(rcv, func(m *amqp.Message) {
+		list, _ := m.Value.(amqp.List)
+		if len(list) != 2 {
+			return
+		}
+		text, _ := list[0].(string)
+		reachable, _ := list[1].(bool)
+		key, ok := forward.ParseKey(text)
+		if !ok {
+			return
+		}
+		e.p.r.box.post(func() { e.u.tracked(e.p, key, reachable) })
+	})
+}
+
+// tracked binds the link of an address to it, or takes it away.
+func (u *uplink) tracked(p *peer, key forward.Key, reachable bool) {
+	x := u.proxies[proxyKey{key, true}]
+	if x == nil || u.active() != p || reachable == (x.consumer != nil) {
+		return
+	}
+	if !reachable {
+		u.r.table.Remove(x.consumer)
+		x.consumer = nil
+		return
+	}
+	x.consumer = &forward.Consumer{
+		Kind: forward.Proxy, Conn: forward.ConnID(p.id), Edge: true, Capacity: routerCredit,
+		Target: &consumerLink{p: p, link: x.link},
+	}
+	u.r.table.Add(key, x.consumer, forward.Unsaid)
+}

@@ -1,0 +1,176 @@
+package router
+
+import (
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/forward"
+)
+
+// linkRecord is what the control loop knows of a link that names an address.
+type linkRecord struct {
+	key      forward.Key
+	consumer *forward.Consumer // of a link that we send on
+	producer *producerLink     // of a link that we receive on
+	temp     string            // of a dynamic source
+}
+
+// attachedEndpoint answers a link that the peer attaches as a user of the
+// router: a client, or an edge router. It runs on the reader.
+func (p *peer) attachedEndpoint(l *conn.Link) {
+	if l.Sender() {
+		p.attachedConsumer(l)
+		return
+	}
+	p.attachedProducer(l)
+}
+
+func addressOf(a any) string {
+	s, _ := a.(string)
+	return s
+}
+
+// attachedConsumer answers a link that we are to send on.
+func (p *peer) attachedConsumer(l *conn.Link) {
+	src := l.Remote().Source
+	if src == nil {
+		l.Refuse(&amqp.Error{Condition: amqp.ErrPreconditionFailed, Description: "Source is missing"})
+		return
+	}
+	t := &consumerLink{p: p, link: l}
+	address := addressOf(src.Address)
+	switch {
+	case src.Dynamic:
+		name := p.r.temps.add(t)
+		source := *src
+		source.Address = p.r.tempAddress(name)
+		l.Accept(&source, nil, nil, conn.CreditPolicy{}, &consumerEvents{t: t, record: &linkRecord{temp: name}})
+	case address == "":
+		l.Refuse(&amqp.Error{Condition: amqp.ErrPreconditionFailed, Description: "Source address is missing"})
+	case p.isEdge() && address == addrTracking:
+		l.Accept(nil, nil, nil, conn.CreditPolicy{}, &trackingEvents{p: p})
+		p.r.box.post(func() { p.r.trackingAttached(p, l) })
+	case p.isEdge() && attachedWith(l, capDownlink):
+		p.accept(l, t, forward.Key{Class: forward.ClassEdge, Name: address})
+	default:
+		p.accept(l, t, p.r.snap.Load().Names().Key(address))
+	}
+}
+
+// accept makes the link a destination of the address.
+func (p *peer) accept(l *conn.Link, t *consumerLink, key forward.Key) {
+	c := &forward.Consumer{
+		Kind: forward.Local, Conn: forward.ConnID(p.id), Edge: p.isEdge(), Target: t, Capacity: routerCredit,
+	}
+	ev := &consumerEvents{t: t, record: &linkRecord{key: key, consumer: c}}
+	l.Accept(nil, nil, nil, conn.CreditPolicy{}, ev)
+	p.r.box.post(func() {
+		p.links[l] = ev.record
+		p.r.table.Add(key, c, forward.Unsaid)
+	})
+}
+
+// consumerEvents are those of a link that we send on.
+type consumerEvents struct {
+	t      *consumerLink
+	record *linkRecord
+}
+
+func (e *consumerEvents) Answered(*conn.Link)             {}
+func (e *consumerEvents) Credit(*conn.Link)               {}
+func (e *consumerEvents) Begin(*conn.Receiving) conn.Sink { return discard{} }
+func (e *consumerEvents) Detached(l *conn.Link, _ *amqp.Error) {
+	r := e.t.p.r
+	if e.record.temp != "" {
+		r.temps.remove(e.record.temp)
+		return
+	}
+	r.box.post(func() {
+		delete(e.t.p.links, l)
+		r.table.Remove(e.record.consumer)
+	})
+}
+
+// discard is the sink of deliveries that cannot come.
+type discard struct{}
+
+func (discard) Transfer([]byte, bool) {}
+func (discard) Settled(amqp.State)    {}
+func (discard) Abort()                {}
+func (discard) Lost(error)            {}
+
+// attachedProducer answers a link that we are to receive on.
+func (p *peer) attachedProducer(l *conn.Link) {
+	a := l.Remote()
+	if a.Coordinator || a.Target == nil {
+		l.Refuse(&amqp.Error{Condition: amqp.ErrNotImplemented, Description: "The router can't coordinate transactions by itself"})
+		return
+	}
+	address := addressOf(a.Target.Address)
+	switch {
+	case a.Target.Dynamic:
+		target := *a.Target
+		target.Address = "amqp:/_$temp." + discriminator()
+		p.produce(l, &target, addressOf(target.Address))
+	case address == "":
+		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: routerCredit, OnSettle: !p.router()}, &anonymousLink{p: p})
+	case p.isEdge() && address == addrMesh:
+		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: meshCredit}, &meshEvents{p: p})
+	default:
+		p.produce(l, nil, address)
+	}
+}
+
+// produce accepts a link to an address. It gets credit when the address has
+// destinations.
+func (p *peer) produce(l *conn.Link, target *amqp.Target, address string) {
+	e := &producerLink{p: p, link: l, address: address, key: p.r.snap.Load().Names().Key(address)}
+	l.Accept(nil, target, nil, conn.CreditPolicy{OnSettle: !p.router()}, e)
+	p.r.box.post(func() {
+		p.links[l] = &linkRecord{key: e.key, producer: e}
+		p.r.table.AddProducer(e.key, forward.Unsaid)
+		p.r.watch(e.key, e)
+	})
+}
+
+// producerLink is a link on which the peer sends to an address.
+type producerLink struct {
+	p       *peer
+	link    *conn.Link
+	address string
+	key     forward.Key
+
+	// Owned by the control loop.
+	credited bool
+	told     bool // what the edge router knows: the address is reachable
+}
+
+func (e *producerLink) Answered(*conn.Link) {}
+func (e *producerLink) Credit(*conn.Link)   {}
+func (e *producerLink) Begin(rcv *conn.Receiving) conn.Sink {
+	return e.p.r.begin(e.p, rcv, e.address)
+}
+
+func (e *producerLink) Detached(l *conn.Link, _ *amqp.Error) {
+	r := e.p.r
+	r.box.post(func() {
+		if e.p.links[l] == nil {
+			return
+		}
+		delete(e.p.links, l)
+		r.unwatch(e.key, e)
+		r.table.RemoveProducer(e.key)
+	})
+}
+
+// reachable implements watcher. An address in this or another router by name
+// is always worth a try.
+func (e *producerLink) reachable(key forward.Key, a *forward.Address) {
+	can := a.Counts().Reachable() || key.Class != forward.ClassMobile
+	if can && !e.credited {
+		e.credited = true
+		e.link.SetCredit(routerCredit)
+	}
+	if e.p.edge != nil {
+		e.p.edge.tell(e, a)
+	}
+}

@@ -1,0 +1,171 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/forward"
+)
+
+// drainTime is how long the streams of a listener or connector that is taken
+// out of the configuration may go on.
+const drainTime = 30 * time.Second
+
+// entityKey names a configured entity.
+type entityKey struct {
+	typ  *config.Type
+	name string
+}
+
+func keyOf(e config.Entity) entityKey { return entityKey{e.Type(), config.Name(e)} }
+
+// entity is something configured that lives.
+type entity interface {
+	// remove ends it. With drain its streams may go on for a while.
+	remove(drain bool)
+}
+
+// task is a goroutine of an entity.
+type task struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// run starts f in a goroutine that Run waits for.
+func (r *Router) run(f func(ctx context.Context)) *task {
+	t := &task{done: make(chan struct{})}
+	ready := make(chan struct{})
+	r.spawn(func(ctx context.Context) {
+		ctx, t.cancel = context.WithCancel(ctx)
+		close(ready)
+		defer close(t.done)
+		defer t.cancel()
+		f(ctx)
+	})
+	<-ready
+	return t
+}
+
+// stop ends the task; after grace if it has not ended by itself.
+func (r *Router) stop(t *task, grace time.Duration) {
+	if grace == 0 {
+		t.cancel()
+		return
+	}
+	r.spawn(func(ctx context.Context) {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-t.done:
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		t.cancel()
+	})
+}
+
+// apply makes the changes, as far as they can be made live, and returns what
+// went wrong with single entities; the others are in effect all the same.
+func (r *Router) apply(changes config.Changes, drain bool) []error {
+	var problems []error
+	for _, c := range changes {
+		if !c.Live {
+			r.log.Warn("change needs a restart of the router", "module", "AGENT", "change", c.String())
+			continue
+		}
+		if err := r.change(c, drain); err != nil {
+			problems = append(problems, fmt.Errorf("%s %s: %w", c.Entity().Type().Name, config.Name(c.Entity()), err))
+			r.log.Error("configuration", "module", "AGENT", "change", c.String(), "err", err)
+			continue
+		}
+		r.log.Debug("configuration", "module", "AGENT", "change", c.String())
+	}
+	return problems
+}
+
+func (r *Router) change(c config.Change, drain bool) error {
+	if c.Op == config.OpModify || c.Op == config.OpReplace {
+		if m, ok := r.entities[keyOf(c.Old)].(modifiable); ok {
+			if done, err := m.modify(c); done || err != nil {
+				return err
+			}
+		}
+	}
+	if c.Op != config.OpCreate {
+		r.removeEntity(c.Old, drain)
+	}
+	if c.Op != config.OpDelete {
+		return r.createEntity(c.New)
+	}
+	return nil
+}
+
+// modifiable is an entity that can take some changes without being made anew.
+type modifiable interface {
+	// modify makes the change and reports whether it could.
+	modify(c config.Change) (bool, error)
+}
+
+func (r *Router) removeEntity(e config.Entity, drain bool) {
+	switch e := e.(type) {
+	case *config.SSLProfile:
+		delete(r.profiles, e.Name)
+	default:
+		if x := r.entities[keyOf(e)]; x != nil {
+			x.remove(drain)
+			delete(r.entities, keyOf(e))
+		}
+	}
+}
+
+func (r *Router) createEntity(e config.Entity) error {
+	var made entity
+	var err error
+	switch e := e.(type) {
+	case *config.SSLProfile:
+		p := r.loadProfile(e)
+		r.profiles[e.Name] = p
+		return p.err
+	case *config.Listener:
+		made, err = r.newAMQPListener(e)
+	case *config.Connector:
+		made, err = r.newAMQPConnector(e)
+	case *config.TCPListener:
+		made, err = r.newService(e)
+	case *config.TCPConnector:
+		made, err = r.newConnectorService(e)
+	default:
+		return nil // what others read from the configuration
+	}
+	if made != nil {
+		r.entities[keyOf(e)] = made
+	}
+	return err
+}
+
+// rules translates the configured addresses.
+func rules(addresses []config.Address) []forward.Rule {
+	var list []forward.Rule
+	for _, a := range addresses {
+		rule := forward.Rule{Pattern: a.Pattern, Treatment: treatment(a.Distribution), Priority: int(a.Priority)}
+		if a.Prefix != "" {
+			rule.Pattern, rule.Prefix = a.Prefix, true
+		}
+		list = append(list, rule)
+	}
+	return list
+}
+
+func treatment(distribution string) forward.Treatment {
+	switch distribution {
+	case config.DistributionMulticast:
+		return forward.Multicast
+	case config.DistributionClosest:
+		return forward.Closest
+	case config.DistributionUnavailable:
+		return forward.Unavailable
+	}
+	return forward.Balanced
+}

@@ -1,0 +1,301 @@
+package interop
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// scenario is what an application does through a network.
+type scenario struct {
+	name string
+	run  func(t *testing.T, w *network, s *service)
+}
+
+var scenarios = []scenario{
+	{"echo", testEcho},
+	{"server speaks first", testServerFirst},
+	{"bulk both ways", testBulk},
+	{"200 parallel", testParallel},
+	{"half-close by client", testClientHalfClose},
+	{"half-close by server", testServerHalfClose},
+	{"refused", testRefused},
+	{"client reset", testClientReset},
+	{"server reset", testServerReset},
+	{"slow readers", testSlowReaders},
+	{"restart of each router", testRestart},
+}
+
+func TestNetworks(t *testing.T) {
+	for _, tp := range topologies {
+		t.Run(tp.name, func(t *testing.T) {
+			w := tp.build(t)
+			s := newService(t, w.back)
+			s.run(echo)
+			w.start()
+			for _, sc := range scenarios {
+				t.Run(sc.name, func(t *testing.T) {
+					w.t, s.t = t, t
+					sc.run(t, w, s)
+				})
+			}
+		})
+	}
+}
+
+func testEcho(t *testing.T, w *network, s *service) {
+	s.run(echo)
+	for i := range 20 {
+		c := w.dial(t)
+		if err := roundTrip(c, "hello "+strconv.Itoa(i)); err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		_ = c.Close()
+	}
+}
+
+func testServerFirst(t *testing.T, w *network, s *service) {
+	s.run(func(c *net.TCPConn) {
+		_, _ = io.WriteString(c, "220 ready\n")
+		_, _ = io.Copy(io.Discard, c)
+	})
+	for i := range 200 {
+		c := w.dial(t)
+		got := make([]byte, 10)
+		if _, err := io.ReadFull(c, got); err != nil || string(got) != "220 ready\n" {
+			t.Fatalf("connection %d: %q, %v", i, got, err)
+		}
+		_ = c.Close()
+	}
+}
+
+// bulkSize is the number of bytes of a bulk transfer in each direction:
+// INTEROP_BULK, else 32 MiB.
+func bulkSize(t *testing.T) int64 {
+	text := os.Getenv("INTEROP_BULK")
+	if text == "" {
+		return 32 << 20
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatalf("INTEROP_BULK: %v", err)
+	}
+	return n
+}
+
+func testBulk(t *testing.T, w *network, s *service) {
+	size := bulkSize(t)
+	sums := make(chan []byte, 1)
+	s.run(func(c *net.TCPConn) {
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			h := sha256.New()
+			_, _ = io.Copy(h, c)
+			sums <- h.Sum(nil)
+		})
+		_, _ = io.Copy(c, newSource(size))
+		_ = c.CloseWrite()
+		wg.Wait()
+	})
+	c := w.dial(t)
+	if err := c.SetDeadline(time.Now().Add(5 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	up := newSource(size)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := io.Copy(c, up); err != nil {
+			t.Errorf("upload: %v", err)
+		}
+		_ = c.CloseWrite()
+	})
+	down := sha256.New()
+	n, err := io.Copy(down, c)
+	wg.Wait()
+	if err != nil || n != size {
+		t.Fatalf("download: %d of %d bytes, %v", n, size, err)
+	}
+	want := up.sum.Sum(nil)
+	if !bytes.Equal(down.Sum(nil), want) {
+		t.Error("download: digest differs")
+	}
+	select {
+	case got := <-sums:
+		if !bytes.Equal(got, want) {
+			t.Error("upload: digest differs")
+		}
+	case <-time.After(time.Minute):
+		t.Error("upload: the server saw no end")
+	}
+}
+
+func testParallel(t *testing.T, w *network, s *service) {
+	s.run(echo)
+	conns := make([]*net.TCPConn, 200)
+	for i := range conns {
+		conns[i] = w.dial(t)
+	}
+	var wg sync.WaitGroup
+	for i, c := range conns {
+		wg.Go(func() {
+			for round := range 5 {
+				if err := roundTrip(c, fmt.Sprintf("connection %d round %d", i, round)); err != nil {
+					t.Errorf("connection %d round %d: %v", i, round, err)
+					return
+				}
+			}
+			_ = c.CloseWrite()
+			if err := closedSoon(c, 20*time.Second); err != nil {
+				t.Errorf("connection %d: end: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func testClientHalfClose(t *testing.T, w *network, s *service) {
+	s.run(func(c *net.TCPConn) {
+		n, _ := io.Copy(io.Discard, c)
+		_, _ = fmt.Fprintf(c, "got %d\n", n)
+	})
+	c := w.dial(t)
+	if _, err := c.Write(make([]byte, 20000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if err != nil || string(got) != "got 20000\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func testServerHalfClose(t *testing.T, w *network, s *service) {
+	received := make(chan int64, 1)
+	s.run(func(c *net.TCPConn) {
+		_, _ = io.WriteString(c, "bye")
+		_ = c.CloseWrite()
+		n, _ := io.Copy(io.Discard, c)
+		received <- n
+	})
+	c := w.dial(t)
+	got, err := io.ReadAll(c)
+	if err != nil || string(got) != "bye" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	if _, err := c.Write(make([]byte, 30000)); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.CloseWrite()
+	select {
+	case n := <-received:
+		if n != 30000 {
+			t.Errorf("the server got %d bytes, want 30000", n)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the server saw no end")
+	}
+}
+
+func testRefused(t *testing.T, w *network, s *service) {
+	s.stop()
+	defer s.run(echo)
+	for range 5 {
+		c := w.dial(t)
+		if err := closedSoon(c, 10*time.Second); err != nil {
+			t.Errorf("client of a dead server: %v", err)
+		}
+	}
+}
+
+func testClientReset(t *testing.T, w *network, s *service) {
+	gone := make(chan struct{}, 1)
+	s.run(func(c *net.TCPConn) {
+		_, _ = io.Copy(c, c)
+		gone <- struct{}{}
+	})
+	c := w.dial(t)
+	if err := roundTrip(c, "before"); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetLinger(0)
+	_ = c.Close()
+	select {
+	case <-gone:
+	case <-time.After(20 * time.Second):
+		t.Error("the server did not notice")
+	}
+}
+
+func testServerReset(t *testing.T, w *network, s *service) {
+	s.run(func(c *net.TCPConn) {
+		_, _ = c.Read(make([]byte, 1))
+		_ = c.SetLinger(0)
+	})
+	c := w.dial(t)
+	if _, err := c.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := closedSoon(c, 20*time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+// testSlowReaders holds connections that do not read beside one that does, and
+// wants the fast one served and the slow ones to resume. Upstream's routers
+// close the whole connection when more than a handful of streams stall, so
+// there are only three.
+func testSlowReaders(t *testing.T, w *network, s *service) {
+	const size = 8 << 20
+	s.run(func(c *net.TCPConn) {
+		_, _ = io.Copy(c, newSource(size))
+		_ = c.CloseWrite()
+		_, _ = io.Copy(io.Discard, c)
+	})
+	var slow []*net.TCPConn
+	for range 3 {
+		slow = append(slow, w.dial(t))
+	}
+	want := newSource(size)
+	if _, err := io.Copy(io.Discard, want); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range append([]*net.TCPConn{w.dial(t)}, slow...) {
+		h := sha256.New()
+		n, err := io.Copy(h, c)
+		if err != nil || n != size || !bytes.Equal(h.Sum(nil), want.sum.Sum(nil)) {
+			t.Errorf("connection %d: %d of %d bytes, %v", i, n, size, err)
+		}
+		_ = c.Close()
+	}
+}
+
+func testRestart(t *testing.T, w *network, s *service) {
+	s.run(echo)
+	for _, n := range w.nodes {
+		for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+			n.signal(sig, true)
+			n.start()
+			began := time.Now()
+			eventually(t, 60*time.Second, fmt.Sprintf("echo after %v of %s", sig, n.name), func() error {
+				c, err := net.Dial("tcp", local(w.in))
+				if err != nil {
+					return err
+				}
+				defer c.Close()
+				_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+				return roundTrip(c, "again")
+			})
+			t.Logf("%v of %s (%s): back after %v", sig, n.name, n.kind, time.Since(began).Round(time.Millisecond))
+		}
+	}
+}

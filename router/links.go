@@ -1,0 +1,115 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/forward"
+	"github.com/skupper-host/skupper/router/trunk"
+)
+
+// connections makes peers of the connections of one configured listener or
+// connector. It implements trunk.Owner.
+type connections struct {
+	r      *Router
+	name   string
+	access string // identity of the listener's flow record, for the other end
+	set    linkSettings
+	cost   atomic.Int64
+}
+
+// Connect implements trunk.Owner.
+func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
+	r := o.r
+	p := &peer{
+		r: r, id: r.lastConn.Add(1), member: m, since: time.Now(), access: o.name,
+		cost: int(max(1, o.cost.Load())), links: map[*conn.Link]*linkRecord{},
+	}
+	m.App = p
+	r.box.post(func() { r.peers[p.id] = p })
+	return conn.Config{
+		Open: amqp.Open{
+			ContainerID: r.id, MaxFrameSize: o.set.frame, IdleTimeOut: o.set.idle,
+			OfferedCapabilities: []amqp.Symbol{capAnonymousRelay, capStreaming, capTrunking, capUnread},
+			DesiredCapabilities: []amqp.Symbol{capAnonymousRelay, capStreaming, capTrunking},
+			Properties:          o.properties(p, m),
+		},
+		SASL: conn.SASL{Mechanisms: o.set.mechanisms, Required: o.set.required}, Log: r.log,
+		SessionWindow: o.set.window,
+	}, p
+}
+
+// linkSettings are what a configured listener or connector says about its
+// connections.
+type linkSettings struct {
+	frame      uint32
+	idle       uint32 // ms on the wire
+	window     uint32
+	mechanisms []amqp.Symbol
+	required   bool
+}
+
+func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
+	props := amqp.Map{
+		{Key: propProduct, Value: "skupper-router"},
+		{Key: propVersion, Value: o.r.version},
+		{Key: propConnID, Value: int32(p.id)},
+	}
+	if p.cost > 1 {
+		props = append(props, amqp.Pair{Key: propCost, Value: int32(p.cost)})
+	}
+	if m.Role != trunk.Normal {
+		props = append(props, amqp.Pair{Key: propAnnotations, Value: int32(2)})
+	}
+	if o.access != "" {
+		props = append(props, amqp.Pair{Key: propAccessID, Value: o.access})
+	}
+	return props
+}
+
+// opened notes that a connection is open.
+func (r *Router) opened(p *peer) {
+	st := p.conn.State()
+	r.log.Info("connection open", "module", "CONN_MGR", "conn", p.id, "peer", p.remote, "name", p.access, "addr", addrText(st.RemoteAddr), "user", st.User)
+	if r.uplink != nil && p.isEdge() && p.dialed() {
+		r.uplink.opened(p)
+	}
+	if p.isEdge() && !p.dialed() {
+		p.edge = &edgePeer{p: p}
+	}
+}
+
+func addrText(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
+}
+
+// Ended implements trunk.Owner.
+func (o *connections) Ended(m *trunk.Member, err error) {
+	r, p := o.r, m.App.(*peer)
+	r.box.post(func() {
+		delete(r.peers, p.id)
+		r.setHop(forward.HopID(p.id), nil)
+		r.table.SetMesh(forward.ConnID(p.id), "")
+		if r.uplink != nil {
+			r.uplink.ended(p)
+		}
+		if err == nil || errors.Is(err, context.Canceled) {
+			r.log.Info("connection closed", "module", "CONN_MGR", "conn", p.id, "peer", p.remote, "name", p.access)
+			return
+		}
+		r.log.Info("connection ended", "module", "CONN_MGR", "conn", p.id, "peer", p.remote, "name", p.access, "err", err)
+	})
+}
+
+// Retry implements trunk.Owner.
+func (o *connections) Retry(d *trunk.Dialer, err error, wait time.Duration) {
+	o.r.log.Debug("connector not connected", "module", "CONN_MGR", "name", d.Name(), "err", err, "wait", wait)
+}

@@ -1,0 +1,72 @@
+package router
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/forward"
+	"github.com/skupper-host/skupper/router/manage"
+)
+
+// maxRequests is how many management requests may wait. Further ones are
+// dropped: their clients time out.
+const maxRequests = 1024
+
+// management takes requests to $management and answers them one after
+// another.
+type management struct {
+	r        *Router
+	node     *manage.Node
+	requests chan []byte
+}
+
+// addProcesses adds the parts of the router that take messages.
+func (r *Router) addProcesses() {
+	m := &management{r: r, requests: make(chan []byte, maxRequests)}
+	m.node = manage.New(store{r})
+	target := &process{handle: m.take}
+	for _, class := range []forward.Class{forward.ClassLocal, forward.ClassMobile} {
+		r.table.Add(forward.Key{Class: class, Name: "$management"}, &forward.Consumer{Kind: forward.Process, Target: target}, forward.Closest)
+	}
+	r.run(m.serve)
+}
+
+// take queues a request.
+func (m *management) take(message []byte) {
+	select {
+	case m.requests <- message:
+	default:
+		m.r.log.Warn("management request dropped", "module", "AGENT", "waiting", maxRequests)
+	}
+}
+
+// serve answers requests until ctx is done.
+func (m *management) serve(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case data := <-m.requests:
+			m.answer(ctx, data)
+		}
+	}
+}
+
+func (m *management) answer(ctx context.Context, data []byte) {
+	msg, err := amqp.ParseMessage(data)
+	if err != nil {
+		m.r.log.Debug("malformed management request", "module", "AGENT", "err", err)
+		return
+	}
+	res := m.node.Handle(msg, manage.Caller{})
+	level := slog.LevelDebug
+	if !res.OK() {
+		level = slog.LevelError
+	}
+	m.r.log.Log(ctx, level, "management request", "module", "AGENT", "operation", res.Operation, "type", res.Type,
+		"entity", res.Entity, "status", res.Status, "description", res.Description)
+	if res.Reply != nil && res.Reply.Properties != nil {
+		m.r.publish(addressOf(res.Reply.Properties.To), defaultPriority, res.Reply.AppendWide(nil, 6))
+	}
+}

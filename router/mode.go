@@ -1,0 +1,61 @@
+package router
+
+import "github.com/skupper-host/skupper/router/amqp"
+
+// Capabilities of connections and termini (compat: skupper-router 3.x).
+const (
+	capAnonymousRelay amqp.Symbol = "ANONYMOUS-RELAY"
+	capStreaming      amqp.Symbol = "qd.streaming-links"
+	capTrunking       amqp.Symbol = "qd.connection_trunking"
+
+	capControl  amqp.Symbol = "qd.router"
+	capData     amqp.Symbol = "qd.router-data"
+	capDownlink amqp.Symbol = "qd.router-edge-downlink"
+
+	// capUnread is offered by routers of this kind: bytes that lie unread on a
+	// connection never close it (skupper-router with Proton 0.41 does at 4 MiB).
+	capUnread amqp.Symbol = "skupper-host:unread"
+)
+
+// Properties of Open between routers, those that package trunk does not set
+// (compat: skupper-router 3.x).
+const (
+	propProduct     amqp.Symbol = "product"
+	propVersion     amqp.Symbol = "version"
+	propConnID      amqp.Symbol = "qd.conn-id"
+	propCost        amqp.Symbol = "qd.inter-router-cost"
+	propAccessID    amqp.Symbol = "qd.access-id"
+	propAnnotations amqp.Symbol = "qd.annotations-version"
+)
+
+// priorities is the number of pairs of data links on an inter-router
+// connection; defaultPriority is that of a message that does not say.
+const (
+	priorities      = 10
+	defaultPriority = 4
+)
+
+// routerCredit is the window of links between routers, in deliveries.
+const routerCredit = 250
+
+// Addresses that an edge router and its interior router use between them
+// (compat: skupper-router 3.x).
+const (
+	addrTracking = "_$qd.edge_addr_tracking"
+	addrMesh     = "_$qd.mesh_discovery"
+)
+
+const (
+	trackingCredit = 32
+	meshCredit     = 3
+)
+
+// Refusals of links (compat: skupper-router 3.x conditions and texts).
+var (
+	errConnectionRole = amqp.Error{Condition: "qd:connection-role", Description: "Link attach forbidden on inter-router connection"}
+	errForbidden      = amqp.Error{Condition: "qd:forbidden", Description: "Connection is not an inter-router connection"}
+	errNoRoute        = amqp.Error{Condition: "qd:no-route-to-dest", Description: "No route to the destination node"}
+)
+
+// refusal returns a copy of one of the errors above.
+func refusal(e amqp.Error) *amqp.Error { return &e }

@@ -1,0 +1,125 @@
+package router
+
+import (
+	"context"
+
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/forward"
+	"github.com/skupper-host/skupper/router/session"
+	"github.com/skupper-host/skupper/router/stream"
+)
+
+// opener begins the deliveries of streams whose one end is at this router. It
+// implements stream.Opener.
+type opener struct{ r *Router }
+
+// Open implements stream.Opener.
+func (o opener) Open(_ context.Context, q stream.Request) (stream.Path, error) {
+	r := o.r
+	snap := r.snap.Load()
+	key := snap.Names().Key(q.Address)
+	m := message{to: q.Address, streaming: true, priority: defaultPriority}
+	if key.Class == forward.ClassLocal {
+		taker, ok := r.temps.get(key.Name)
+		if d, isLink := taker.(destination); ok && isLink {
+			if path, ok := d.way(forward.Choice{}, &m, q.Outcome); ok {
+				return path, nil
+			}
+		}
+		return stream.Path{}, stream.ErrNoRoute
+	}
+	path, err := o.choose(snap, key, &m, q)
+	if err != nil {
+		return path, err
+	}
+	if q.Reply != nil && path.Local == nil {
+		path.ReplyTo = r.tempAddress(r.temps.add(replyStream{q.Reply}))
+	}
+	if d, ok := path.Sending.(*routed); ok {
+		d.Inline = true
+	}
+	return path, nil
+}
+
+func (o opener) choose(snap *forward.Snapshot, key forward.Key, m *message, q stream.Request) (stream.Path, error) {
+	d := &forward.Delivery{}
+	for _, t := range q.Tried {
+		d.Tried = append(d.Tried, t.(forward.Choice))
+	}
+	for {
+		choice, ok := snap.Choose(snap.Lookup(key), d)
+		if !ok {
+			return stream.Path{}, stream.ErrNoRoute
+		}
+		if s, ok := target[*connectorService](choice); ok && q.Reply != nil {
+			return stream.Path{Local: s.connector, Choice: choice}, nil
+		}
+		if path, ok := o.r.way(choice, m, q.Outcome); ok {
+			return path, nil
+		}
+		choice.Done()
+		d.Tried = append(d.Tried, choice)
+	}
+}
+
+// Close implements stream.Opener.
+func (o opener) Close(p stream.Path) {
+	if p.ReplyTo != "" {
+		o.r.temps.remove(o.r.snap.Load().Names().Key(p.ReplyTo).Name)
+	}
+	if choice, ok := p.Choice.(forward.Choice); ok && p.Local != nil {
+		choice.Done()
+	}
+}
+
+// replyTaker takes the deliveries to a temporary address.
+type replyTaker interface {
+	take(in *inbound, m *message, h *stream.Head) (session.Sink, int)
+}
+
+// replyStream is the end of a stream that waits for its other direction.
+type replyStream struct{ stream.ReplyTaker }
+
+func (t replyStream) take(in *inbound, _ *message, h *stream.Head) (session.Sink, int) {
+	if !h.Whole {
+		return nil, 0
+	}
+	return t.Reply(in.rcv, h), h.BodyOffset
+}
+
+// consumerLink is a link on which we send what comes for an address: of a
+// client, or of an edge router.
+type consumerLink struct {
+	p    *peer
+	link *conn.Link
+}
+
+// take implements replyTaker for the link of a dynamic source.
+func (t *consumerLink) take(in *inbound, m *message, h *stream.Head) (session.Sink, int) {
+	relay, err := stream.NewRelay(in.rcv, func(out session.Outcome, tried []any) (stream.Path, error) {
+		if len(tried) == 0 {
+			if path, ok := t.way(forward.Choice{}, m, out); ok {
+				return path, nil
+			}
+		}
+		return stream.Path{}, stream.ErrNoRoute
+	}, stream.RelayOptions{Bounded: true})
+	if err != nil {
+		return in.nowhere(h)
+	}
+	return relay, h.Annotations.Len
+}
+
+// way implements destination.
+func (t *consumerLink) way(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool) {
+	if !t.p.router() {
+		return stream.Path{Sending: send(t.link, c, out, m.settled, m.format), Choice: c}, true
+	}
+	l := t.link
+	if m.streaming && t.p.streams {
+		if l = t.p.conn.StreamLink(false); l == nil {
+			return stream.Path{}, false
+		}
+	}
+	return t.p.r.path(l, c, m, out), true
+}

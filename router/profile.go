@@ -1,0 +1,109 @@
+package router
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/conn"
+)
+
+// profile is a configured sslProfile with its files.
+type profile struct {
+	identity *conn.Identity
+	err      error // why identity is nil
+}
+
+var errNoProfile = errors.New("no such sslProfile")
+
+// serverTLS returns what a listener with that profile uses.
+func (r *Router) serverTLS(name string, clientCerts bool) (*tls.Config, error) {
+	if name == "" {
+		return nil, nil
+	}
+	id, err := r.identity(name)
+	if err != nil {
+		return nil, err
+	}
+	return id.Server(clientCerts), nil
+}
+
+// identity returns the credentials of a profile.
+func (r *Router) identity(name string) (*conn.Identity, error) {
+	p := r.profiles[name]
+	if p == nil {
+		return nil, &profileError{name, errNoProfile}
+	}
+	if p.err != nil {
+		return nil, &profileError{name, p.err}
+	}
+	return p.identity, nil
+}
+
+// profileError says which sslProfile cannot be used, and why.
+type profileError struct {
+	name string
+	err  error
+}
+
+func (e *profileError) Error() string { return "sslProfile " + e.name + ": " + e.err.Error() }
+func (e *profileError) Unwrap() error { return e.err }
+
+// loadProfile reads the files of an sslProfile.
+func (r *Router) loadProfile(c *config.SSLProfile) *profile {
+	password, err := r.secret(c.Password)
+	if err != nil {
+		return &profile{err: err}
+	}
+	least, most := tlsVersions(c.Protocols)
+	id, err := conn.LoadIdentity(conn.Credentials{
+		CertFile: c.CertFile, KeyFile: c.PrivateKeyFile, CAFile: c.CACertFile, Password: password,
+		MinVersion: least, MaxVersion: most,
+	})
+	return &profile{identity: id, err: err}
+}
+
+// tlsVersions translates the protocols attribute; 0 leaves the choice.
+func tlsVersions(protocols string) (least, most uint16) {
+	for _, p := range strings.Fields(protocols) {
+		v := map[string]uint16{"TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}[p]
+		if v == 0 {
+			continue
+		}
+		if least == 0 || v < least {
+			least = v
+		}
+		most = max(most, v)
+	}
+	return least, most
+}
+
+// secret returns the password that text names: env:VARIABLE, file:PATH,
+// pass:TEXT, literal:TEXT or the text itself (compat: skupper-router 3.x).
+func (r *Router) secret(text string) (string, error) {
+	kind, rest, found := strings.Cut(text, ":")
+	if !found {
+		return text, nil
+	}
+	switch kind {
+	case "env":
+		value, ok := r.env(rest)
+		if !ok {
+			return "", fmt.Errorf("password: environment variable %s is not set", rest)
+		}
+		return value, nil
+	case "file":
+		data, err := os.ReadFile(rest)
+		if err != nil {
+			return "", fmt.Errorf("password: %w", err)
+		}
+		first, _, _ := strings.Cut(string(data), "\n")
+		return first, nil
+	case "pass", "literal":
+		return rest, nil
+	}
+	return text, nil
+}

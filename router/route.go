@@ -1,0 +1,266 @@
+package router
+
+import (
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/forward"
+	"github.com/skupper-host/skupper/router/session"
+	"github.com/skupper-host/skupper/router/stream"
+)
+
+// inbound is a delivery that has begun to arrive, until its destination is
+// known. It implements stream.Router.
+type inbound struct {
+	r      *Router
+	p      *peer
+	rcv    *conn.Receiving
+	target string // address of the link it came on; empty: the message says where
+}
+
+// begin returns the sink of a delivery that begins on a link with that target
+// address.
+func (r *Router) begin(p *peer, rcv *conn.Receiving, target string) session.Sink {
+	return stream.NewIntake(rcv, &inbound{r: r, p: p, rcv: rcv, target: target})
+}
+
+// message is what is known of a message on its way.
+type message struct {
+	annotations *amqp.Annotations // it came with; nil if it begins here
+	to          string            // where it goes
+	override    bool              // later routers must be told of to
+	settled     bool
+	streaming   bool // it is sent on before it is complete
+	priority    uint8
+	format      uint32
+}
+
+var (
+	released = amqp.State{Code: amqp.StateReleased}
+	accepted = amqp.State{Code: amqp.StateAccepted}
+)
+
+func rejected(condition amqp.Symbol, text string) amqp.State {
+	return amqp.State{Code: amqp.StateRejected, Error: &amqp.Error{Condition: condition, Description: text}}
+}
+
+// Route implements stream.Router: it finds the destination of the message that
+// h begins.
+func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int) {
+	r := in.r
+	m := message{settled: in.rcv.Settled, priority: h.Priority, format: in.rcv.MessageFormat}
+	if h.Annotations.Len > 0 && in.p.router() {
+		m.annotations = new(amqp.Annotations)
+		if _, err := m.annotations.Decode(h.Annotations.In(h.Message)); err != nil {
+			return stream.Refuse(in.rcv, rejected(amqp.ErrInvalidField, err.Error())), len(h.Message)
+		}
+	}
+	switch {
+	case in.target != "":
+		m.to, m.override = in.target, true
+	case m.annotations != nil && m.annotations.HasTo:
+		m.to = m.annotations.To
+	case h.To != nil:
+		m.to = string(h.To)
+	default:
+		return stream.Refuse(in.rcv, rejected(amqp.ErrPreconditionFailed, "Destination address is missing")), len(h.Message)
+	}
+	m.streaming = h.More || m.flags()&amqp.FlagStreaming != 0
+	snap := r.snap.Load()
+	if m.annotations != nil && snap.Looping(m.annotations.Trace) {
+		return stream.Refuse(in.rcv, released), len(h.Message)
+	}
+	key := snap.Names().Key(m.to)
+	if key.Class == forward.ClassLocal {
+		if taker, ok := r.temps.get(key.Name); ok {
+			return taker.take(in, &m, h)
+		}
+	}
+	a := snap.Lookup(key)
+	switch a.Treatment() {
+	case forward.Multicast, forward.Flood:
+		return in.fanout(snap, a, &m, h)
+	case forward.Unavailable:
+		return in.nowhere(h)
+	}
+	return in.anycast(snap, a, &m, h)
+}
+
+func (m *message) flags() uint32 {
+	if m.annotations == nil {
+		return 0
+	}
+	return m.annotations.Flags
+}
+
+// delivery describes the message to those who choose its destination.
+func (in *inbound) delivery(snap *forward.Snapshot, m *message) *forward.Delivery {
+	d := &forward.Delivery{Conn: forward.ConnID(in.p.id), Edge: in.p.isEdge()}
+	if m.annotations != nil {
+		d.Origin = snap.Origin(m.annotations.Ingress)
+		d.Trace, d.Mesh = m.annotations.Trace, m.annotations.Mesh
+	}
+	return d
+}
+
+func (in *inbound) nowhere(h *stream.Head) (session.Sink, int) {
+	return stream.Refuse(in.rcv, released), len(h.Message)
+}
+
+// anycast sends the message to one destination.
+func (in *inbound) anycast(snap *forward.Snapshot, a *forward.Address, m *message, h *stream.Head) (session.Sink, int) {
+	d := in.delivery(snap, m)
+	choice, ok := snap.Choose(a, d)
+	if !ok {
+		return in.nowhere(h)
+	}
+	if s, ok := target[*connectorService](choice); ok {
+		if !h.Whole {
+			choice.Done()
+			return nil, 0
+		}
+		return s.accept(in.rcv, h, choice), h.BodyOffset
+	}
+	relay, err := stream.NewRelay(in.rcv, in.onward(a.Key(), d, choice, m), stream.RelayOptions{
+		Bounded: m.flags()&amqp.FlagUnlimited == 0, Resend: m.flags()&amqp.FlagResendReleased != 0,
+	})
+	if err != nil {
+		return in.nowhere(h)
+	}
+	return relay, h.Annotations.Len
+}
+
+// onward is the way to first, and for every further attempt to another
+// destination of the address.
+func (in *inbound) onward(key forward.Key, d *forward.Delivery, first forward.Choice, m *message) stream.Onward {
+	used := false
+	return func(out session.Outcome, tried []any) (stream.Path, error) {
+		if !used {
+			used = true
+			if path, ok := in.r.way(first, m, out); ok {
+				return path, nil
+			}
+			first.Done()
+			tried = append(tried, first)
+		}
+		return in.r.another(key, d, m, out, tried)
+	}
+}
+
+// another chooses among the destinations that were not tried, until a way to
+// one of them is found.
+func (r *Router) another(key forward.Key, d *forward.Delivery, m *message, out session.Outcome, tried []any) (stream.Path, error) {
+	snap := r.snap.Load()
+	d.Tried = d.Tried[:0]
+	for _, t := range tried {
+		d.Tried = append(d.Tried, t.(forward.Choice))
+	}
+	for {
+		choice, ok := snap.Choose(snap.Lookup(key), d)
+		if !ok {
+			return stream.Path{}, stream.ErrNoRoute
+		}
+		if path, ok := r.way(choice, m, out); ok {
+			return path, nil
+		}
+		choice.Done()
+		d.Tried = append(d.Tried, choice)
+	}
+}
+
+// fanout sends the message to every destination.
+func (in *inbound) fanout(snap *forward.Snapshot, a *forward.Address, m *message, h *stream.Head) (session.Sink, int) {
+	choices := snap.Multicast(a, in.delivery(snap, m), nil)
+	if len(choices) == 0 {
+		return in.nowhere(h)
+	}
+	f := stream.NewFanout(in.rcv, m.flags()&amqp.FlagUnlimited == 0)
+	for _, c := range choices {
+		// A destination without way is one less: that is what multicast means.
+		_ = f.Add(func(out session.Outcome, _ []any) (stream.Path, error) {
+			if path, ok := in.r.way(c, m, out); ok {
+				return path, nil
+			}
+			return stream.Path{}, stream.ErrNoRoute
+		})
+	}
+	if f.Len() == 0 {
+		return in.nowhere(h)
+	}
+	return f, h.Annotations.Len
+}
+
+// target returns what a choice in this router leads to, if it is a T.
+func target[T any](c forward.Choice) (t T, ok bool) {
+	if c.Consumer != nil {
+		t, ok = c.Consumer.Target.(T)
+	}
+	return t, ok
+}
+
+// way begins the delivery to a choice. It returns false if there is no way to
+// it now, or none for a message like this.
+func (r *Router) way(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool) {
+	if c.Consumer == nil {
+		p := (*r.hops.Load())[c.Hop]
+		if p == nil {
+			return stream.Path{}, false
+		}
+		return p.way(c, m, out)
+	}
+	if d, ok := c.Consumer.Target.(destination); ok {
+		return d.way(c, m, out)
+	}
+	return stream.Path{}, false
+}
+
+// destination is a consumer that deliveries are sent to.
+type destination interface {
+	way(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool)
+}
+
+// way begins a delivery to the neighbor: whole messages on the data link of
+// their priority, streams on links of their own.
+func (p *peer) way(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool) {
+	var l *conn.Link
+	if !m.streaming || !p.streams {
+		l = p.dataFor(m.priority)
+	}
+	if l == nil {
+		g := p.member.Group()
+		if g == nil {
+			return stream.Path{}, false
+		}
+		if l = g.StreamLink(); l == nil {
+			return stream.Path{}, false
+		}
+	}
+	return p.r.path(l, c, m, out), true
+}
+
+// path begins a delivery to another router on l.
+func (r *Router) path(l *conn.Link, c forward.Choice, m *message, out session.Outcome) stream.Path {
+	d := send(l, c, out, m.settled, m.format)
+	path := stream.Path{Sending: d, Choice: c, Annotations: r.onwardAnnotations(m)}
+	if p, ok := l.Conn().App.(*peer); ok && !p.ours {
+		path.Exposure = &p.exposure
+	}
+	return path
+}
+
+// onwardAnnotations are those of a message that goes on to another router.
+func (r *Router) onwardAnnotations(m *message) []byte {
+	switch {
+	case m.annotations == nil && !m.override && m.streaming:
+		return r.own
+	case m.annotations == nil && !m.override:
+		return r.ownBare
+	}
+	var a amqp.Annotations
+	if m.annotations != nil {
+		a = *m.annotations
+	}
+	if m.override && !a.HasTo {
+		a.HasTo, a.To = true, m.to
+	}
+	return r.annotations(0, &a)
+}

@@ -1,0 +1,72 @@
+package router
+
+import (
+	"sync/atomic"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/forward"
+	"github.com/skupper-host/skupper/router/session"
+)
+
+// routed is a delivery on its way to a destination. It gives the destination's
+// load back when the delivery is over.
+type routed struct {
+	*conn.Sending
+	out    session.Outcome
+	choice forward.Choice
+	over   atomic.Bool
+}
+
+// send begins a delivery on l for one choice.
+func send(l *conn.Link, choice forward.Choice, out session.Outcome, settled bool, format uint32) *routed {
+	d := &routed{out: out, choice: choice}
+	d.Sending = l.SendFormat(d, settled, format)
+	if settled {
+		d.finish()
+	}
+	return d
+}
+
+func (d *routed) finish() {
+	if d.over.CompareAndSwap(false, true) {
+		d.choice.Done()
+	}
+}
+
+// Update implements session.Outcome.
+func (d *routed) Update(st amqp.State, settled bool) {
+	if settled {
+		d.finish()
+	}
+	d.out.Update(st, settled)
+}
+
+// Ready implements session.Outcome.
+func (d *routed) Ready() { d.out.Ready() }
+
+// Lost implements session.Outcome.
+func (d *routed) Lost(err error) {
+	d.finish()
+	d.out.Lost(err)
+}
+
+// End implements stream.Sending.
+func (d *routed) End(settled bool) {
+	d.Sending.End(settled)
+	if settled {
+		d.finish()
+	}
+}
+
+// Settle implements stream.Sending.
+func (d *routed) Settle(st amqp.State) {
+	d.Sending.Settle(st)
+	d.finish()
+}
+
+// Abort implements stream.Sending.
+func (d *routed) Abort() {
+	d.Sending.Abort()
+	d.finish()
+}

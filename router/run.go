@@ -1,0 +1,203 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/trunk"
+)
+
+// Notifier tells a supervisor how the process is doing (sd_notify).
+type Notifier interface {
+	Ready()
+	Reloading()
+	Status(text string)
+	Stopping()
+	Watchdog(ctx context.Context, alive func() bool)
+}
+
+// Options say which router to run.
+type Options struct {
+	ConfigPath string
+	// SocketPath is a Unix socket for management by this user; empty: none.
+	SocketPath string
+	Version    string
+	Log        *slog.Logger
+	// Notify may be nil.
+	Notify Notifier
+	// Environment resolves ${VARIABLE} in the configuration; nil is the
+	// process's.
+	Environment config.Environment
+}
+
+// Run runs the router of a configuration file until ctx is done. SIGHUP makes
+// it read the file again and put the differences in effect.
+//
+// Errors of the configuration come joined, as *config.Error with file and line.
+func Run(ctx context.Context, opt Options) error {
+	if opt.Environment == nil {
+		opt.Environment = os.LookupEnv
+	}
+	cfg, warnings, err := config.Load(opt.ConfigPath, opt.Environment)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		opt.Log.Warn(w.String(), "module", "AGENT")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	r, err := newRouter(cfg, opt, func(f func(context.Context)) { wg.Go(func() { f(ctx) }) })
+	if err != nil {
+		return err
+	}
+	if err := r.serveSocket(opt.SocketPath); err != nil {
+		return err
+	}
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	wg.Go(func() { r.loop(ctx) })
+	if err := r.box.call(ctx, func() { r.establish(cfg) }); err != nil {
+		return nil // stopped before it began
+	}
+	r.tellReady(ctx, opt.Notify)
+	for {
+		select {
+		case <-ctx.Done():
+			if opt.Notify != nil {
+				opt.Notify.Stopping()
+			}
+			return nil
+		case <-reload:
+			r.reload(ctx, opt)
+		}
+	}
+}
+
+// tellReady says that the router is up.
+func (r *Router) tellReady(ctx context.Context, n Notifier) {
+	r.log.Info("operational", "module", "SERVER", "router", r.id, "mode", r.mode, "version", r.version, "pid", os.Getpid())
+	if n == nil {
+		return
+	}
+	n.Ready()
+	r.spawn(func(context.Context) { n.Watchdog(ctx, r.alive) })
+}
+
+// alive reports whether the control loop still works.
+func (r *Router) alive() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), watchdogPatience)
+	defer cancel()
+	return r.box.call(ctx, func() {}) == nil
+}
+
+// reload reads the configuration again and applies what is different.
+func (r *Router) reload(ctx context.Context, opt Options) {
+	if opt.Notify != nil {
+		opt.Notify.Reloading()
+		defer opt.Notify.Ready()
+	}
+	cfg, warnings, err := config.Load(opt.ConfigPath, opt.Environment)
+	if err != nil {
+		r.log.Error("configuration is not taken", "module", "AGENT", "file", opt.ConfigPath, "err", err)
+		return
+	}
+	for _, w := range warnings {
+		r.log.Warn(w.String(), "module", "AGENT")
+	}
+	// ctx is done only when the router ends.
+	_ = r.box.call(ctx, func() { r.adopt(cfg, true) })
+}
+
+// adopt makes cfg the configuration in effect.
+func (r *Router) adopt(cfg *config.Config, drain bool) []error {
+	changes := config.Diff(r.cfg, cfg)
+	r.cfg = cfg
+	r.table.SetRules(rules(cfg.Addresses))
+	for _, p := range r.profiles {
+		if p.identity == nil {
+			continue
+		}
+		if _, err := p.identity.Refresh(); err != nil {
+			r.log.Warn("credentials stay as they are", "module", "AGENT", "err", err)
+		}
+	}
+	problems := r.apply(changes, drain)
+	r.retarget()
+	return problems
+}
+
+// retarget gives listeners with several addresses those that are configured.
+func (r *Router) retarget() {
+	for _, e := range r.entities {
+		if s, ok := e.(*service); ok && s.cfg.Address == "" {
+			s.setTargets()
+		}
+	}
+}
+
+// establish creates everything that is configured at the start.
+func (r *Router) establish(cfg *config.Config) {
+	r.addProcesses()
+	r.adopt(cfg, false)
+}
+
+// serveSocket serves AMQP without TLS on a Unix socket, for management by the
+// user who runs the router.
+func (r *Router) serveSocket(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("socket: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("socket: %w", err)
+	}
+	// The mode must be right from the first moment.
+	old := syscall.Umask(0o177)
+	ln, err := net.Listen("unix", path)
+	syscall.Umask(old)
+	if err != nil {
+		return fmt.Errorf("socket: %w", err)
+	}
+	owner := &connections{r: r, name: "socket"}
+	l := trunk.NewListener(trunk.ListenConfig{Name: owner.name, Role: trunk.Normal, Connections: maxSocketConnections, Log: r.log}, r.groups, owner)
+	r.run(func(ctx context.Context) {
+		if err := l.Run(ctx, ln); err != nil {
+			r.log.Error("management socket", "module", "SERVER", "err", err)
+		}
+	})
+	return nil
+}
+
+// watchdogPatience is how long the control loop may take to answer.
+const watchdogPatience = 5 * time.Second
+
+// maxSocketConnections bounds the connections on the Unix socket.
+const maxSocketConnections = 256
+
+// windowBudget is the sum of the stream windows that may grow: a quarter of
+// the memory limit, 1 GiB if there is none.
+func windowBudget() int64 {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return 1 << 30
+	}
+	return limit / 4
+}

@@ -1,0 +1,220 @@
+package router
+
+import (
+	"context"
+	"crypto/tls"
+	"sync/atomic"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/forward"
+	"github.com/skupper-host/skupper/router/session"
+	"github.com/skupper-host/skupper/router/stream"
+	"github.com/skupper-host/skupper/router/tcp"
+)
+
+// serviceKey is the key of a service's address; a tenant has addresses of its
+// own (compat: skupper-router 3.x).
+func (r *Router) serviceKey(address string) (string, forward.Key) {
+	if t := r.cfg.Network.TenantID; t != "" {
+		address = t + "/" + address
+	}
+	return address, r.snap.Load().Names().Key(address)
+}
+
+// service is a configured tcpListener.
+type service struct {
+	r        *Router
+	cfg      *config.TCPListener
+	listener *tcp.Listener
+	task     *task
+	targets  map[forward.Key]string
+}
+
+func (r *Router) newService(c *config.TCPListener) (entity, error) {
+	s := &service{r: r, cfg: c, targets: map[forward.Key]string{}}
+	tlsConfig, err := r.serverTLS(c.SSLProfile, c.AuthenticatePeer)
+	if err != nil {
+		return nil, err
+	}
+	cfg := tcp.ListenerConfig{
+		Name: c.Name, Endpoint: tcp.Endpoint{Host: c.Host, Port: c.Port}, Backlog: int(c.Backlog),
+		TLS: tlsConfig, Observer: c.Observer, Log: r.log,
+		Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
+	}
+	switch c.MultiAddressStrategy {
+	case config.StrategyPriority:
+		cfg.Strategy = tcp.Priority
+	case config.StrategyWeighted:
+		cfg.Strategy = tcp.Weighted
+	default:
+		cfg.Strategy = tcp.Single
+	}
+	s.listener = tcp.NewListener(cfg)
+	s.setTargets()
+	s.task = r.run(func(ctx context.Context) { _ = s.listener.Run(ctx) }) // always nil
+	return s, nil
+}
+
+// setTargets tells the listener where its clients go and watches these
+// addresses.
+func (s *service) setTargets() {
+	r := s.r
+	var list []tcp.Target
+	if s.cfg.Address != "" {
+		list = append(list, tcp.Target{Address: s.cfg.Address})
+	}
+	for i := range r.cfg.ListenerAddresses {
+		if a := &r.cfg.ListenerAddresses[i]; a.Listener == s.cfg.Name {
+			list = append(list, tcp.Target{Address: a.Address, Value: int(a.Value)})
+		}
+	}
+	next := map[forward.Key]string{}
+	for i := range list {
+		address, key := r.serviceKey(list[i].Address)
+		list[i].Address, next[key] = address, address
+	}
+	s.listener.SetTargets(list)
+	was := s.targets
+	s.targets = next
+	for key := range was {
+		if _, stays := next[key]; !stays {
+			r.unwatch(key, s)
+			r.table.RemoveWatcher(key)
+		}
+	}
+	for key := range next {
+		if _, had := was[key]; had {
+			continue
+		}
+		r.table.AddWatcher(key, forward.Unsaid)
+		r.watch(key, s)
+	}
+}
+
+// reachable implements watcher.
+func (s *service) reachable(key forward.Key, a *forward.Address) {
+	if address, ok := s.targets[key]; ok {
+		s.listener.SetReachable(address, a.Counts().Reachable())
+	}
+}
+
+func (s *service) remove(drain bool) {
+	for key := range s.targets {
+		s.r.unwatch(key, s)
+		s.r.table.RemoveWatcher(key)
+	}
+	s.listener.Drain()
+	grace := drainTime
+	if !drain {
+		grace = 0
+	}
+	s.r.stop(s.task, grace)
+}
+
+// modify implements modifiable: another port or host is bound before the old
+// one is closed, and open streams go on.
+func (s *service) modify(c config.Change) (bool, error) {
+	if !only(c.Attributes, "host", "port", "observer", "siteId") {
+		return false, nil
+	}
+	s.cfg = c.New.(*config.TCPListener)
+	s.listener.SetObserver(s.cfg.Observer)
+	if !only(c.Attributes, "observer", "siteId") {
+		s.listener.Rebind(tcp.Endpoint{Host: s.cfg.Host, Port: s.cfg.Port})
+	}
+	return true, nil
+}
+
+// connectorService is a configured tcpConnector.
+type connectorService struct {
+	r         *Router
+	cfg       *config.TCPConnector
+	connector *tcp.Connector
+	consumer  *forward.Consumer
+	task      *task
+}
+
+func (r *Router) newConnectorService(c *config.TCPConnector) (entity, error) {
+	s := &connectorService{r: r, cfg: c}
+	var tlsConfig *tls.Config
+	if c.SSLProfile != "" {
+		id, err := r.identity(c.SSLProfile)
+		if err != nil {
+			return nil, err
+		}
+		tlsConfig = id.Client(c.Host, c.VerifyHostname)
+	}
+	address, key := r.serviceKey(c.Address)
+	s.connector = tcp.NewConnector(tcp.ConnectorConfig{
+		Name: c.Name, Address: address, Host: c.Host, Port: c.Port, TLS: tlsConfig, Log: r.log, Explain: conn.InWords,
+		Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
+	})
+	s.task = r.run(func(ctx context.Context) { _ = s.connector.Run(ctx) }) // always nil
+	s.consumer = &forward.Consumer{Kind: forward.Local, Target: s}
+	r.table.Add(key, s.consumer, forward.Unsaid)
+	return s, nil
+}
+
+// accept takes a request stream. The load of the choice is given back when the
+// delivery is over.
+func (s *connectorService) accept(rcv stream.Receiving, h *stream.Head, c forward.Choice) session.Sink {
+	l := &loaded{Receiving: rcv, choice: c}
+	l.sink = s.connector.Accept(l, h)
+	return l
+}
+
+// loaded is a request stream that counts as load of a connector. It stands on
+// both sides of the connector: as what it receives, and as its sink.
+type loaded struct {
+	stream.Receiving
+	sink   session.Sink
+	choice forward.Choice
+	over   atomic.Bool
+}
+
+func (l *loaded) finish() {
+	if l.over.CompareAndSwap(false, true) {
+		l.choice.Done()
+	}
+}
+
+// Update implements stream.Receiving.
+func (l *loaded) Update(st amqp.State, settled bool) {
+	l.Receiving.Update(st, settled)
+	if settled {
+		l.finish()
+	}
+}
+
+// Transfer implements session.Sink.
+func (l *loaded) Transfer(payload []byte, more bool) { l.sink.Transfer(payload, more) }
+
+// Settled implements session.Sink.
+func (l *loaded) Settled(st amqp.State) {
+	l.finish()
+	l.sink.Settled(st)
+}
+
+// Abort implements session.Sink.
+func (l *loaded) Abort() {
+	l.finish()
+	l.sink.Abort()
+}
+
+// Lost implements session.Sink.
+func (l *loaded) Lost(err error) {
+	l.finish()
+	l.sink.Lost(err)
+}
+
+func (s *connectorService) remove(drain bool) {
+	s.r.table.Remove(s.consumer)
+	s.connector.Drain()
+	grace := drainTime
+	if !drain {
+		grace = 0
+	}
+	s.r.stop(s.task, grace)
+}

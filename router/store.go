@@ -1,0 +1,387 @@
+package router
+
+import (
+	"context"
+	"crypto/tls"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/forward"
+	"github.com/skupper-host/skupper/router/linkstate"
+	"github.com/skupper-host/skupper/router/manage"
+	"github.com/skupper-host/skupper/router/trunk"
+)
+
+// store shows the router to its management node. It implements manage.Store;
+// what the control loop owns is read on the control loop.
+type store struct{ r *Router }
+
+// on runs f on the control loop.
+func (s store) on(f func()) {
+	_ = s.r.box.call(context.Background(), f) // the background is never done
+}
+
+// Config implements manage.Store.
+func (s store) Config() (c *config.Config) {
+	s.on(func() { c = s.r.cfg })
+	return c
+}
+
+// Change implements manage.Store.
+func (s store) Change(edit func(*config.Config) (*config.Config, error)) (err error) {
+	s.on(func() {
+		was := s.r.cfg
+		next, e := edit(was)
+		if e != nil {
+			err = e
+			return
+		}
+		if problems := s.r.adopt(next, !next.Router.DropTCPConnections); len(problems) > 0 {
+			err = problems[0]
+			s.r.adopt(was, true)
+		}
+	})
+	return err
+}
+
+// Reload implements manage.Store.
+func (s store) Reload(sslProfile string) (err error) {
+	s.on(func() {
+		if p := s.r.profiles[sslProfile]; p != nil && p.identity != nil {
+			_, err = p.identity.Refresh()
+		}
+	})
+	return err
+}
+
+// Status implements manage.Store.
+func (s store) Status(e config.Entity) (row manage.Row) {
+	s.on(func() { row = s.r.status(e) })
+	return row
+}
+
+func (r *Router) status(e config.Entity) manage.Row {
+	switch x := r.entities[keyOf(e)].(type) {
+	case *amqpConnector:
+		return x.row()
+	case *service:
+		return x.row()
+	case *connectorService:
+		st := x.connector.Status()
+		return manage.TCPConnectorStatus{
+			ConnectionsOpened: int(st.Opened), ConnectionsClosed: int(st.Closed), BytesIn: int(st.Written), BytesOut: int(st.Read),
+		}
+	}
+	switch e := e.(type) {
+	case *config.Router:
+		host, _ := os.Hostname() // an empty name says as much as the error
+		return manage.RouterStatus{Version: r.version, HostName: host, WorkerThreads: runtime.GOMAXPROCS(0)}
+	case *config.ListenerAddress:
+		return r.listenerAddressRow(e)
+	case *config.Policy:
+		return manage.PolicyStatus{ConnectionsCurrent: len(r.peers), ConnectionsProcessed: int(r.lastConn.Load())}
+	}
+	return nil
+}
+
+func (k *amqpConnector) row() manage.ConnectorStatus {
+	st := k.dialer.Status()
+	row := manage.ConnectorStatus{ConnectionStatus: "CONNECTING", FailoverURLs: "amqp://" + k.cfg.Host + ":" + k.cfg.Port}
+	switch {
+	case st.Up:
+		row.ConnectionStatus, row.ConnectionMsg = "SUCCESS", "Connection Opened: dir=out host="+st.Endpoint.String()
+	case st.Err != nil:
+		row.ConnectionStatus, row.ConnectionMsg = "FAILED", st.Err.Error()
+	}
+	return row
+}
+
+func (s *service) row() manage.TCPListenerStatus {
+	st := s.listener.Status()
+	row := manage.TCPListenerStatus{
+		ConnectionsOpened: int(st.Opened), ConnectionsClosed: int(st.Closed), BytesIn: int(st.Read), BytesOut: int(st.Written),
+		OperStatus: "down",
+	}
+	if st.Up {
+		row.OperStatus = "up"
+	}
+	if st.Problem != nil {
+		row.ConnectionMsg = st.Problem.Error()
+	}
+	return row
+}
+
+func (r *Router) listenerAddressRow(a *config.ListenerAddress) manage.Row {
+	for _, e := range r.entities {
+		s, ok := e.(*service)
+		if !ok || s.cfg.Name != a.Listener {
+			continue
+		}
+		for _, t := range s.listener.Status().Targets {
+			if t.Address == a.Address {
+				return manage.ListenerAddressStatus{ConnectionsOpened: int(t.Opened)}
+			}
+		}
+	}
+	return manage.ListenerAddressStatus{}
+}
+
+// Metrics implements manage.Store.
+func (s store) Metrics() (m manage.Metrics) {
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	s.on(func() {
+		r := s.r
+		m = manage.Metrics{
+			ID: r.id, Version: r.version, ConnectionCount: uint64(len(r.peers)),
+			UptimeSeconds: uint32(time.Since(r.started).Seconds()), MemoryUsage: mem.Sys, ResidentMemoryUsage: mem.Sys - mem.HeapReleased,
+			ConnectionCounters: map[string]uint64{"amqp": uint64(len(r.peers)), "tcp": 0, "http1": 0, "http2": 0},
+		}
+		if r.reach != nil {
+			m.NodeCount = uint64(max(0, reachable(r)))
+		}
+		r.snap.Load().All(func(*forward.Address) bool { m.AddrCount++; return true })
+		for _, p := range r.peers {
+			if p.conn != nil {
+				st := p.conn.State().Stats
+				m.LinkCount += uint64(st.Links)
+				m.DeliveriesIngress += st.DeliveriesIn
+				m.DeliveriesEgress += st.DeliveriesOut
+			}
+		}
+		for _, e := range r.entities {
+			switch x := e.(type) {
+			case *service:
+				m.ConnectionCounters["tcp"] += x.listener.Status().Active()
+			case *connectorService:
+				m.ConnectionCounters["tcp"] += x.connector.Status().Active()
+			}
+		}
+	})
+	return m
+}
+
+// reachable counts the other routers that can be reached.
+func reachable(r *Router) int {
+	n := 0
+	for _, x := range r.reach.Routers {
+		if x.Link != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Connections implements manage.Store.
+func (s store) Connections() (rows []manage.Connection) {
+	s.on(func() {
+		for _, p := range s.r.peers {
+			if p.conn != nil {
+				rows = append(rows, s.r.connectionRow(p))
+			}
+		}
+	})
+	slices.SortFunc(rows, func(a, b manage.Connection) int { return int(a.ID) - int(b.ID) })
+	return rows
+}
+
+func (r *Router) connectionRow(p *peer) manage.Connection {
+	st := p.conn.State()
+	row := manage.Connection{
+		ID: p.id, Host: addrText(st.RemoteAddr), LocalSocket: addrText(st.LocalAddr), Role: roleText(p), Protocol: "amqp", Dir: "in",
+		Container: p.remote, SASL: string(st.Mechanism), IsAuthenticated: st.Mechanism == conn.External, User: st.User,
+		Opened: true, Active: true, AdminStatus: "enabled", OperStatus: "up",
+		UptimeSeconds: uint32(time.Since(p.since).Seconds()),
+	}
+	if st.Remote != nil {
+		row.Properties = st.Remote.Properties
+	}
+	if p.dialed() {
+		row.Dir = "out"
+		if k, ok := r.entities[entityKey{(&config.Connector{}).Type(), p.access}].(*amqpConnector); ok {
+			row.Host = k.cfg.Host + ":" + k.cfg.Port
+		}
+	}
+	if st.TLS != nil {
+		row.SSL, row.IsEncrypted = true, true
+		row.SSLProto, row.SSLCipher = tlsWords(st.TLS)
+		row.SSLSSF = 128
+		if strings.Contains(row.SSLCipher, "256") {
+			row.SSLSSF = 256
+		}
+	}
+	if last := later(st.Stats.LastIn, st.Stats.LastOut); !last.IsZero() {
+		seconds := uint32(max(0, time.Since(last).Seconds()))
+		row.LastDlvSeconds = &seconds
+	}
+	if p.edge != nil {
+		row.MeshID = p.edge.mesh
+	}
+	if r.uplink != nil && p.isEdge() && p.dialed() {
+		row.Active, row.MeshID = r.uplink.active() == p, r.mesh
+	}
+	if p.router() {
+		ordinal := p.member.Ordinal()
+		row.GroupOrdinal = &ordinal
+	}
+	return row
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func roleText(p *peer) string {
+	switch p.role() {
+	case trunk.InterRouter:
+		if p.member.Data() {
+			return "inter-router-data"
+		}
+		return config.RoleInterRouter
+	case trunk.Edge:
+		return config.RoleEdge
+	}
+	return config.RoleNormal
+}
+
+// Links implements manage.Store.
+func (s store) Links() (rows []manage.Link) {
+	s.on(func() {
+		for _, p := range s.r.peers {
+			for l, record := range p.links {
+				st := l.Stats()
+				row := manage.Link{
+					ID: uint64(len(rows) + 1), LinkName: l.Name(), LinkType: "endpoint", LinkDir: "in", OwningAddr: record.key.String(),
+					Capacity: routerCredit, ConnectionID: strconv.FormatUint(p.id, 10), AdminStatus: "enabled", OperStatus: "up",
+					UndeliveredCount: uint64(st.Undelivered), UnsettledCount: uint64(st.Unsettled), DeliveryCount: st.Deliveries,
+					PresettledCount: st.Presettled, DroppedPresettledCount: st.Dropped, AcceptedCount: st.Accepted, RejectedCount: st.Rejected,
+					ReleasedCount: st.Released, ModifiedCount: st.Modified, CreditAvailable: st.Credit,
+				}
+				if l.Sender() {
+					row.LinkDir = "out"
+				}
+				rows = append(rows, row)
+			}
+		}
+	})
+	return rows
+}
+
+// Addresses implements manage.Store.
+func (s store) Addresses() (rows []manage.Address) {
+	s.on(func() {
+		s.r.snap.Load().All(func(a *forward.Address) bool {
+			n := a.Counts()
+			row := manage.Address{
+				Key: a.Key().String(), Distribution: a.Treatment().String(), InProcess: uint32(n.Process), SubscriberCount: uint32(n.Local + n.Proxy),
+				RemoteCount: uint32(n.Remote), Priority: a.Priority(), Watch: n.Watchers > 0,
+			}
+			a.Holders(func(index int, _ string) bool {
+				row.RemoteHostRouters = append(row.RemoteHostRouters, s.r.snap.Load().Router(index).ID)
+				return true
+			})
+			rows = append(rows, row)
+			return true
+		})
+	})
+	slices.SortFunc(rows, func(a, b manage.Address) int { return strings.Compare(a.Key, b.Key) })
+	return rows
+}
+
+// Nodes implements manage.Store.
+func (s store) Nodes() (rows []manage.RouterNode) {
+	s.on(func() {
+		r := s.r
+		if r.engine == nil {
+			return
+		}
+		for _, n := range r.engine.Routers() {
+			rows = append(rows, r.nodeRow(n))
+		}
+	})
+	slices.SortStableFunc(rows, func(a, b manage.RouterNode) int {
+		if (a.ID == s.r.id) != (b.ID == s.r.id) {
+			if a.ID == s.r.id {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return rows
+}
+
+// LogStats implements manage.Store.
+func (s store) LogStats() []manage.LogStats { return nil }
+
+// Allocators implements manage.Store.
+func (s store) Allocators() []manage.Allocator { return nil }
+
+// VhostStats implements manage.Store.
+func (s store) VhostStats() []manage.VhostStats { return nil }
+
+// RecentLog implements manage.Store.
+func (s store) RecentLog(int) []manage.LogLine { return nil }
+
+// SetConnection implements manage.Store.
+func (s store) SetConnection(caller manage.Caller, id uint64, change manage.ConnectionChange) (err error) {
+	s.on(func() {
+		p := s.r.peers[id]
+		switch {
+		case p == nil || p.conn == nil:
+			err = &manage.Error{Status: manage.StatusNotFound, Description: "connection not found"}
+		case change.Close && (caller.Connection == id || p.router()):
+			err = &manage.Error{Status: manage.StatusForbidden, Description: "connection cannot be closed by management"}
+		case change.Close:
+			p.conn.Close(nil)
+		}
+	})
+	return err
+}
+
+// nodeRow describes one interior router; nothing of this router itself but its
+// name and neighbors.
+func (r *Router) nodeRow(n linkstate.RouterStatus) manage.RouterNode {
+	row := manage.RouterNode{
+		ID: n.ID, ProtocolVersion: int(n.Version), Instance: int(n.Instance), LinkState: slices.Sorted(maps.Keys(n.LinkState)),
+		ValidOrigins: n.ValidOrigins, Address: "amqp:/_topo/0/" + n.ID, Index: n.Index,
+	}
+	if n.ID == r.id {
+		row.NextHop = "(self)"
+	} else if n.NextHop != n.ID {
+		row.NextHop = n.NextHop
+	}
+	cost := int(n.Cost)
+	row.Cost = &cost
+	if n.Link != 0 {
+		link := int(n.Link)
+		row.RouterLink = &link
+	}
+	if t := r.engine.LastChange(); !t.IsZero() {
+		changed := int(t.Unix())
+		row.LastTopoChange = &changed
+	}
+	return row
+}
+
+// tlsWords names the version and the cipher of a TLS connection as OpenSSL
+// does where tools look for it.
+func tlsWords(st *tls.ConnectionState) (proto, cipher string) {
+	switch st.Version {
+	case tls.VersionTLS13:
+		proto = "TLSv1.3"
+	case tls.VersionTLS12:
+		proto = "TLSv1.2"
+	}
+	return proto, tls.CipherSuiteName(st.CipherSuite)
+}
