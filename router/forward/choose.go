@@ -90,28 +90,29 @@ func (s *Snapshot) Choose(a *Address, d *Delivery) (Choice, bool) {
 	if a == nil || a.treatment == Unavailable {
 		return Choice{}, false
 	}
-	if c, ok := a.next(a.processes, d); ok {
+	turn := a.load.turn.Add(1)
+	if c, ok := next(a.processes, turn, d); ok {
 		return c, true
 	}
 	if a.treatment == Balanced {
-		return s.balanced(a, d)
+		return s.balanced(a, turn, d)
 	}
 	for _, list := range [...][]member{a.locals, a.proxies} {
-		if c, ok := a.next(list, d); ok {
+		if c, ok := next(list, turn, d); ok {
 			return c, true
 		}
 	}
-	return s.closestRouter(a, d)
+	return s.closestRouter(a, turn, d)
 }
 
+// inTurn is the place in a list of n to look at i steps after the one whose
+// turn it is.
+func inTurn(turn uint32, i, n int) int { return (int(turn%uint32(n)) + i) % n }
+
 // next takes the consumers of a list in turn.
-func (a *Address) next(list []member, d *Delivery) (Choice, bool) {
-	if len(list) == 0 {
-		return Choice{}, false
-	}
-	start := int(a.load.turn.Add(1)) % len(list)
+func next(list []member, turn uint32, d *Delivery) (Choice, bool) {
 	for i := range list {
-		m := &list[(start+i)%len(list)]
+		m := &list[inTurn(turn, i, len(list))]
 		if d.usable(m) {
 			m.load.Add(1)
 			return Choice{Consumer: m.Consumer, count: &m.load}, true
@@ -155,7 +156,7 @@ func has(set []uint64, i int32) bool {
 }
 
 // closestRouter takes the routers with the lowest cost in turn.
-func (s *Snapshot) closestRouter(a *Address, d *Delivery) (Choice, bool) {
+func (s *Snapshot) closestRouter(a *Address, turn uint32, d *Delivery) (Choice, bool) {
 	if len(a.holders) == 0 {
 		return Choice{}, false
 	}
@@ -180,7 +181,7 @@ func (s *Snapshot) closestRouter(a *Address, d *Delivery) (Choice, bool) {
 	if count[i] == 0 {
 		return Choice{}, false
 	}
-	turn := a.load.turn.Add(1) % count[i]
+	turn %= count[i]
 	for _, h := range a.holders {
 		r, onTheWay, ok := w.usable(h)
 		if !ok || rank(onTheWay) != i || r.Cost != lowest[i] {
@@ -229,9 +230,8 @@ func (c *candidate) offer(o candidate) {
 // balanced picks the destination with the lowest sum of outstanding deliveries
 // and cost; among equals this router's own first. If another goroutine takes
 // the same one in the same moment, it looks again.
-func (s *Snapshot) balanced(a *Address, d *Delivery) (Choice, bool) {
+func (s *Snapshot) balanced(a *Address, turn uint32, d *Delivery) (Choice, bool) {
 	const attempts = 8
-	turn := int(a.load.turn.Add(1))
 	for try := 1; ; try++ {
 		best := candidate{rank: nobody}
 		best.consumers(a.locals, turn, d)
@@ -257,9 +257,9 @@ func (s *Snapshot) balanced(a *Address, d *Delivery) (Choice, bool) {
 
 // consumers offers the consumers of a list, beginning with another one each
 // turn.
-func (c *candidate) consumers(list []member, turn int, d *Delivery) {
+func (c *candidate) consumers(list []member, turn uint32, d *Delivery) {
 	for i := range list {
-		m := &list[(turn+i)%len(list)]
+		m := &list[inTurn(turn, i, len(list))]
 		if !d.usable(m) {
 			continue
 		}
@@ -278,13 +278,13 @@ func (c *candidate) consumers(list []member, turn int, d *Delivery) {
 	}
 }
 
-func (s *Snapshot) balancedRouter(c *candidate, a *Address, turn int, d *Delivery) {
+func (s *Snapshot) balancedRouter(c *candidate, a *Address, turn uint32, d *Delivery) {
 	if len(a.holders) == 0 {
 		return
 	}
 	w := s.routers(d)
 	for i := range a.holders {
-		h := a.holders[(turn+i)%len(a.holders)]
+		h := a.holders[inTurn(turn, i, len(a.holders))]
 		r, onTheWay, ok := w.usable(h)
 		if !ok {
 			continue

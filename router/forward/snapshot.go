@@ -156,14 +156,13 @@ func (s *Snapshot) Origin(ingress string) int {
 }
 
 // Looping tells whether a message with this trace must not go on: it has been
-// here before, or passed more routers than there are.
+// here before.
 //
-// skupper-router drops what passed more routers than its radius plus one. The
-// radius is wrong until a change of the network is known, so this bound is not
-// ours: a message that visits no router twice ends by itself.
-func (s *Snapshot) Looping(trace []string) bool {
-	return len(trace) > len(s.network.index)+1 || traced(trace, s.names.ID)
-}
+// skupper-router also drops what passed more routers than its radius plus one.
+// A router that has just started does not know its radius yet and an edge
+// router never does, so this bound is not ours: a message that visits no router
+// twice ends by itself.
+func (s *Snapshot) Looping(trace []string) bool { return traced(trace, s.names.ID) }
 
 // All calls f for every address, in no order, until it returns false. Those of
 // other routers themselves are not among them.

@@ -28,6 +28,7 @@ type Table struct {
 
 	seed    maphash.Seed
 	current *Snapshot
+	renamed bool     // names are not those of current
 	network *network // of the next snapshot
 }
 
@@ -71,7 +72,7 @@ func (t *Table) SetRules(list []Rule) { t.rules = newRules(list) }
 
 // SetNames replaces what the router knows about itself, for an edge router
 // whose peers have changed.
-func (t *Table) SetNames(n Names) { t.names = n }
+func (t *Table) SetNames(n Names) { t.names, t.renamed = n, true }
 
 // Add adds a destination in this router. hint is how the address is treated
 // if it is new and not configured; Unsaid leaves it to the default.
@@ -207,7 +208,7 @@ type Change struct {
 // Publish makes a snapshot of the table and lists, by key, the addresses that
 // are not as in the one before.
 func (t *Table) Publish() (*Snapshot, []Change) {
-	if len(t.dirty) == 0 && t.network == t.current.network {
+	if len(t.dirty) == 0 && !t.renamed && t.network == t.current.network {
 		return t.current, nil
 	}
 	next := &Snapshot{names: t.names, seed: t.seed, network: t.network, shards: t.current.shards}
@@ -239,7 +240,7 @@ func (t *Table) Publish() (*Snapshot, []Change) {
 		}
 		return strings.Compare(a.Key.Name, b.Key.Name)
 	})
-	t.current = next
+	t.current, t.renamed = next, false
 	return next, changes
 }
 
