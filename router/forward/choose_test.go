@@ -396,6 +396,10 @@ func TestValidOrigins(t *testing.T) {
 		here := b.add("here", &Consumer{Capacity: 1})
 		here.load.Store(100)
 		b.want(Delivery{Origin: routerB, Trace: []string{"0/B"}}, "here")
+		if treatment == Balanced {
+			b.want(Delivery{}, "D")
+			b.want(Delivery{Origin: UnknownOrigin}, "E") // as if it began here
+		}
 	}
 }
 

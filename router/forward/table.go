@@ -206,7 +206,8 @@ type Change struct {
 }
 
 // Publish makes a snapshot of the table and lists, by key, the addresses that
-// are not as in the one before.
+// were touched since the one before. It lists none whose routers merely became
+// reachable or unreachable.
 func (t *Table) Publish() (*Snapshot, []Change) {
 	if len(t.dirty) == 0 && !t.renamed && t.network == t.current.network {
 		return t.current, nil
