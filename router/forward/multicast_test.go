@@ -153,8 +153,13 @@ func TestLooping(t *testing.T) {
 			trace []string
 			want  bool
 		}{
-			{nil, false}, {[]string{"0/B"}, false}, {long, false}, {[]string{"0/AA", "A", "1/A"}, false},
-			{[]string{"0/A"}, true}, {slices.Concat(long, []string{"0/A"}), true}, {[]string{"0/A", "0/B"}, true},
+			{nil, false},
+			{[]string{"0/B"}, false},
+			{long, false},
+			{[]string{"0/AA", "A", "1/A"}, false},
+			{[]string{"0/A"}, true},
+			{slices.Concat(long, []string{"0/A"}), true},
+			{[]string{"0/A", "0/B"}, true},
 		} {
 			if got := s.Looping(tt.trace); got != tt.want {
 				t.Errorf("a trace of %v is a loop: %v, want %v", tt.trace, got, tt.want)
