@@ -20,13 +20,9 @@ func (o opener) Open(_ context.Context, q stream.Request) (stream.Path, error) {
 	key := snap.Names().Key(q.Address)
 	m := message{to: q.Address, streaming: true, priority: defaultPriority}
 	if key.Class == forward.ClassLocal {
-		taker, ok := r.temps.get(key.Name)
-		if d, isLink := taker.(destination); ok && isLink {
-			if path, ok := d.way(forward.Choice{}, &m, q.Outcome); ok {
-				return path, nil
-			}
+		if taker, ok := r.temps.get(key.Name); ok {
+			return replyPath(taker, &m, q)
 		}
-		return stream.Path{}, stream.ErrNoRoute
 	}
 	path, err := o.choose(snap, key, &m, q)
 	if err != nil {
@@ -39,6 +35,16 @@ func (o opener) Open(_ context.Context, q stream.Request) (stream.Path, error) {
 		d.Inline = true
 	}
 	return path, nil
+}
+
+// replyPath is the way to a temporary address of this router.
+func replyPath(taker replyTaker, m *message, q stream.Request) (stream.Path, error) {
+	if d, ok := taker.(destination); ok {
+		if path, ok := d.way(forward.Choice{}, m, q.Outcome); ok {
+			return path, nil
+		}
+	}
+	return stream.Path{}, stream.ErrNoRoute
 }
 
 func (o opener) choose(snap *forward.Snapshot, key forward.Key, m *message, q stream.Request) (stream.Path, error) {
