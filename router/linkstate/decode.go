@@ -109,8 +109,8 @@ func (b *body) decodeFields(fields amqp.Map) (err error) {
 }
 
 func (b *body) decodeLinkState(fields amqp.Map) (err error) {
-	if b.age, err = optional(fields, "age"); err != nil {
-		return err
+	if b.age, err = optional(fields, "age"); err != nil || b.age < 0 {
+		return errors.New("LSU: age: want a number")
 	}
 	b.floods, _ = fields.Get("floods").(bool)
 	if _, err = mandatory(fields, "ls_seq"); err != nil {
@@ -133,8 +133,11 @@ func (b *body) decodeLinkState(fields amqp.Map) (err error) {
 	for i := range peers {
 		id, ok := text(peers[i].Key)
 		cost, isInteger := whole(peers[i].Value)
-		if !ok || !validID(id) || !isInteger {
+		if !ok || !isInteger {
 			return errors.New("LSU: ls: peers: want costs by router id")
+		}
+		if !validID(id) {
+			continue // whoever that is, the others are neighbors all the same
 		}
 		b.peers = append(b.peers, peer{id: id, cost: int32(min(max(cost, 1), math.MaxInt32))})
 	}
@@ -205,6 +208,7 @@ func descriptor(l amqp.List) (announced, bool) {
 	return a, true
 }
 
+// mandatory reads a sequence number.
 func mandatory(m amqp.Map, key string) (int64, error) {
 	v, ok := whole(m.Get(key))
 	if !ok || v < 0 {
@@ -213,11 +217,14 @@ func mandatory(m amqp.Map, key string) (int64, error) {
 	return v, nil
 }
 
+// optional reads any number, 0 if there is none.
 func optional(m amqp.Map, key string) (int64, error) {
-	if m.Get(key) == nil {
-		return 0, nil
+	v := m.Get(key)
+	n, ok := whole(v)
+	if v != nil && !ok {
+		return 0, fmt.Errorf("%s: want a number", key)
 	}
-	return mandatory(m, key)
+	return n, nil
 }
 
 // whole is the value of any AMQP integer that fits. Booleans, floating point
