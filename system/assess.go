@@ -266,19 +266,11 @@ func (m *moment) accepting(name string, port int) (row, verdict) {
 	return entity, good()
 }
 
-// failedToListen reports whether a tcpListener wants to listen and cannot. It
-// also says something when it does not want to: no server is known.
+// failedToListen reports whether a tcpListener wants to listen and cannot: its
+// message then begins as the errors of package tcp do. It may also say something
+// when it does not want to, as when no server is known.
 func failedToListen(entity row) bool {
-	text := entity.text("connectionMsg")
-	if text == "" || entity.text("operStatus") == "up" {
-		return false
-	}
-	for _, sign := range []string{"in use", "denied", "not permitted", "cannot assign", "no such host", "certificate", "tls", "TLS", "bind"} {
-		if strings.Contains(text, sign) {
-			return true
-		}
-	}
-	return false
+	return entity.text("operStatus") != "up" && strings.HasPrefix(entity.text("connectionMsg"), "listen ")
 }
 
 func (m *moment) reachable(key string, entity row) bool {

@@ -77,7 +77,7 @@ func bindWords(ctx context.Context, at Endpoint, err error) string {
 		if perr != nil {
 			break
 		}
-		return fmt.Sprintf("port %d %s", port, holder("/proc", port))
+		return holder("/proc", port)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Sprintf("port %s is reserved for processes with CAP_NET_BIND_SERVICE", at.Port)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

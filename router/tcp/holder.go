@@ -11,20 +11,23 @@ import (
 	"strings"
 )
 
+// taken is the system's own text of EADDRINUSE, which people search for.
+const taken = "address already in use"
+
 // holder says in words who listens on a TCP port, as far as it can be seen
-// from proc (/proc): "is used by nginx (pid 1234)".
+// from proc (/proc): "address already in use by nginx (pid 1234)".
 func holder(proc string, port int) string {
 	inode, uid, found := listening(proc, port)
 	if !found {
-		return "is in use"
+		return taken
 	}
 	if name, pid := owner(proc, inode); pid != "" {
-		return fmt.Sprintf("is used by %s (pid %s)", name, pid)
+		return fmt.Sprintf(taken+" by %s (pid %s)", name, pid)
 	}
 	if u, err := user.LookupId(uid); err == nil {
-		return "is used by a process of user " + u.Username
+		return taken + " by a process of user " + u.Username
 	}
-	return "is used by a process of uid " + uid
+	return taken + " by a process of uid " + uid
 }
 
 // listening finds the socket that listens on port.
