@@ -37,8 +37,7 @@ type Identity struct {
 	begin  time.Time
 	looked atomic.Int64
 
-	mu    sync.Mutex // one Refresh at a time
-	cache tls.ClientSessionCache
+	mu sync.Mutex // one Refresh at a time
 }
 
 // loaded is what the files held at one time.
@@ -58,7 +57,7 @@ type fileMark struct {
 // LoadIdentity reads the files. The error names the file and says in words what
 // is wrong with it.
 func LoadIdentity(files Credentials) (*Identity, error) {
-	i := &Identity{files: files, begin: time.Now(), cache: tls.NewLRUClientSessionCache(64)}
+	i := &Identity{files: files, begin: time.Now()}
 	l, err := files.load()
 	if err != nil {
 		return nil, err
@@ -213,7 +212,8 @@ func (f Credentials) base() *tls.Config {
 func (i *Identity) Client(host string, verifyHost bool) *tls.Config {
 	cfg := i.files.base()
 	cfg.ServerName = host
-	cfg.ClientSessionCache = i.cache
+	// No session cache: OpenSSL servers that ask for client certificates, as
+	// skupper-router does, fail the whole handshake when a session is resumed.
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		if cert := i.current().cert; cert != nil {
 			return cert, nil

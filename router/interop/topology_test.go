@@ -158,8 +158,8 @@ func (tp topology) build(t testing.TB) *network {
 	return w
 }
 
-// start starts every router and waits until a connection to the listener
-// is accepted, that is until the service is known at the first router.
+// start starts every router and waits until an echo comes back through all of
+// them.
 func (w *network) start() {
 	w.t.Helper()
 	for _, n := range w.nodes {
@@ -170,11 +170,17 @@ func (w *network) start() {
 
 func (w *network) reachable() {
 	w.t.Helper()
-	eventually(w.t, 30*time.Second, "the listener opens", func() error {
+	eventually(w.t, 30*time.Second, "an echo through the network", func() error {
 		c, err := net.Dial("tcp", local(w.in))
 		if err != nil {
 			return err
 		}
-		return c.Close()
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+		if err := roundTrip(c, "probe"); err != nil {
+			return err
+		}
+		_ = c.(*net.TCPConn).CloseWrite()
+		return closedSoon(c, 2*time.Second)
 	})
 }
