@@ -137,8 +137,10 @@ func (e *Engine) receiveMAU(from *link, b body) {
 		e.addressesKnown(n, b.mobileSeq)
 	case b.mobileSeq > n.mobileSeq:
 		n.wantMobile = max(n.wantMobile, b.mobileSeq)
-		n.mar.ask(e.now)
-		e.requestsDue = e.now
+		if !n.mar.sent { // else the answer brings this as well
+			n.mar.ask(e.now)
+			e.requestsDue = e.now
+		}
 	}
 }
 

@@ -173,7 +173,6 @@ func New(cfg Config) (*Engine, error) {
 		memory:       &sync.Pool{New: func() any { return new(search) }},
 		starting:     true,
 		firstUp:      never,
-		raDue:        never,
 		computed:     -pathsHold,
 		lastChange:   -never / 2,
 		requestsDue:  never,
@@ -184,6 +183,7 @@ func New(cfg Config) (*Engine, error) {
 		seen:         newDuplicates(),
 	}
 	e.helloDue = time.Duration(e.rand.Int64N(int64(cfg.HelloInterval)))
+	e.raDue = e.jittered(cfg.RAInterval)
 	e.self = e.learn(cfg.ID)
 	e.self.instance, e.self.hasInstance = cfg.Instance, true
 	e.self.answered, e.self.version = true, protocolVersion

@@ -189,7 +189,9 @@ func (e *Engine) noteKnown(n *node, known []digest) {
 		n.knows = make(map[string]digest, len(known))
 	}
 	for _, d := range known {
-		n.knows[d.id] = d
+		if _, said := n.knows[d.id]; said || len(n.knows) < e.cfg.MaxRouters {
+			n.knows[d.id] = d
+		}
 	}
 	n.told, n.toldAt = true, e.now
 	for _, id := range n.owed {
@@ -233,9 +235,11 @@ func (e *Engine) passOn(from *link, about *node, copied func(to, about *node)) {
 
 // receiveCopyLSU handles the link state of a router that another one had.
 func (e *Engine) receiveCopyLSU(from *link, b body) {
+	if b.age > int64(e.cfg.RemoteMaxAge/time.Second) || !b.hasInstance {
+		return
+	}
 	n := e.learn(b.id)
-	age := time.Duration(b.age) * time.Second
-	if n == nil || age > e.cfg.RemoteMaxAge || !b.hasInstance || !e.acceptCopy(n, b) || b.lsSeq <= n.seq && n.answered {
+	if n == nil || !e.acceptCopy(n, b) || b.lsSeq <= n.seq && n.answered {
 		return
 	}
 	if b.floods {
@@ -243,7 +247,7 @@ func (e *Engine) receiveCopyLSU(from *link, b body) {
 	}
 	n.answered = true
 	n.seq = b.lsSeq
-	n.lastSeen = max(n.lastSeen, e.now-age)
+	n.lastSeen = max(n.lastSeen, e.now-time.Duration(b.age)*time.Second)
 	if e.replaceEdges(n, e.resolve(n, b.peers)) {
 		e.pathsDirty = true
 	}

@@ -231,7 +231,7 @@ func (e *Engine) linksExpire() instant {
 func (e *Engine) sendHello(links []LinkID) {
 	var seen []string
 	for _, l := range e.order {
-		if l.peer != nil && l.state != Down && e.now-l.heard <= e.cfg.HelloMaxAge && !slices.Contains(seen, l.peer.id) {
+		if l.peer != nil && e.now-l.heard <= e.cfg.HelloMaxAge && !slices.Contains(seen, l.peer.id) {
 			seen = append(seen, l.peer.id)
 		}
 	}

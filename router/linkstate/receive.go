@@ -57,14 +57,22 @@ func traced(trace []string, id string) bool {
 
 func (e *Engine) receive(in Received) {
 	l := e.links[in.Link]
-	if l == nil || traced(in.Trace, e.cfg.ID) || len(in.Trace) > len(e.nodes)+1 {
-		return // from a lost link, or in a loop
+	if l == nil {
+		return
 	}
-	switch to, id := destination(in.To); to {
-	case neighbors:
+	to, id := destination(in.To)
+	if to == neighbors {
 		if b, ok := e.decode(l, in.Sections); ok && b.op == HELLO {
 			e.hello(l, b)
 		}
+		return
+	}
+	if traced(in.Trace, e.cfg.ID) {
+		e.noteEcho(l, in, to)
+		return
+	}
+	switch to {
+	case neighbors: // see above
 	case one:
 		if id == e.cfg.ID {
 			e.handle(l, in, to)
@@ -86,6 +94,17 @@ func (e *Engine) receive(in Received) {
 		}
 	case foreign:
 		e.event(Event{Kind: Malformed, Link: l.id, Detail: "address of no routing message"})
+	}
+}
+
+// noteEcho looks at a message that seems to have been here already. If this
+// router never sent it, another one has the same id.
+func (e *Engine) noteEcho(l *link, in Received, to scope) {
+	if to != all || e.ownIDNoted {
+		return
+	}
+	if b, ok := e.decode(l, in.Sections); ok && b.id == e.cfg.ID {
+		e.noteOwnID(b, false)
 	}
 }
 
