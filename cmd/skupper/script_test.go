@@ -86,6 +86,9 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	env.Setenv(asProgram, "1")
+	// A program with the race detector waits a second before it exits, to hear
+	// of races while it does; scripts run hundreds of programs.
+	env.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=20"))
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 	env.Setenv("XDG_RUNTIME_DIR", run)
 	env.Setenv("SKUPPER_AGENT_INSTANCE", "user")
