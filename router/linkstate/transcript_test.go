@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/skupper-host/skupper/router/amqp"
 )
 
@@ -217,7 +219,7 @@ func (s *stage) message(verb, link string, args map[string]string) Received {
 		if exist, ok := args["exist"]; ok {
 			in.Sections = composeAbsoluteMAU(addresses, from, s.number(args["seq"]), s.announced(exist))
 			if boot != 0 {
-				in.Sections = s.withField(in.Sections, "instance", boot)
+				in.Sections = withField(s.t, in.Sections, "instance", boot)
 			}
 		} else {
 			in.Sections = composeDifferentialMAU(from, s.number(args["seq"]), s.announced(args["add"]), fields(args["del"]))
@@ -226,7 +228,7 @@ func (s *stage) message(verb, link string, args map[string]string) Received {
 		s.t.Fatalf("unknown command %q", verb)
 	}
 	if pv := args["pv"]; pv != "" {
-		in.Sections = s.withField(in.Sections, "pv", s.number(pv))
+		in.Sections = withField(s.t, in.Sections, "pv", s.number(pv))
 	}
 	if ingress, ok := args["ingress"]; ok {
 		in.Ingress = "0/" + ingress
@@ -242,10 +244,10 @@ func (s *stage) message(verb, link string, args map[string]string) Received {
 }
 
 // withField sets a number in the body of a message.
-func (s *stage) withField(sections []byte, key string, v int64) []byte {
+func withField(tb rapid.TB, sections []byte, key string, v int64) []byte {
 	m, err := amqp.ParseMessage(sections)
 	if err != nil {
-		s.t.Fatal(err)
+		tb.Fatal(err)
 	}
 	body := m.Value.(amqp.Map)
 	at := slices.IndexFunc(body, func(p amqp.Pair) bool { k, _ := text(p.Key); return k == key })
