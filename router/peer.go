@@ -61,6 +61,7 @@ func (p *peer) control() bool { return p.member.Role == trunk.InterRouter && !p.
 
 // Opened implements conn.Handler.
 func (p *peer) Opened(c *conn.Conn, open *amqp.Open) {
+	c.App = p
 	p.conn, p.remote = c, open.ContainerID
 	p.streams, p.ours = offers(open, capStreaming), offers(open, capUnread)
 	if cost, ok := open.Properties.Get(string(propCost)).(int32); ok {

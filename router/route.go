@@ -241,10 +241,20 @@ func (p *peer) way(c forward.Choice, m *message, out session.Outcome) (stream.Pa
 func (r *Router) path(l *conn.Link, c forward.Choice, m *message, out session.Outcome) stream.Path {
 	d := send(l, c, out, m.settled, m.format)
 	path := stream.Path{Sending: d, Choice: c, Annotations: r.onwardAnnotations(m)}
-	if p, ok := l.Conn().App.(*peer); ok && !p.ours {
+	if p, ok := l.Conn().App.(*peer); ok && p.ours {
+		path.Early = r.endsAt(p, c)
+	} else if ok {
 		path.Exposure = &p.exposure
 	}
 	return path
+}
+
+// endsAt reports whether the destination is the peer itself and not behind it.
+func (r *Router) endsAt(p *peer, c forward.Choice) bool {
+	if c.Consumer != nil {
+		return p.isEdge() && !p.dialed()
+	}
+	return r.snap.Load().Router(c.Router).NextHop == c.Router
 }
 
 // onwardAnnotations are those of a message that goes on to another router.

@@ -87,6 +87,10 @@ type Path struct {
 	// Annotations is the encoded router annotations section that goes first;
 	// empty for a receiver that is no router.
 	Annotations []byte
+	// Early allows what the client says to go along before there is a reply.
+	// It must be false if the connector may be skupper-router's: that loses
+	// sight of bytes which come while it connects to its server.
+	Early bool
 	// ReplyTo is the address that leads to Request.Reply.
 	ReplyTo string
 	// Choice stands for the destination in a later Request.Tried.

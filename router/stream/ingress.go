@@ -19,9 +19,10 @@ type Client struct {
 
 // Ingress is the end of a stream next to the client.
 //
-// It opens the stream at once and reads the client at once too, although there
-// is no reply yet: up to 64 KiB go along, which saves a round trip. A copy is
-// kept as long as another destination may have to take the stream. That
+// It opens the stream at once and, if Path.Early allows it, reads the client at
+// once too, although there is no reply yet: up to 64 KiB go along, which saves a
+// round trip. A copy is kept as long as another destination may have to take
+// the stream. That
 // happens, before the client notices anything, when the first one releases the
 // stream or has no server for it (see elsewhere for the conditions).
 //

@@ -176,7 +176,7 @@ func (n *network) Open(_ context.Context, r Request) (Path, error) {
 		n.temps++
 		temp := fmt.Sprintf("amqp:/_topo/0/A/temp.%d", n.temps)
 		n.replies[temp] = r.Reply
-		return Path{Sending: d, Annotations: n.trace, ReplyTo: temp, Choice: to}, nil
+		return Path{Sending: d, Annotations: n.trace, Early: true, ReplyTo: temp, Choice: to}, nil
 	}
 	return Path{}, ErrNoRoute
 }

@@ -57,6 +57,9 @@ func (s *stream) pump() bool {
 // room is how many bytes may be read from the socket. It is called with mu
 // held.
 func (s *stream) room() int {
+	if s.ingress && s.recv == nil && s.joined == nil && !s.cur.path.Early {
+		return 0
+	}
 	if !s.ours && s.recv != nil {
 		s.out.size = s.cur.path.Exposure.window()
 	}

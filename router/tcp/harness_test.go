@@ -64,7 +64,7 @@ func (r *testRouter) Open(_ context.Context, q stream.Request) (stream.Path, err
 	if c == nil || slices.Contains(q.Tried, any(c)) {
 		return stream.Path{}, stream.ErrNoRoute
 	}
-	p := stream.Path{Annotations: r.annotations(nil), Choice: c}
+	p := stream.Path{Annotations: r.annotations(nil), Choice: c, Early: true}
 	if q.Reply != nil {
 		r.next++
 		token := fmt.Sprintf("temp.%d", r.next)
