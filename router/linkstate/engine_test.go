@@ -1,0 +1,463 @@
+package linkstate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTransitions is the whole table of states.
+func TestTransitions(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		from State
+		to   map[happening]State
+	}{
+		{Down, map[happening]State{heard: OneWay, listed: Up, silent: Down, peerRestarted: Down, lost: Down}},
+		{OneWay, map[happening]State{heard: OneWay, listed: Up, silent: Down, peerRestarted: OneWay, lost: Down}},
+		{Up, map[happening]State{heard: Up, listed: Up, silent: Down, peerRestarted: OneWay, lost: Down}},
+	} {
+		for h, want := range tt.to {
+			if got := tt.from.next(h); got != want {
+				t.Errorf("%v becomes %v after happening %d, want %v", tt.from, got, h, want)
+			}
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		got  fmt.Stringer
+		want string
+	}{
+		{Down, "down"}, {OneWay, "1-way"}, {Up, "up"}, {State(9), "State(9)"},
+		{NeighborUp, "neighbor up"}, {Undeliverable, "routing message without path"}, {EventKind(0), "EventKind(0)"}, {EventKind(99), "EventKind(99)"},
+		{Event{Kind: Malformed, Link: 3, Detail: "x"}, "malformed routing message link 3: x"},
+		{Event{Kind: Incompatible, Router: "B", Link: 3, Count: 2}, "incompatible protocol version B link 3 (2)"},
+	} {
+		if got := tt.got.String(); got != tt.want {
+			t.Errorf("called %q, want %q", got, tt.want)
+		}
+	}
+	for k := NeighborUp; k <= Undeliverable; k++ {
+		if strings.Contains(k.String(), "(") {
+			t.Errorf("%v has no name", k)
+		}
+	}
+}
+
+func TestImpossibleIDs(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"", "all", "a/b", "a b", "a\tb", "a\x00", "a\x7f", strings.Repeat("x", 256)} {
+		if _, err := New(Config{ID: id}); err == nil {
+			t.Errorf("a router may be called %q", id)
+		}
+	}
+	for _, id := range []string{"a", "All", "west-1700000000-default", "site@host.example", "größe", strings.Repeat("x", 255)} {
+		if _, err := New(Config{ID: id}); err != nil {
+			t.Errorf("a router may not be called %q: %v", id, err)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	got := Config{ID: "A", HelloMaxAge: 9 * time.Second}.withDefaults()
+	want := Config{
+		ID: "A", MaxRouters: 4096, MaxAddresses: 262_144,
+		HelloInterval: time.Second, HelloMaxAge: 9 * time.Second, RAInterval: 30 * time.Second, RAIntervalFlux: 4 * time.Second,
+		RemoteMaxAge: time.Minute, UnreachableHoldoff: time.Second, AddressDelay: 20 * time.Millisecond, AddressInterval: 250 * time.Millisecond,
+	}
+	if got != want {
+		t.Errorf("defaults are %+v\nwant %+v", got, want)
+	}
+}
+
+// watch is an engine whose sent messages and events are remembered with their
+// times.
+type watch struct {
+	*stage
+	sent   []sent
+	events []Event
+}
+
+type sent struct {
+	at time.Duration
+	Message
+	body
+}
+
+func newWatch(t *testing.T, cfg Config) *watch {
+	cfg.ID, cfg.Instance = "A", 100
+	return &watch{stage: newStage(t, cfg)}
+}
+
+func (w *watch) do(in Input) Output {
+	w.t.Helper()
+	out := w.step(in)
+	for _, m := range out.Send {
+		b, err := decode(m.Sections)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.sent = append(w.sent, sent{w.now.Sub(epoch), m, b})
+	}
+	w.events = append(w.events, out.Events...)
+	return out
+}
+
+// pass lets time pass, with what is done at each second.
+func (w *watch) pass(d time.Duration, eachSecond ...Input) {
+	w.t.Helper()
+	end, second := w.now.Add(d), w.now.Add(time.Second)
+	for {
+		next := w.wake
+		if second.Before(next) {
+			next = second
+		}
+		if next.After(end) {
+			w.now = end
+			return
+		}
+		w.now = next
+		if next.Equal(second) {
+			second = second.Add(time.Second)
+			for _, in := range eachSecond {
+				w.do(in)
+			}
+			continue
+		}
+		w.do(Tick{})
+	}
+}
+
+// times lists when messages of a kind were sent, since a moment.
+func (w *watch) times(op Opcode, since time.Duration) (at []time.Duration) {
+	for _, m := range w.sent {
+		if m.op == op && m.at > since {
+			at = append(at, m.at)
+		}
+	}
+	return at
+}
+
+func gaps(at []time.Duration) (least, most time.Duration) {
+	least = time.Hour
+	for i := 1; i < len(at); i++ {
+		least, most = min(least, at[i]-at[i-1]), max(most, at[i]-at[i-1])
+	}
+	return least, most
+}
+
+func (w *watch) saw(kind EventKind) (n int) {
+	for _, ev := range w.events {
+		if ev.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func helloOf(link LinkID, from string, seen ...string) Received {
+	return Received{Link: link, To: toNeighbors, Ingress: "0/" + from, Trace: []string{"0/" + from}, Sections: composeHello(from, 1, seen)}
+}
+
+func lsuOf(link LinkID, from string, seq int64, peers ...peer) Received {
+	return Received{Link: link, To: toRouter("A"), Ingress: "0/" + from, Trace: []string{"0/" + from}, Sections: composeLSU(toRouter("A"), from, 1, seq, peers)}
+}
+
+// TestHelloInterval holds that a HELLO goes out every second, a little jittered
+// so that routers do not beat in step, and at once on a link that comes up.
+func TestHelloInterval(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{Seed: 3})
+	w.pass(1500 * time.Millisecond)
+	if len(w.sent) > 0 {
+		t.Errorf("without links, %d messages are sent", len(w.sent))
+	}
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(LinkUp{Link: 2, Cost: 1})
+	if len(w.sent) != 2 || w.sent[0].op != HELLO || w.sent[1].Links[0] != 2 {
+		t.Errorf("two links came up and %d messages were sent", len(w.sent))
+	}
+	w.pass(time.Minute)
+	least, most := gaps(w.times(HELLO, 3*time.Second))
+	if least < 900*time.Millisecond || most > time.Second || least == most {
+		t.Errorf("HELLO every %v to %v, want 0.9s to 1s", least, most)
+	}
+	for _, m := range w.sent[2:] {
+		if !slices.Equal(m.Links, []LinkID{1, 2}) {
+			t.Fatalf("HELLO on links %v, want both", m.Links)
+		}
+	}
+}
+
+// TestHelloMaxAge holds that a neighbor is one for three seconds after a HELLO
+// that lists this router, and not a moment longer.
+func TestHelloMaxAge(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.pass(3*time.Second, helloOf(1, "B")) // heard, not listed
+	if w.saw(NeighborDown) != 0 || w.e.Neighbors()[0].State != Up {
+		t.Errorf("after three seconds the link is %v", w.e.Neighbors()[0].State)
+	}
+	if want := w.now.Add(1); !w.wake.Equal(want) {
+		t.Errorf("to be woken in %v, want at once", w.wake.Sub(w.now))
+	}
+	w.now = w.wake
+	w.do(Tick{})
+	if w.saw(NeighborDown) != 1 || w.e.Neighbors()[0].State != Down {
+		t.Errorf("after more than three seconds the link is %v", w.e.Neighbors()[0].State)
+	}
+}
+
+// TestSeenForThreeSeconds holds that a HELLO lists who was heard lately.
+func TestSeenForThreeSeconds(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(LinkUp{Link: 2, Cost: 1})
+	w.do(helloOf(1, "B"))
+	w.do(helloOf(2, "C", "A"))
+	w.do(helloOf(2, "C", "A"))
+	w.pass(time.Minute)
+	for _, m := range w.sent {
+		if m.op != HELLO || m.at == 0 {
+			continue
+		}
+		want := "[B C]"
+		if m.at > 3*time.Second {
+			want = "[]"
+		}
+		if got := fmt.Sprint(m.seen); got != want {
+			t.Errorf("after %v HELLO lists %v, want %s", m.at, got, want)
+		}
+	}
+}
+
+// TestAdvertisements holds that RAs come every 30 s, every 4 s shortly after a
+// change while somebody does not flood, and at once when there is news.
+func TestAdvertisements(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.do(lsuOf(1, "B", 1, peer{"A", 1}))
+	alive := []Input{helloOf(1, "B", "A"), Received{Link: 1, To: toAll, Sections: composeRA(toAll, "B", 1, 1, 0)}}
+	w.pass(5*time.Minute, alive...)
+	flux := w.times(RA, 0)
+	flux = flux[:slices.IndexFunc(flux, func(at time.Duration) bool { return at > 9*time.Second })]
+	if _, most := gaps(flux); len(flux) < 3 || most > 4*time.Second {
+		t.Errorf("in flux RAs go out at %v, want every 4 s", flux)
+	}
+	if least, most := gaps(w.times(RA, 12*time.Second)); least < 27*time.Second || most > 30*time.Second {
+		t.Errorf("RA every %v to %v, want 27 to 30 s", least, most)
+	}
+	start := w.now.Sub(epoch)
+	w.do(AddressAdded{Key: "Mx"})
+	w.pass(time.Second, alive...)
+	mau, ra := w.times(MAU, start), w.times(RA, start)
+	if len(mau) != 1 || len(ra) != 1 || mau[0] != ra[0] || mau[0]-start != 20*time.Millisecond {
+		t.Errorf("an address was added at %v: MAU at %v, RA at %v, want both after 20 ms", start, mau, ra)
+	}
+	if last := w.sent[len(w.sent)-1]; w.saw(NeighborDown) > 0 || last.at < start {
+		t.Error("the neighbor was lost")
+	}
+	at := slices.IndexFunc(w.sent, func(m sent) bool { return m.op == MAU })
+	if next := w.sent[at+1]; next.op != RA || next.mobileSeq != 1 {
+		t.Errorf("behind MAU comes %s with %d, want RA with 1", next.op, next.mobileSeq)
+	}
+}
+
+// TestRemoteMaxAge holds that the link state of a router that says nothing for
+// a minute is dropped, that of one that advertises itself is not.
+func TestRemoteMaxAge(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.do(lsuOf(1, "B", 1, peer{"A", 1}, peer{"C", 1}))
+	w.do(lsuOf(1, "C", 1, peer{"B", 1}))
+	ra := Received{Link: 1, To: toAll, Ingress: "0/B", Sections: composeRA(toAll, "B", 1, 1, 0)}
+	w.pass(time.Minute, helloOf(1, "B", "A"), ra)
+	if w.saw(LinkStateExpired) != 0 {
+		t.Error("a link state was dropped within a minute")
+	}
+	w.pass(time.Second, helloOf(1, "B", "A"), ra)
+	if n := w.saw(LinkStateExpired); n != 1 || len(w.e.find("C").edges) != 0 || len(w.e.find("B").edges) != 2 {
+		t.Errorf("%d link states were dropped after a minute, want that of C", n)
+	}
+}
+
+// TestOriginationIsPaced holds that a flapping neighbor does not make this
+// router flood the network: a few link states at once, then five a second.
+func TestOriginationIsPaced(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.do(lsuOf(1, "B", 1, peer{"A", 1}))
+	w.pass(2 * time.Second)
+	start := w.now.Sub(epoch)
+	for i := range 200 {
+		w.do(LinkUp{Link: 1, Cost: 1 + i%7})
+		w.do(helloOf(1, "B", "A"))
+		w.pass(20 * time.Millisecond)
+	}
+	// Four seconds, five each, and the burst.
+	if n := len(w.times(LSU, start)); n < 10 || n > 24 {
+		t.Errorf("200 changes of cost in 4 s make %d link states, want about 20", n)
+	}
+	if got := w.e.self.edges[0].cost; got != 1+199%7 {
+		w.pass(time.Second)
+		if got := w.e.self.edges[0].cost; got != 1+199%7 {
+			t.Errorf("the cost is %d in the end, want %d", got, 1+199%7)
+		}
+	}
+}
+
+func TestRouterLimit(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{MaxRouters: 4})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.do(lsuOf(1, "B", 1, peer{"A", 1}, peer{"C", 1}, peer{"D", 1}, peer{"E", 1}, peer{"F", 1}))
+	w.do(LinkUp{Link: 2, Cost: 1})
+	w.do(helloOf(2, "G", "A"))
+	w.pass(time.Second)
+	if n := w.saw(LimitReached); n != 1 {
+		t.Errorf("the limit was reported %d times, want once", n)
+	}
+	if w.e.find("D") == nil || w.e.find("E") != nil || w.e.find("G") != nil {
+		t.Error("the first routers are not those that are known")
+	}
+	// There is room again when one is forgotten.
+	w.do(lsuOf(1, "B", 2, peer{"A", 1}))
+	w.pass(5*time.Second, helloOf(1, "B", "A"))
+	w.do(helloOf(2, "G", "A"))
+	if w.e.find("G") == nil || w.e.find("C") != nil {
+		t.Error("there is no room for another router")
+	}
+}
+
+func TestAddressLimit(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{MaxAddresses: 3})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.do(lsuOf(1, "B", 1, peer{"A", 1}))
+	w.pass(100 * time.Millisecond)
+	var list []announced
+	for i := range 6 {
+		list = append(list, announced{fmt.Sprintf("M%d", i), Attributes{}})
+	}
+	out := w.do(Received{Link: 1, To: toRouterAddresses("A"), Ingress: "0/B", Sections: composeAbsoluteMAU(toRouterAddresses("A"), "B", 1, list)})
+	if len(out.Addresses) != 3 || w.saw(LimitReached) != 1 || len(w.e.Addresses("B")) != 3 {
+		t.Errorf("%d addresses of %d are taken, reported %d times", len(out.Addresses), len(list), w.saw(LimitReached))
+	}
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 3})
+	w.do(LinkUp{Link: 2, Cost: 1})
+	w.do(AddressAdded{Key: "Mown", Attributes: Attributes{Treatment: 2}})
+	w.do(helloOf(1, "B", "A"))
+	w.do(lsuOf(1, "B", 1, peer{"A", 3}, peer{"C", 1}))
+	w.do(Received{Link: 1, To: toAll, Sections: composeRA(toAll, "B", 1, 1, 1)})
+	w.do(Received{Link: 1, To: toRouterAddresses("A"), Ingress: "0/B", Sections: composeAbsoluteMAU(toRouterAddresses("A"), "B", 1, []announced{{"Mx", Attributes{Treatment: 3}}})})
+	w.pass(startLimit+time.Second, helloOf(1, "B", "A"))
+	w.do(Received{Link: 1, To: toRouter("A"), Ingress: "0/X", Trace: []string{"0/X", "0/B"}, Sections: composeLSR(toRouter("A"), "X")})
+
+	var got []string
+	for _, r := range w.e.Routers() {
+		got = append(got, fmt.Sprintf("%s %d v%d boot %d %v link %d via %q %d %v %d", r.ID, r.Index, r.Version, r.Instance, r.LinkState, r.Link, r.NextHop, r.Cost, r.ValidOrigins, r.Addresses))
+	}
+	want := []string{
+		`A 0 v1 boot 100 map[B:3] link 0 via "" 0 [] 0`,
+		`B 1 v1 boot 1 map[A:3 C:1] link 1 via "B" 3 [] 1`,
+		`C 2 v0 boot 0 map[] link 0 via "B" 4 [] 0`,
+		`X 3 v0 boot 0 map[] link 0 via "" 0 [] 0`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("routers are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	links := fmt.Sprint(w.e.Neighbors())
+	if want := "[{1 3 up B true true} {2 1 down  false false}]"; links != want {
+		t.Errorf("neighbors are %s, want %s", links, want)
+	}
+	for router, want := range map[string]string{"A": "map[Mown:{2 0 }]", "B": "map[Mx:{3 0 }]", "C": "map[]", "Z": "map[]"} {
+		if got := fmt.Sprint(w.e.Addresses(router)); got != want {
+			t.Errorf("addresses of %s are %s, want %s", router, got, want)
+		}
+	}
+	if at := w.e.LastChange(); at.Before(epoch) || at.After(w.now) {
+		t.Errorf("the last change was at %v", at)
+	}
+}
+
+// TestBackwardClock holds that a clock that goes back stands still.
+func TestBackwardClock(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.pass(time.Second)
+	w.now = w.now.Add(-time.Hour)
+	out := w.e.Step(w.now, helloOf(1, "B", "A"))
+	if !out.Wake.After(w.now) || w.e.Neighbors()[0].State != Up {
+		t.Errorf("an hour back the link is %v, to be woken in %v", w.e.Neighbors()[0].State, out.Wake.Sub(w.now))
+	}
+}
+
+func TestDestinations(t *testing.T) {
+	t.Parallel()
+	for to, want := range map[string]string{
+		"amqp:/_local/qdhello": "1 ", "_local/qdhello": "1 ", "/_local/qdhello": "1 ", "amqp://host:5672/_local/qdhello": "1 ",
+		"amqp:/_topo/0/all/qdrouter": "3 ", "_topo/all/all/qdrouter": "3 ", "_topo/0/all/qdrouter.ma": "4 ",
+		"amqp:/_topo/0/B/qdrouter": "2 B", "_topo/0/B/qdrouter.ma": "2 B", "_topo/all/B/x": "2 B",
+		"_topo/1/B/qdrouter": "0 ", "_topo/0/all/other": "0 ", "_local/other": "0 ", "echo": "0 ", "": "0 ", "amqp:": "0 ", "_topo/0/": "2 ",
+	} {
+		s, router := destination(to)
+		if got := fmt.Sprint(s, " ", router); got != want {
+			t.Errorf("%q is for %s, want %s", to, got, want)
+		}
+	}
+}
+
+// TestForeignMessages holds that what is no routing message is noted.
+func TestForeignMessages(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(Received{Link: 1, To: "echo", Sections: composeLSR("echo", "B")})
+	w.do(Received{Link: 1, To: toRouter("A"), Sections: []byte("garbage")})
+	w.do(Received{Link: 1, To: toNeighbors, Sections: nil})
+	w.do(Received{Link: 1, To: toNeighbors, Sections: composeLSR(toNeighbors, "B")})
+	if n := w.saw(Malformed); n != 3 {
+		t.Errorf("%d messages are noted, want 3", n)
+	}
+	if w.e.find("B") != nil {
+		t.Error("somebody is known who said no HELLO")
+	}
+}
+
+// TestUnknownInput holds that the set of inputs is closed.
+func TestUnknownInput(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("an input of another type is taken")
+		}
+	}()
+	w := newWatch(t, Config{})
+	w.e.Step(w.now, strangeInput{})
+}
+
+type strangeInput struct{ Tick }
