@@ -35,6 +35,9 @@ type Options struct {
 	SocketPath string
 	Version    string
 	Log        *slog.Logger
+	// Drain is how long streams that are open when ctx is done may go on. New
+	// ones are not taken then.
+	Drain time.Duration
 	// Notify may be nil.
 	Notify Notifier
 	// Environment resolves ${VARIABLE} in the configuration; nil is the
@@ -57,11 +60,11 @@ func Run(ctx context.Context, opt Options) error {
 	for _, w := range warnings {
 		opt.Log.Warn(w.String(), "module", "AGENT")
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	live, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	r, err := newRouter(cfg, opt, func(f func(context.Context)) { wg.Go(func() { f(ctx) }) })
+	r, err := newRouter(cfg, opt, func(f func(context.Context)) { wg.Go(func() { f(live) }) })
 	if err != nil {
 		return err
 	}
@@ -71,20 +74,48 @@ func Run(ctx context.Context, opt Options) error {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
-	wg.Go(func() { r.loop(ctx) })
+	wg.Go(func() { r.loop(live) })
 	if err := r.box.call(ctx, func() { r.establish(cfg) }); err != nil {
 		return nil // stopped before it began
 	}
-	r.tellReady(ctx, opt.Notify)
+	r.tellReady(live, opt.Notify)
 	for {
 		select {
 		case <-ctx.Done():
 			if opt.Notify != nil {
 				opt.Notify.Stopping()
 			}
+			r.drain(live, opt.Drain)
 			return nil
 		case <-reload:
 			r.reload(ctx, opt)
+		}
+	}
+}
+
+// drain withdraws this router's services from the network, takes no new
+// clients and waits for the open streams, but not longer than limit.
+func (r *Router) drain(ctx context.Context, limit time.Duration) {
+	if limit <= 0 {
+		return
+	}
+	var open []*task
+	// ctx is not done before drain returns.
+	_ = r.box.call(ctx, func() {
+		for _, e := range r.entities {
+			if s, ok := e.(streams); ok {
+				open = append(open, s.withdraw())
+			}
+		}
+	})
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for _, t := range open {
+		select {
+		case <-t.done:
+		case <-timer.C:
+			r.log.Info("streams are cut", "module", "SERVER", "after", limit)
+			return
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"sync/atomic"
+	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/config"
@@ -100,17 +101,30 @@ func (s *service) reachable(key forward.Key, a *forward.Address) {
 	}
 }
 
-func (s *service) remove(drain bool) {
+// streams is an entity with streams of its own.
+type streams interface {
+	// withdraw takes no new ones and returns the task that ends with the last.
+	withdraw() *task
+}
+
+func (s *service) withdraw() *task {
 	for key := range s.targets {
 		s.r.unwatch(key, s)
 		s.r.table.RemoveWatcher(key)
 	}
+	s.targets = nil
 	s.listener.Drain()
-	grace := drainTime
-	if !drain {
-		grace = 0
+	return s.task
+}
+
+func (s *service) remove(drain bool) { s.r.stop(s.withdraw(), grace(drain)) }
+
+// grace is how long the streams of an entity may go on that is removed.
+func grace(drain bool) time.Duration {
+	if drain {
+		return drainTime
 	}
-	s.r.stop(s.task, grace)
+	return 0
 }
 
 // modify implements modifiable: another port or host is bound before the old
@@ -209,12 +223,10 @@ func (l *loaded) Lost(err error) {
 	l.sink.Lost(err)
 }
 
-func (s *connectorService) remove(drain bool) {
+func (s *connectorService) withdraw() *task {
 	s.r.table.Remove(s.consumer)
 	s.connector.Drain()
-	grace := drainTime
-	if !drain {
-		grace = 0
-	}
-	s.r.stop(s.task, grace)
+	return s.task
 }
+
+func (s *connectorService) remove(drain bool) { s.r.stop(s.withdraw(), grace(drain)) }

@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/router"
@@ -98,9 +99,13 @@ func (p *program) skrouterd(ctx context.Context, args []string) error {
 	notifier := systemd.NewNotifier(p.getenv)
 	return router.Run(ctx, router.Options{
 		ConfigPath: first(o.conf, "/etc/skupper-router/skrouterd.conf"), SocketPath: o.socket,
-		Log: p.logger(os.Stderr), Version: p.version, Notify: notifier,
+		Log: p.logger(os.Stderr), Version: p.version, Notify: notifier, Drain: routerDrain,
 	})
 }
+
+// routerDrain is how long open streams may go on when the router is told to
+// stop; the units wait for longer.
+const routerDrain = 5 * time.Second
 
 // detachRouter starts the router in a session of its own and writes its
 // process id.
