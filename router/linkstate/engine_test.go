@@ -33,8 +33,14 @@ func TestNames(t *testing.T) {
 		got  fmt.Stringer
 		want string
 	}{
-		{Down, "down"}, {OneWay, "1-way"}, {Up, "up"}, {State(9), "State(9)"},
-		{NeighborUp, "neighbor up"}, {Undeliverable, "routing message without path"}, {EventKind(0), "EventKind(0)"}, {EventKind(99), "EventKind(99)"},
+		{Down, "down"},
+		{OneWay, "1-way"},
+		{Up, "up"},
+		{State(9), "State(9)"},
+		{NeighborUp, "neighbor up"},
+		{Undeliverable, "routing message without path"},
+		{EventKind(0), "EventKind(0)"},
+		{EventKind(99), "EventKind(99)"},
 		{Event{Kind: Malformed, Link: 3, Detail: "x"}, "malformed routing message link 3: x"},
 		{Event{Kind: Incompatible, Router: "B", Link: 3, Count: 2}, "incompatible protocol version B link 3 (2)"},
 	} {
