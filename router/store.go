@@ -74,10 +74,9 @@ func (r *Router) status(e config.Entity) manage.Row {
 	case *service:
 		return x.row()
 	case *connectorService:
-		st := x.connector.Status()
-		return manage.TCPConnectorStatus{
-			ConnectionsOpened: int(st.Opened), ConnectionsClosed: int(st.Closed), BytesIn: int(st.Written), BytesOut: int(st.Read),
-		}
+		return x.row()
+	case *amqpListener:
+		return x.row()
 	}
 	switch e := e.(type) {
 	case *config.Router:
@@ -114,6 +113,33 @@ func (s *service) row() manage.TCPListenerStatus {
 	}
 	if st.Problem != nil {
 		row.ConnectionMsg = st.Problem.Error()
+	}
+	return row
+}
+
+func (s *connectorService) row() manage.TCPConnectorStatus {
+	st := s.connector.Status()
+	row := manage.TCPConnectorStatus{
+		ConnectionsOpened: int(st.Opened), ConnectionsClosed: int(st.Closed), ConnectionsFailed: int(st.Failed),
+		BytesIn: int(st.Written), BytesOut: int(st.Read),
+	}
+	if st.LastError != nil {
+		row.LastError = st.LastError.Error() + " (" + st.LastTime.UTC().Format(time.RFC3339) + ")"
+		if st.Failing {
+			row.ConnectionMsg = st.LastError.Error()
+		}
+	}
+	return row
+}
+
+func (l *amqpListener) row() manage.ListenerStatus {
+	addr, problem := l.status()
+	row := manage.ListenerStatus{OperStatus: "down"}
+	if addr != nil {
+		row.OperStatus = "up"
+	}
+	if problem != nil {
+		row.ConnectionMsg = problem.Error()
 	}
 	return row
 }

@@ -105,6 +105,8 @@ func routerTypes() []Type {
 				{Name: "messageLoggingComponents", Kind: String, Default: "none", Flags: Create, Doc: "parts of a message to log: none, all, or names separated by commas"},
 				{Name: "policyVhost", Kind: String, Flags: Create, Doc: "name of the vhost policy for these connections"},
 				{Name: "openProperties", Kind: Properties, Flags: Create, Doc: "properties to send in the Open; not for roles between routers"},
+				{Name: "operStatus", Kind: Enum, Values: []string{"up", "down"}, Doc: "up while the socket listens; upstream's listener has no such attribute"},
+				{Name: "connectionMsg", Kind: String, Doc: "why the socket does not listen"},
 			},
 		},
 		{

@@ -40,6 +40,9 @@ func serviceTypes() []Type {
 				{Name: "bytesOut", Kind: Integer, Flags: Graph, Doc: "octets sent; 0, byte counts are in the flow records"},
 				{Name: "sslProfile", Kind: String, Flags: Create, Doc: "name of the sslProfile with the credentials"},
 				{Name: "verifyHostname", Kind: Boolean, Default: true, Flags: Create, Doc: "whether the name in the server's certificate must be the host"},
+				{Name: "connectionsFailed", Kind: Integer, Flags: Graph, Doc: "connections that could not be made so far"},
+				{Name: "connectionMsg", Kind: String, Doc: "why the last connection could not be made; empty if it could"},
+				{Name: "lastError", Kind: String, Doc: "why the last of the connections that could not be made could not, and when"},
 			},
 		},
 		{

@@ -184,6 +184,12 @@ type ConnectorStatus struct {
 	FailoverURLs     string `attr:"failoverUrls"` // amqp://host:port[, …], the configured one first
 }
 
+// ListenerStatus is the observed part of a listener.
+type ListenerStatus struct {
+	OperStatus    string `attr:"operStatus"` // up while the socket listens, else down
+	ConnectionMsg string `attr:"connectionMsg"`
+}
+
 // TCPListenerStatus is the observed part of a tcpListener.
 type TCPListenerStatus struct {
 	ConnectionsOpened int    `attr:"connectionsOpened"`
@@ -196,10 +202,13 @@ type TCPListenerStatus struct {
 
 // TCPConnectorStatus is the observed part of a tcpConnector.
 type TCPConnectorStatus struct {
-	ConnectionsOpened int `attr:"connectionsOpened"`
-	ConnectionsClosed int `attr:"connectionsClosed"`
-	BytesIn           int `attr:"bytesIn"`
-	BytesOut          int `attr:"bytesOut"`
+	ConnectionsOpened int    `attr:"connectionsOpened"`
+	ConnectionsClosed int    `attr:"connectionsClosed"`
+	ConnectionsFailed int    `attr:"connectionsFailed"`
+	BytesIn           int    `attr:"bytesIn"`
+	BytesOut          int    `attr:"bytesOut"`
+	ConnectionMsg     string `attr:"connectionMsg"` // why the last connection could not be made
+	LastError         string `attr:"lastError"`     // the same, kept when a later one could; with its time
 }
 
 // ListenerAddressStatus is the observed part of a listenerAddress.
@@ -281,6 +290,7 @@ func (Link) row()                  {}
 func (Address) row()               {}
 func (RouterNode) row()            {}
 func (ConnectorStatus) row()       {}
+func (ListenerStatus) row()        {}
 func (TCPListenerStatus) row()     {}
 func (TCPConnectorStatus) row()    {}
 func (ListenerAddressStatus) row() {}

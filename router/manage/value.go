@@ -22,7 +22,7 @@ type column struct {
 // layouts has the columns of every struct of rows.go. It is built once and
 // never written.
 var layouts = layOut(
-	RouterStatus{}, Metrics{}, Connection{}, Link{}, Address{}, RouterNode{}, ConnectorStatus{}, TCPListenerStatus{},
+	RouterStatus{}, Metrics{}, Connection{}, Link{}, Address{}, RouterNode{}, ConnectorStatus{}, ListenerStatus{}, TCPListenerStatus{},
 	TCPConnectorStatus{}, ListenerAddressStatus{}, AutoLinkStatus{}, PolicyStatus{}, LogStats{}, Allocator{}, VhostStats{},
 )
 

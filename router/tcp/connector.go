@@ -54,7 +54,8 @@ type Connector struct {
 	dialing atomic.Int32
 	change  chan struct{} // capacity 1: Drain
 
-	opened, closed atomic.Uint64 // connections
+	opened, closed, missed atomic.Uint64 // connections; missed could not be made
+	failing                atomic.Bool   // the last one could not
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -190,6 +191,7 @@ func (c *Connector) dial(ctx context.Context, call stream.Call) (stream.Leg, err
 		return stream.Leg{}, c.failed(err)
 	}
 	c.opened.Add(1)
+	c.failing.Store(false)
 	leg := stream.Leg{Socket: newSocket(nc), Totals: &c.roster.totals, Done: c.done}
 	if c.cfg.Dialed != nil {
 		leg.Recorder = c.cfg.Dialed(Dialed{Remote: nc.RemoteAddr(), Local: nc.LocalAddr(), Correlation: call.Correlation})
@@ -208,6 +210,8 @@ func (c *Connector) failed(err error) error {
 		}
 		err = &DialError{Host: c.cfg.Host, Port: c.cfg.Port, Err: err, cause: cause}
 	}
+	c.missed.Add(1)
+	c.failing.Store(true)
 	c.mu.Lock()
 	c.lastError, c.lastTime = err, time.Now()
 	c.mu.Unlock()
@@ -219,13 +223,15 @@ func (c *Connector) failed(err error) error {
 type ConnectorStatus struct {
 	Counters
 	Dialing   int       // connections being made
+	Failed    uint64    // connections that could not be made
+	Failing   bool      // the last one could not
 	LastError error     // why the last connection that failed did; in words
 	LastTime  time.Time // when
 }
 
 // Status describes the connector.
 func (c *Connector) Status() ConnectorStatus {
-	s := ConnectorStatus{Counters: c.roster.counters(), Dialing: int(c.dialing.Load())}
+	s := ConnectorStatus{Counters: c.roster.counters(), Dialing: int(c.dialing.Load()), Failed: c.missed.Load(), Failing: c.failing.Load()}
 	s.Closed = c.closed.Load() // first: it is never more than opened
 	s.Opened = c.opened.Load()
 	c.mu.Lock()
