@@ -169,6 +169,14 @@ func (l *amqpListener) remove(bool) {
 	}
 }
 
+func (l *amqpListener) profile() string { return l.cfg.SSLProfile }
+
+func (l *amqpListener) setOrdinal(newest, oldest uint64) {
+	if l.listener != nil {
+		l.listener.SetOrdinal(newest, oldest)
+	}
+}
+
 // modify implements modifiable: the cost changes without a new connection.
 func (l *amqpListener) modify(c config.Change) (bool, error) {
 	next := c.New.(*config.Listener)
@@ -255,6 +263,10 @@ func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
 }
 
 func (k *amqpConnector) remove(bool) { k.r.stop(k.task, 0) }
+
+func (k *amqpConnector) profile() string { return k.cfg.SSLProfile }
+
+func (k *amqpConnector) setOrdinal(newest, oldest uint64) { k.dialer.SetOrdinal(newest, oldest) }
 
 // modify implements modifiable.
 func (k *amqpConnector) modify(c config.Change) (bool, error) {

@@ -187,19 +187,27 @@ func (r *Router) controlReceived(p *peer, data []byte) {
 
 // controlAttached notes that a control link is attached. With both of them the
 // peer can become a neighbor.
-func (r *Router) controlAttached(p *peer, sender bool) {
-	if sender {
-		p.controlUp = true
+func (r *Router) controlAttached(p *peer, l *conn.Link) {
+	if l.Sender() {
+		p.controls[1] = l
 	} else {
-		p.controlIn = true
+		p.controls[0] = l
 	}
-	if !p.controlUp || !p.controlIn || p.linkUp || r.engine == nil {
+	if p.controls[0] == nil || p.controls[1] == nil || p.linkUp || r.engine == nil {
 		return
 	}
 	p.linkUp = true
-	p.member.Ready()
+	replaced := p.member.Ready()
 	r.setHop(forward.HopID(p.id), p)
 	r.step(linkstate.LinkUp{Link: p.linkID(), Cost: p.cost})
+	if replaced == nil || !p.dialed() {
+		return
+	}
+	for _, old := range replaced.App.(*peer).controls {
+		if old != nil {
+			old.Detach(nil)
+		}
+	}
 }
 
 func (r *Router) controlDetached(p *peer, err *amqp.Error) {

@@ -86,6 +86,9 @@ func (r *Router) apply(changes config.Changes, drain bool) []error {
 }
 
 func (r *Router) change(c config.Change, drain bool) error {
+	if next, ok := c.New.(*config.SSLProfile); ok && c.Op != config.OpCreate {
+		return r.changeProfile(c, next, drain)
+	}
 	if c.Op == config.OpModify || c.Op == config.OpReplace {
 		if m, ok := r.entities[keyOf(c.Old)].(modifiable); ok {
 			if done, err := m.modify(c); done || err != nil {
@@ -109,6 +112,7 @@ type modifiable interface {
 }
 
 func (r *Router) removeEntity(e config.Entity, drain bool) {
+	delete(r.failed, keyOf(e))
 	switch e := e.(type) {
 	case *config.SSLProfile:
 		delete(r.profiles, e.Name)
@@ -142,7 +146,23 @@ func (r *Router) createEntity(e config.Entity) error {
 	if made != nil {
 		r.entities[keyOf(e)] = made
 	}
+	if err != nil {
+		r.failed[keyOf(e)] = true
+	}
 	return err
+}
+
+// retry creates what could not be created before: the files of its credentials
+// may be there by now.
+func (r *Router) retry() {
+	for _, e := range r.cfg.Entities() {
+		if k := keyOf(e); r.failed[k] {
+			r.removeEntity(e, true)
+			if err := r.createEntity(e); err != nil {
+				r.log.Error("configuration", "module", "AGENT", "entity", config.Name(e), "err", err)
+			}
+		}
+	}
 }
 
 // rules translates the configured addresses.

@@ -42,10 +42,10 @@ type peer struct {
 	pending atomic.Int32
 
 	// Owned by the control loop.
-	controlIn, controlUp bool // the control links are attached
-	linkUp               bool // the engine knows the link
-	links                map[*conn.Link]*linkRecord
-	edge                 *edgePeer // of an edge router at the other end
+	controls [2]*conn.Link // the control links that are attached: to receive, to send
+	linkUp   bool          // the engine knows the link
+	links    map[*conn.Link]*linkRecord
+	edge     *edgePeer // of an edge router at the other end
 }
 
 func (p *peer) linkID() linkstate.LinkID { return linkstate.LinkID(p.id) }
@@ -194,8 +194,7 @@ func (e *controlLink) up(l *conn.Link) {
 	if l.Sender() {
 		p.controlOut.Store(l)
 	}
-	sender := l.Sender()
-	p.r.box.post(func() { p.r.controlAttached(p, sender) })
+	p.r.box.post(func() { p.r.controlAttached(p, l) })
 }
 
 func (e *controlLink) Answered(l *conn.Link) {

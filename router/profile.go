@@ -66,6 +66,53 @@ func (r *Router) loadProfile(c *config.SSLProfile) *profile {
 	return &profile{identity: id, err: err}
 }
 
+// changeProfile puts a changed sslProfile in effect. A new generation of the
+// same files leaves connections alone until the oldest valid one passes them;
+// other files concern everything that uses the profile.
+func (r *Router) changeProfile(c config.Change, next *config.SSLProfile, drain bool) error {
+	p := r.profiles[next.Name]
+	if p != nil && p.err == nil && only(c.Attributes, "ordinal", "oldestValidOrdinal") {
+		for _, e := range r.entities {
+			if k, ok := e.(ordinals); ok && k.profile() == next.Name {
+				k.setOrdinal(uint64(next.Ordinal), uint64(next.OldestValidOrdinal))
+			}
+		}
+		return nil
+	}
+	p = r.loadProfile(next)
+	r.profiles[next.Name] = p
+	problems := []error{p.err}
+	for _, e := range r.cfg.Entities() {
+		if profileOf(e) == next.Name {
+			r.removeEntity(e, drain)
+			problems = append(problems, r.createEntity(e))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// ordinals is an entity whose connections know the generation of their
+// credentials.
+type ordinals interface {
+	profile() string
+	setOrdinal(newest, oldest uint64)
+}
+
+// profileOf is the sslProfile that an entity uses, empty for none.
+func profileOf(e config.Entity) string {
+	switch e := e.(type) {
+	case *config.Listener:
+		return e.SSLProfile
+	case *config.Connector:
+		return e.SSLProfile
+	case *config.TCPListener:
+		return e.SSLProfile
+	case *config.TCPConnector:
+		return e.SSLProfile
+	}
+	return ""
+}
+
 // tlsVersions translates the protocols attribute; 0 leaves the choice.
 func tlsVersions(protocols string) (least, most uint16) {
 	for _, p := range strings.Fields(protocols) {

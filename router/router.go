@@ -48,6 +48,7 @@ type Router struct {
 	watchers  map[forward.Key][]watcher
 	profiles  map[string]*profile
 	entities  map[entityKey]entity
+	failed    map[entityKey]bool // entities that could not be created
 	uplink    *uplink // of an edge router
 	reach     *linkstate.Reach
 }
@@ -66,7 +67,7 @@ func newRouter(cfg *config.Config, opt Options, spawn func(func(context.Context)
 		box: newMailbox(), temps: newTemps[replyTaker](), groups: trunk.NewGroups(),
 		budget: stream.NewBudget(windowBudget()), spawn: spawn, env: opt.Environment,
 		cfg: bare(cfg), peers: map[uint64]*peer{}, announced: map[forward.Key]forward.Announcement{},
-		watchers: map[forward.Key][]watcher{}, profiles: map[string]*profile{}, entities: map[entityKey]entity{},
+		watchers: map[forward.Key][]watcher{}, profiles: map[string]*profile{}, entities: map[entityKey]entity{}, failed: map[entityKey]bool{},
 	}
 	if r.edge() {
 		r.mesh = discriminator()

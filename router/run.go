@@ -168,6 +168,7 @@ func (r *Router) adopt(cfg *config.Config, drain bool) []error {
 			r.log.Warn("credentials stay as they are", "module", "AGENT", "err", err)
 		}
 	}
+	r.retry()
 	problems := r.apply(changes, drain)
 	r.retarget()
 	return problems
