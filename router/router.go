@@ -9,6 +9,7 @@ import (
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/router/forward"
+	"github.com/skupper-host/skupper/router/journal"
 	"github.com/skupper-host/skupper/router/linkstate"
 	"github.com/skupper-host/skupper/router/stream"
 	"github.com/skupper-host/skupper/router/trunk"
@@ -22,6 +23,7 @@ type Router struct {
 	version string
 	mesh    string // of an edge router
 	log     *slog.Logger
+	journal *journal.Journal // nil if the log is somebody else's
 	started time.Time
 	box     *mailbox
 	temps   *temps[replyTaker]

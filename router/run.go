@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/journal"
 	"github.com/skupper-host/skupper/router/trunk"
 )
 
@@ -57,6 +59,12 @@ func Run(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
+	logs := journal.New(opt.Log.Handler(), os.Stdout)
+	defer func() { _ = logs.Close() }()
+	opt.Log = slog.New(logs.Handler())
+	if err := logs.Configure(logSettings(cfg)); err != nil {
+		opt.Log.Error("log", "module", "AGENT", "err", err)
+	}
 	for _, w := range warnings {
 		opt.Log.Warn(w.String(), "module", "AGENT")
 	}
@@ -68,6 +76,7 @@ func Run(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
+	r.journal = logs
 	if err := r.serveSocket(opt.SocketPath); err != nil {
 		return err
 	}
@@ -122,7 +131,8 @@ func (r *Router) drain(ctx context.Context, limit time.Duration) {
 
 // tellReady says that the router is up.
 func (r *Router) tellReady(ctx context.Context, n Notifier) {
-	r.log.Info("operational", "module", "SERVER", "router", r.id, "mode", r.mode, "version", r.version, "pid", os.Getpid())
+	// compat: tools wait for this line.
+	r.log.Info(fmt.Sprintf("Operational, %d Threads Running (process ID %d)", runtime.GOMAXPROCS(0), os.Getpid()), "module", "SERVER")
 	if n == nil {
 		return
 	}
@@ -159,6 +169,7 @@ func (r *Router) reload(ctx context.Context, opt Options) {
 func (r *Router) adopt(cfg *config.Config, drain bool) []error {
 	changes := config.Diff(r.cfg, cfg)
 	r.cfg = cfg
+	r.setLog()
 	r.table.SetRules(rules(cfg.Addresses))
 	for _, p := range r.profiles {
 		if p.identity == nil {

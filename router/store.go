@@ -347,17 +347,11 @@ func (s store) Nodes() (rows []manage.RouterNode) {
 	return rows
 }
 
-// LogStats implements manage.Store.
-func (s store) LogStats() []manage.LogStats { return nil }
-
 // Allocators implements manage.Store.
 func (s store) Allocators() []manage.Allocator { return nil }
 
 // VhostStats implements manage.Store.
 func (s store) VhostStats() []manage.VhostStats { return nil }
-
-// RecentLog implements manage.Store.
-func (s store) RecentLog(int) []manage.LogLine { return nil }
 
 // SetConnection implements manage.Store.
 func (s store) SetConnection(caller manage.Caller, id uint64, change manage.ConnectionChange) (err error) {

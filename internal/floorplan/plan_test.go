@@ -39,6 +39,7 @@ func plan() []row {
 			pkg: "router/linkstate", may: []string{"router/amqp"},
 			never: map[string]string{"net": pure, "log/slog": pure, "os": pure}, calls: clockless(),
 		},
+		{pkg: "router/journal"},
 		{pkg: "router/conn", may: []string{"router/session", "router/amqp"}},
 		{pkg: "router/trunk", may: []string{"router/conn", "router/session", "router/amqp"}},
 		{pkg: "router/stream", may: []string{"router/session", "router/amqp"}, never: map[string]string{"net": "it works on bytes handed to it"}},

@@ -1,0 +1,59 @@
+package router
+
+import (
+	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/journal"
+	"github.com/skupper-host/skupper/router/manage"
+)
+
+// setLog makes the log what is configured.
+func (r *Router) setLog() {
+	if r.journal == nil {
+		return
+	}
+	if err := r.journal.Configure(logSettings(r.cfg)); err != nil {
+		r.log.Error("log", "module", "AGENT", "err", err)
+	}
+}
+
+// logSettings translates the log entities. A module DEFAULT that is as if
+// nobody had configured it leaves the level to the process.
+func logSettings(cfg *config.Config) journal.Config {
+	c := journal.Config{TimeFormat: cfg.Router.TimestampFormat, UTC: cfg.Router.TimestampsInUTC}
+	for _, l := range cfg.Logs {
+		s := journal.Setting{
+			Module: l.Module, Enable: l.Enable, OutputFile: l.OutputFile, Timestamp: l.IncludeTimestamp, Source: l.IncludeSource,
+		}
+		if l.Module == journal.Default && l.Enable == "info+" && l.OutputFile == "stderr" {
+			s.Enable = ""
+		}
+		c.Settings = append(c.Settings, s)
+	}
+	return c
+}
+
+// LogStats implements manage.Store.
+func (s store) LogStats() (rows []manage.LogStats) {
+	if s.r.journal == nil {
+		return nil
+	}
+	for _, c := range s.r.journal.Counts() {
+		rows = append(rows, manage.LogStats{
+			Module: c.Module, DebugCount: c.Debug, InfoCount: c.Info, WarningCount: c.Warning, ErrorCount: c.Error, CriticalCount: c.Critical,
+		})
+	}
+	return rows
+}
+
+// RecentLog implements manage.Store.
+func (s store) RecentLog(limit int) (lines []manage.LogLine) {
+	if s.r.journal == nil {
+		return nil
+	}
+	for _, l := range s.r.journal.Recent(limit) {
+		lines = append(lines, manage.LogLine{
+			Module: l.Module, Level: l.Level, Text: l.Text, File: l.File, Line: l.LineNumber, Time: l.Time.Unix(),
+		})
+	}
+	return lines
+}
