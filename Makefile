@@ -4,13 +4,14 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
+ROUNDS  ?= 5
 TOOL     = $(GO) tool -modfile=tools/go.mod
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 TIMEOUT  = -timeout 10m
 
 .DEFAULT_GOAL := build
-.PHONY: build help demo demo-down test test-deps race check fmt fuzz golden docs clean
+.PHONY: build help demo demo-down test test-deps race bench check fmt fuzz golden docs clean
 
 build: ## build the static binary ./skupper
 	$(BUILD) -o skupper ./cmd/skupper
@@ -34,6 +35,10 @@ test-deps: ## install what the tests that need more than Go use (Debian, as root
 
 race: ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race $(TIMEOUT) ./...
+
+bench: build ## two routers beside a bare TLS proxy pair: throughput, CPU, latency, memory
+	$(BUILD) -o dist/bench ./router/bench
+	dist/bench -program ./skupper -rounds $(ROUNDS)
 
 check: ## formatting, vet, linters, floor plan, stale documents, go.mod
 	@test -z "$$($(TOOL) gofumpt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo 'run: make fmt' >&2; exit 1; }

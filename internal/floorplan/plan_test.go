@@ -48,6 +48,7 @@ func plan() []row {
 		{pkg: "router/manage/client", may: []string{"router/amqp", "router/session", "router/conn"}},
 		{pkg: "router/vanflow", may: []string{"router/amqp", "router/session"}},
 		{pkg: "router/interop"},
+		{pkg: "router/bench"},
 		{pkg: "router/sim", may: []string{"router/...", "router"}},
 		{pkg: "router/sim/netpipe"},
 		{pkg: "router", may: []string{"router/..."}},
