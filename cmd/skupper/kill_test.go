@@ -33,7 +33,7 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h := &house{t: t, home: t.TempDir(), run: run}
-	h.env = append(os.Environ(), asProgram+"=1", "HOME="+h.home, "XDG_RUNTIME_DIR="+run, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=",
+	h.env = append(os.Environ(), asProgram+"=1", "GORACE="+raceOptions(), "HOME="+h.home, "XDG_RUNTIME_DIR="+run, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=",
 		"SKUPPER_AGENT_INSTANCE=user", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent")
 	t.Cleanup(func() { cleanUp(h.home, run) })
 	return h

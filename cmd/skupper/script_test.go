@@ -34,6 +34,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// raceOptions is the GORACE of the programs that tests run. With the race
+// detector each waits a second before it exits, to hear of more races; tests
+// run hundreds of them.
+func raceOptions() string {
+	return strings.TrimSpace(os.Getenv("GORACE") + " atexit_sleep_ms=20")
+}
+
 // TestScripts runs what a person types: testdata/script/*.txt. Each script has
 // a home of its own; whatever it started has ended when it is over.
 func TestScripts(t *testing.T) {
@@ -86,9 +93,7 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	env.Setenv(asProgram, "1")
-	// A program with the race detector waits a second before it exits, to hear
-	// of races while it does; scripts run hundreds of programs.
-	env.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=20"))
+	env.Setenv("GORACE", raceOptions())
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 	env.Setenv("XDG_RUNTIME_DIR", run)
 	env.Setenv("SKUPPER_AGENT_INSTANCE", "user")
