@@ -88,24 +88,17 @@ func (b *bench) round(ctx context.Context, n int) error {
 	if n%2 == 1 {
 		slices.Reverse(order)
 	}
-	if b.wants(loadRest) {
+	for _, load := range []string{loadRest, loadLine, loadCrowd} {
 		for _, k := range order {
-			if err := b.fresh(ctx, n, loadRest, k, false); err != nil {
+			if !b.wants(load) || load == loadCrowd && k == pair { // the pair would need gigabytes
+				continue
+			}
+			if err := b.fresh(ctx, n, load, k, load == loadLine); err != nil {
 				return err
 			}
 		}
 	}
-	if err := b.turns(ctx, n, order); err != nil {
-		return err
-	}
-	for _, load := range []string{loadLine, loadCrowd} {
-		if b.wants(load) {
-			if err := b.fresh(ctx, n, load, routers, load == loadLine); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return b.turns(ctx, n, order)
 }
 
 // fresh puts a load on a tunnel of its own.

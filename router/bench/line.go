@@ -40,39 +40,54 @@ func line(args []string) error {
 // parcel is what arrives at a time.
 type parcel struct {
 	at time.Time
-	b  []byte
+	b  *[parcelSize]byte
+	n  int
 }
+
+const (
+	parcelSize = 64 << 10 // octets
+	// parcels is how many may be on the line: more than fit on it.
+	parcels = 256
+	// lineSlack is how much the line may make up for after the system has let
+	// it sleep too long.
+	lineSlack = 20 * time.Millisecond
+)
 
 // delay copies one way at the rate of the line; every octet takes its delay.
 func delay(dst, src net.Conn) {
-	const size, ahead = 64 << 10, 256 // more than fits on the line
-	way := make(chan parcel, ahead)
+	way, spare := make(chan parcel, parcels), make(chan *[parcelSize]byte, parcels)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
 		for p := range way {
 			time.Sleep(time.Until(p.at))
-			if _, err := dst.Write(p.b); err != nil {
+			if _, err := dst.Write(p.b[:p.n]); err != nil {
 				_ = src.Close()
 			}
+			spare <- p.b
 		}
 		_ = dst.Close()
 	})
 	defer close(way)
-	free := time.Now() // when the line can take more
-	for {
-		b := make([]byte, size)
-		n, err := src.Read(b)
-		if err != nil {
+	made := 0
+	for free := time.Now(); ; { // when the line can take more
+		var p parcel
+		if made < parcels && len(spare) == 0 {
+			p.b = new([parcelSize]byte)
+			made++
+		} else {
+			p.b = <-spare
+		}
+		var err error
+		if p.n, err = src.Read(p.b[:]); err != nil {
 			return
 		}
-		now := time.Now()
-		if free.Before(now) {
-			free = now
+		if earliest := time.Now().Add(-lineSlack); free.Before(earliest) {
+			free = earliest
 		}
-		free = free.Add(time.Duration(float64(n) / lineRate * 1e9))
-		way <- parcel{free.Add(lineDelay), b[:n]}
-		// More than a millisecond ahead of the line: wait for it.
+		free = free.Add(time.Duration(float64(p.n) / lineRate * 1e9))
+		p.at = free.Add(lineDelay)
+		way <- p
 		if d := time.Until(free); d > time.Millisecond {
 			time.Sleep(d)
 		}
