@@ -227,6 +227,7 @@ func (e *dataLink) Credit(*conn.Link) {}
 func (e *dataLink) Begin(rcv *conn.Receiving) conn.Sink {
 	return e.p.r.begin(e.p, rcv, "")
 }
+
 func (e *dataLink) Detached(l *conn.Link, _ *amqp.Error) {
 	if l.Sender() {
 		e.p.data[e.priority].CompareAndSwap(l, nil)

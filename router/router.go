@@ -51,7 +51,7 @@ type Router struct {
 	profiles  map[string]*profile
 	entities  map[entityKey]entity
 	failed    map[entityKey]bool // entities that could not be created
-	uplink    *uplink // of an edge router
+	uplink    *uplink            // of an edge router
 	reach     *linkstate.Reach
 }
 

@@ -42,6 +42,9 @@ type Config struct {
 
 	// Log gets the connection's debug lines; nil is silence.
 	Log *slog.Logger
+
+	// Trace hears of every frame, nil for nobody. See Conn.SetTrace.
+	Trace Tracer
 }
 
 // Defaults of Config.Open.

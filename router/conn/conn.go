@@ -52,6 +52,8 @@ type Conn struct {
 	broken  atomic.Pointer[Error] // the first write that failed
 	aborted atomic.Bool
 
+	tracer atomic.Pointer[Tracer]
+
 	peerIdle          atomic.Int64 // the peer's idle time-out, ns; 0: none
 	bytesIn, bytesOut atomic.Uint64
 	lastIn, lastOut   atomic.Int64 // clock when a delivery began, ended; 0: never
@@ -69,6 +71,7 @@ func New(nc net.Conn, cfg Config, h Handler) *Conn {
 		up:     make(chan struct{}),
 	}
 	c.written.L = &c.mu
+	c.SetTrace(cfg.Trace)
 	c.wire.init(nc, c.signal)
 	return c
 }

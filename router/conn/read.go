@@ -142,6 +142,7 @@ func (c *Conn) receive() (closed bool) {
 		answer = answer || c.e.Pending() && !c.writing
 		closed = c.e.PeerClosed()
 		c.mu.Unlock()
+		c.traceFrames(traceIn, c.inbox.unread()[:n])
 		c.dispatch(events)
 		c.inbox.drop(n)
 		if err != nil {

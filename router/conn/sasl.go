@@ -49,6 +49,7 @@ func (c *Conn) handshake(ctx context.Context) *Error {
 	}
 	_ = c.wire.nc.SetDeadline(time.Time{})
 	c.wire.cork.close()
+	c.traceHeader(traceOut, amqp.ProtocolHeaderAMQP)
 	_ = c.wire.put([]byte(amqp.ProtocolHeaderAMQP)) // leaves with our Open
 	c.inbox.heard.Store(c.clock())
 	return nil
@@ -142,12 +143,14 @@ func (c *Conn) nextHeader() (string, error) {
 	case string(b[:4]) != amqp.ProtocolHeaderAMQP[:4]:
 		return "", errNotAMQP
 	}
+	c.traceHeader(traceIn, string(b))
 	return string(b), nil
 }
 
 // say writes octets of the handshake at once.
 func (c *Conn) say(b []byte) error {
 	c.bytesOut.Add(uint64(len(b)))
+	c.traceSaid(b)
 	if c.wire.tls != nil {
 		_, err := c.wire.tls.Write(b)
 		return err
@@ -179,6 +182,7 @@ func (c *Conn) hearSASL() (amqp.Performative, error) {
 	if b, err = c.need(int(h.Size)); err != nil {
 		return nil, err
 	}
+	c.traceFrames(traceIn, b)
 	p, _, err := amqp.DecodePerformative(b[h.BodyOffset():])
 	c.inbox.drop(int(h.Size))
 	return p, err

@@ -174,6 +174,7 @@ func (c *Conn) send(b *session.Batch, wait bool) error {
 	}
 	var err error
 	for _, group := range b.Groups {
+		c.traceFrames(traceOut, group)
 		if err = c.wire.put(group); err != nil {
 			break
 		}
