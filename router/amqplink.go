@@ -81,7 +81,7 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 		return nil, err
 	}
 	l := &amqpListener{r: r, cfg: c}
-	l.owner = &connections{r: r, name: c.Name, set: settingsOf(c.MaxFrameSize, c.MaxSessionFrames, c.IdleTimeoutSeconds, c.SASLMechanisms)}
+	l.owner = &connections{r: r, name: c.Name, endpoint: c.Host + ":" + c.Port, set: settingsOf(c.MaxFrameSize, c.MaxSessionFrames, c.IdleTimeoutSeconds, c.SASLMechanisms)}
 	l.owner.cost.Store(c.Cost)
 	tlsConfig, err := r.serverTLS(c.SSLProfile, c.AuthenticatePeer)
 	if err != nil {
@@ -238,7 +238,7 @@ func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
 		return nil, err
 	}
 	k := &amqpConnector{r: r, cfg: c}
-	k.owner = &connections{r: r, name: c.Name, set: settingsOf(c.MaxFrameSize, c.MaxSessionFrames, c.IdleTimeoutSeconds, c.SASLMechanisms)}
+	k.owner = &connections{r: r, name: c.Name, endpoint: c.Host + ":" + c.Port, set: settingsOf(c.MaxFrameSize, c.MaxSessionFrames, c.IdleTimeoutSeconds, c.SASLMechanisms)}
 	k.owner.cost.Store(c.Cost)
 	dial := trunk.DialConfig{
 		Name: c.Name, Role: role, Endpoints: []trunk.Endpoint{{Host: c.Host, Port: c.Port}},

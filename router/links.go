@@ -1,8 +1,6 @@
 package router
 
 import (
-	"context"
-	"errors"
 	"net"
 	"sync/atomic"
 	"time"
@@ -16,11 +14,16 @@ import (
 // connections makes peers of the connections of one configured listener or
 // connector. It implements trunk.Owner.
 type connections struct {
-	r      *Router
-	name   string
-	access string // identity of the listener's flow record, for the other end
-	set    linkSettings
-	cost   atomic.Int64
+	r    *Router
+	name string
+	// endpoint is host and port as configured.
+	endpoint string
+	access   string // identity of the listener's flow record, for the other end
+	set      linkSettings
+	cost     atomic.Int64
+
+	// Owned by the control loop: why the last attempt of a connector failed.
+	failure string
 }
 
 // Connect implements trunk.Owner.
@@ -31,6 +34,10 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 		cost: int(max(1, o.cost.Load())), links: map[*conn.Link]*linkRecord{},
 	}
 	m.App = p
+	var trace conn.Tracer
+	if r.tracing() {
+		trace, p.traced = p.trace, true
+	}
 	r.box.post(func() { r.peers[p.id] = p })
 	return conn.Config{
 		Open: amqp.Open{
@@ -39,7 +46,7 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 			DesiredCapabilities: []amqp.Symbol{capAnonymousRelay, capStreaming, capTrunking},
 			Properties:          o.properties(p, m),
 		},
-		SASL: conn.SASL{Mechanisms: o.set.mechanisms, Required: o.set.required}, Log: r.log,
+		SASL: conn.SASL{Mechanisms: o.set.mechanisms, Required: o.set.required}, Log: r.log, Trace: trace,
 		SessionWindow: o.set.window,
 	}, p
 }
@@ -74,8 +81,8 @@ func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
 
 // opened notes that a connection is open.
 func (r *Router) opened(p *peer) {
-	st := p.conn.State()
-	r.log.Info("connection open", "module", "CONN_MGR", "conn", p.id, "peer", p.remote, "name", p.access, "addr", addrText(st.RemoteAddr), "user", st.User)
+	p.up = true
+	p.logOpened()
 	if r.uplink != nil && p.isEdge() && p.dialed() {
 		r.uplink.opened(p)
 	}
@@ -96,20 +103,16 @@ func (o *connections) Ended(m *trunk.Member, err error) {
 	r, p := o.r, m.App.(*peer)
 	r.box.post(func() {
 		delete(r.peers, p.id)
+		o.logEnded(p, err)
 		r.setHop(forward.HopID(p.id), nil)
 		r.table.SetMesh(forward.ConnID(p.id), "")
 		if r.uplink != nil {
 			r.uplink.ended(p)
 		}
-		if err == nil || errors.Is(err, context.Canceled) {
-			r.log.Info("connection closed", "module", "CONN_MGR", "conn", p.id, "peer", p.remote, "name", p.access)
-			return
-		}
-		r.log.Info("connection ended", "module", "CONN_MGR", "conn", p.id, "peer", p.remote, "name", p.access, "err", err)
 	})
 }
 
 // Retry implements trunk.Owner.
 func (o *connections) Retry(d *trunk.Dialer, err error, wait time.Duration) {
-	o.r.log.Debug("connector not connected", "module", "CONN_MGR", "name", d.Name(), "err", err, "wait", wait)
+	o.r.box.post(func() { o.logFailed(d, err, wait) })
 }

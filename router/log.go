@@ -11,8 +11,12 @@ func (r *Router) setLog() {
 	if r.journal == nil {
 		return
 	}
+	traced := r.tracing()
 	if err := r.journal.Configure(logSettings(r.cfg)); err != nil {
 		r.log.Error("log", "module", "AGENT", "err", err)
+	}
+	if on := r.tracing(); on != traced {
+		r.setTrace(on)
 	}
 }
 

@@ -42,6 +42,8 @@ type peer struct {
 	pending atomic.Int32
 
 	// Owned by the control loop.
+	up       bool          // the peer's Open was handled here
+	traced   bool          // its frames are logged
 	controls [2]*conn.Link // the control links that are attached: to receive, to send
 	linkUp   bool          // the engine knows the link
 	links    map[*conn.Link]*linkRecord

@@ -175,7 +175,7 @@ func (s store) Metrics() (m manage.Metrics) {
 		}
 		r.snap.Load().All(func(*forward.Address) bool { m.AddrCount++; return true })
 		for _, p := range r.peers {
-			if p.conn != nil {
+			if p.up {
 				st := p.conn.State().Stats
 				m.LinkCount += uint64(st.Links)
 				m.DeliveriesIngress += st.DeliveriesIn
@@ -209,7 +209,7 @@ func reachable(r *Router) int {
 func (s store) Connections() (rows []manage.Connection) {
 	s.on(func() {
 		for _, p := range s.r.peers {
-			if p.conn != nil {
+			if p.up {
 				rows = append(rows, s.r.connectionRow(p))
 			}
 		}
@@ -224,7 +224,7 @@ func (r *Router) connectionRow(p *peer) manage.Connection {
 		ID: p.id, Host: addrText(st.RemoteAddr), LocalSocket: addrText(st.LocalAddr), Role: roleText(p), Protocol: "amqp", Dir: "in",
 		Container: p.remote, SASL: string(st.Mechanism), IsAuthenticated: st.Mechanism == conn.External, User: st.User,
 		Opened: true, Active: true, AdminStatus: "enabled", OperStatus: "up",
-		UptimeSeconds: uint32(time.Since(p.since).Seconds()),
+		UptimeSeconds: uint32(time.Since(p.since).Seconds()), ProtocolTrace: p.traced,
 	}
 	if st.Remote != nil {
 		row.Properties = st.Remote.Properties
@@ -358,12 +358,15 @@ func (s store) SetConnection(caller manage.Caller, id uint64, change manage.Conn
 	s.on(func() {
 		p := s.r.peers[id]
 		switch {
-		case p == nil || p.conn == nil:
+		case p == nil || !p.up:
 			err = &manage.Error{Status: manage.StatusNotFound, Description: "connection not found"}
 		case change.Close && (caller.Connection == id || p.router()):
 			err = &manage.Error{Status: manage.StatusForbidden, Description: "connection cannot be closed by management"}
 		case change.Close:
 			p.conn.Close(nil)
+		}
+		if err == nil && change.Trace != nil {
+			p.setTrace(*change.Trace)
 		}
 	})
 	return err

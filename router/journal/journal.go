@@ -225,6 +225,21 @@ func (j *Journal) Counts() []Count {
 	return list
 }
 
+// Enter logs a line whatever the settings of its module say: somebody has asked
+// for it in another way.
+func (j *Journal) Enter(name string, level slog.Level, text string) {
+	s := j.state.Load()
+	m, g := s.module(name), gradeOf(level)
+	j.counts[m.name][g].Add(1)
+	l := Line{Time: time.Now(), Module: m.name, Level: g.String(), Text: text}
+	j.write(s, m, g, l)
+	if m.out == nil {
+		r := slog.NewRecord(l.Time, level, text, 0)
+		r.Add(ModuleKey, m.name)
+		_ = j.own.Handle(context.Background(), r) // as a logger does
+	}
+}
+
 // write enters a line: among the recent ones, and in the module's output.
 func (j *Journal) write(s *state, m *module, g grade, l Line) {
 	j.mu.Lock()
