@@ -111,6 +111,9 @@ type Dialer interface {
 type Call struct {
 	ALPN        string // the protocol that the client's TLS connection chose; empty for none
 	Correlation string // names the flow record of the client's side; may be empty
+	// Trace are the routers that the request has passed, as in its router
+	// annotations; nil if the client is on this router.
+	Trace []string
 }
 
 // Leg is an established connection to a server.

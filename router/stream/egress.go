@@ -31,13 +31,18 @@ func NewEgress(opt *Options, d Dialer, r Receiving, h *Head) (*Egress, session.S
 	}
 	p := readProperties(h)
 	e := &Egress{stream: newStream(opt, false), dialer: d, replyTo: string(h.ReplyTo)}
-	e.call = Call{ALPN: p.alpn, Correlation: correlation(h)}
+	var a amqp.Annotations
+	if h.Annotations.Len > 0 {
+		// What cannot be read says nothing: the router has looked at it.
+		_, _ = a.Decode(h.Annotations.In(h.Message))
+	}
+	e.call = Call{ALPN: p.alpn, Correlation: correlation(h), Trace: a.Trace}
 	e.recv, e.busy = r, true // nothing can be written yet
 	if p.window != 0 {
 		e.announce()
 	}
 	e.setWindows(p.window)
-	e.resend = e.ours || resendable(h)
+	e.resend = e.ours || a.Flags&amqp.FlagResendReleased != 0
 	return e, (*sink)(&e.stream)
 }
 
@@ -47,14 +52,6 @@ func correlation(h *Head) string {
 	v, _, _ := amqp.DecodeValue(h.CorrelationID)
 	id, _ := v.(string)
 	return id
-}
-
-func resendable(h *Head) bool {
-	var a amqp.Annotations
-	if _, err := a.Decode(h.Message); err != nil {
-		return false
-	}
-	return a.Flags&amqp.FlagResendReleased != 0
 }
 
 // Run connects to the server and carries the stream until it is over and its

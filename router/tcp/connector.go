@@ -32,18 +32,21 @@ type ConnectorConfig struct {
 	DialTime time.Duration
 
 	Stream stream.Options // its Totals are set here
-	// Dialed is asked for the telemetry of each connection; it may be nil, and
-	// so may what it returns.
-	Dialed func(d Dialed) stream.Recorder
+	// Arrived is asked for the telemetry of each stream that comes for the
+	// server; it may be nil, and so may what it returns.
+	Arrived func(call stream.Call) Recorder
 	// Explain words errors for people; nil leaves them.
 	Explain func(err error) error
 	Log     *slog.Logger // nil is silence
 }
 
-// Dialed describes a connection to a server.
-type Dialed struct {
-	Remote, Local net.Addr
-	Correlation   string // the client's flow record
+// Recorder takes the telemetry of a stream at its connector. Connected comes
+// before all else, or not at all: then only Closed follows, with the reason.
+type Recorder interface {
+	stream.Recorder
+	// Connected tells the near end of the connection to the server, which is
+	// what the server takes for its client.
+	Connected(local net.Addr)
 }
 
 // Connector connects streams to one server.
@@ -181,22 +184,35 @@ func (d dialer) Dial(ctx context.Context, call stream.Call) (stream.Leg, error) 
 
 // dial connects to the server and notes why it could not.
 func (c *Connector) dial(ctx context.Context, call stream.Call) (stream.Leg, error) {
-	if int(c.dialing.Add(1)) > c.cfg.Dialing {
-		c.dialing.Add(-1)
-		return stream.Leg{}, c.failed(stream.ErrLimit)
+	var rec Recorder
+	if c.cfg.Arrived != nil {
+		rec = c.cfg.Arrived(call)
 	}
-	nc, err := c.connect(ctx, call.ALPN)
-	c.dialing.Add(-1)
+	nc, err := c.reach(ctx, call.ALPN)
 	if err != nil {
-		return stream.Leg{}, c.failed(err)
+		err = c.failed(err)
+		if rec != nil {
+			rec.Closed(err)
+		}
+		return stream.Leg{}, err
 	}
 	c.opened.Add(1)
 	c.failing.Store(false)
 	leg := stream.Leg{Socket: newSocket(nc), Totals: &c.roster.totals, Done: c.done}
-	if c.cfg.Dialed != nil {
-		leg.Recorder = c.cfg.Dialed(Dialed{Remote: nc.RemoteAddr(), Local: nc.LocalAddr(), Correlation: call.Correlation})
+	if rec != nil {
+		rec.Connected(nc.LocalAddr())
+		leg.Recorder = rec
 	}
 	return leg, nil
+}
+
+// reach connects, unless too many connections are being made.
+func (c *Connector) reach(ctx context.Context, alpn string) (net.Conn, error) {
+	defer c.dialing.Add(-1)
+	if int(c.dialing.Add(1)) > c.cfg.Dialing {
+		return nil, stream.ErrLimit
+	}
+	return c.connect(ctx, alpn)
 }
 
 func (c *Connector) done(error) { c.closed.Add(1) }

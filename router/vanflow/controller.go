@@ -14,11 +14,16 @@ type Site struct {
 	Platform, Namespace, Location, Provider string // empty = absent
 }
 
+func (s Site) attributes() []Attribute {
+	return []Attribute{
+		Text(AttrName, s.Name), Text(AttrBuildVersion, s.Version), Text(AttrPlatform, s.Platform), Text(AttrNamespace, s.Namespace),
+		Text(AttrLocation, s.Location), Text(AttrProvider, s.Provider),
+	}
+}
+
 // entry makes the SITE record.
 func (s Site) entry(of *source, identity string, now time.Time) *Entry {
-	return newEntry(of, TypeSite, identity, now,
-		Text(AttrName, s.Name), Text(AttrBuildVersion, s.Version), Text(AttrPlatform, s.Platform), Text(AttrNamespace, s.Namespace),
-		Text(AttrLocation, s.Location), Text(AttrProvider, s.Provider))
+	return newEntry(of, TypeSite, identity, now, s.attributes()...)
 }
 
 // Controller is the event source of a site. Its id is the site id, so that the
@@ -29,6 +34,7 @@ func (s Site) entry(of *source, identity string, now time.Time) *Entry {
 // emits everything once after it starts.
 type Controller struct {
 	source
+	site      *Entry
 	processes map[string]*process // Guarded by source.mu. By identity.
 }
 
@@ -44,8 +50,18 @@ func NewController(now time.Time, id string, s Site) *Controller {
 		source:    source{id: id, kind: SourceController, heartbeats: AddressHeartbeats(id), stable: true},
 		processes: map[string]*process{},
 	}
-	c.add(s.entry(&c.source, id, now))
+	c.site = s.entry(&c.source, id, now)
+	c.add(c.site)
 	return c
+}
+
+// SetSite changes the description of the site. What is empty stays as it is.
+func (c *Controller) SetSite(s Site) {
+	for _, a := range s.attributes() {
+		if a.Text != "" {
+			c.site.Set(a)
+		}
+	}
 }
 
 // Process describes what stands behind a connector.

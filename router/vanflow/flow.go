@@ -96,10 +96,11 @@ type Flow struct {
 	host     string
 	port     string
 
-	octets  atomic.Uint64 // client to server
-	reverse atomic.Uint64 // server to client
-	latency atomic.Uint64 // µs, 0 = not known yet
-	end     atomic.Uint64 // µs, 0 = live
+	counters atomic.Pointer[counters] // of a live flow
+	octets   atomic.Uint64            // client to server, of an ended flow
+	reverse  atomic.Uint64            // server to client, of an ended flow
+	latency  atomic.Uint64            // µs, 0 = not known yet
+	end      atomic.Uint64            // µs, 0 = live
 
 	mu      sync.Mutex
 	late    lateFields // Guarded by mu.
@@ -111,6 +112,9 @@ type Flow struct {
 	sentOctets, sentReverse uint64
 	sentLatency             bool
 }
+
+// counters count payload: from the client, and from the server.
+type counters struct{ octets, reverse *atomic.Uint64 }
 
 // lateFields is what becomes known after the flow was opened: all but the
 // first from the connector's side.
@@ -154,17 +158,20 @@ func (f *Flow) Identity() string {
 	return f.identity
 }
 
-// AddOctets counts payload from the client and payload from the server.
-func (f *Flow) AddOctets(forward, reverse uint64) {
-	if f == nil {
-		return
+// Count says where payload from the client and payload from the server is
+// counted. The counters are read until Close.
+func (f *Flow) Count(octets, reverse *atomic.Uint64) {
+	if f != nil {
+		f.counters.Store(&counters{octets, reverse})
 	}
-	if forward != 0 {
-		f.octets.Add(forward)
+}
+
+// counted returns the payload from the client and from the server so far.
+func (f *Flow) counted() (octets, reverse uint64) {
+	if c := f.counters.Load(); c != nil {
+		return c.octets.Load(), c.reverse.Load()
 	}
-	if reverse != 0 {
-		f.reverse.Add(reverse)
-	}
+	return f.octets.Load(), f.reverse.Load()
 }
 
 // SetLatency notes the time from the client's first octet to the server's
@@ -188,9 +195,14 @@ func (f *Flow) Fail(reason string) {
 // Close ends the record. Its end is emitted after endDelay, so that what the
 // connector's side has to say arrives first.
 func (f *Flow) Close(now time.Time) {
-	if f != nil {
-		f.end.CompareAndSwap(0, micros(now))
+	if f == nil || f.end.Load() != 0 {
+		return
 	}
+	octets, reverse := f.counted()
+	f.octets.Store(octets)
+	f.reverse.Store(reverse)
+	f.counters.Store(nil) // what they are a part of can go
+	f.end.Store(micros(now))
 }
 
 // latency is a duration as the protocol writes it; zero would mean unknown.
@@ -272,7 +284,8 @@ func (f *Flow) emit(b *batch, epoch uint32, end uint64) {
 	late, changed := f.late, f.changed
 	f.changed = false
 	f.mu.Unlock()
-	octets, reverse, latency := f.octets.Load(), f.reverse.Load(), f.latency.Load()
+	latency := f.latency.Load()
+	octets, reverse := f.counted()
 	whole := !f.emitted || f.epoch != epoch
 	newLatency := latency != 0 && (whole || !f.sentLatency)
 	newOctets, newReverse := whole || octets != f.sentOctets, whole || reverse != f.sentReverse

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +13,20 @@ import (
 
 func newEast() *Router {
 	return NewRouter(epoch(), RouterConfig{Prefix: "X+Iln", RouterID: "east-1", Mode: "interior", Version: "1", SiteID: "east"})
+}
+
+// octets are the counters of a flow.
+type octets struct{ in, out atomic.Uint64 }
+
+func count(f *Flow) *octets {
+	o := &octets{}
+	f.Count(&o.in, &o.out)
+	return o
+}
+
+func (o *octets) add(in, out uint64) {
+	o.in.Add(in)
+	o.out.Add(out)
 }
 
 // deliver hands the co-records of one router to the other.
@@ -43,13 +58,14 @@ func TestFlowAcrossRouters(t *testing.T) {
 	want(t, "co-record", transcript(t, out),
 		`vfcr.OD1Mr:0 BIFLOW_TPORT OD1Mr:2 trace="0/west-1" connector="X+Iln:1" processLatency=3484 proxyHost="127.0.0.1" proxyPort="54636"`+"\n")
 	deliver(out, west)
-	f.AddOctets(1000, 0)
-	f.AddOctets(0, 1000)
+	octets := count(f)
+	octets.add(1000, 0)
+	octets.add(0, 1000)
 	f.SetLatency(3048 * time.Microsecond)
 	f.SetLatency(time.Hour)
 	want(t, "merged", transcript(t, west.Step(at(2), flows)),
 		`mc/sfe.OD1Mr:0.flows BIFLOW_TPORT OD1Mr:2 octets=1000 latency=3048 trace="0/west-1" octetsReverse=1000 connector="X+Iln:1" processLatency=3484 proxyHost="127.0.0.1" proxyPort="54636"`+"\n")
-	f.AddOctets(1, 0)
+	octets.add(1, 0)
 	want(t, "counted", transcript(t, west.Step(at(3), flows)), `mc/sfe.OD1Mr:0.flows BIFLOW_TPORT OD1Mr:2 octets=1001`+"\n")
 
 	co.Fail("reset")
@@ -75,7 +91,7 @@ func TestFlowInOneRouter(t *testing.T) {
 	co := r.Connector(at(0), "c", "127.0.0.1", "81", "web", "").Open(f.Identity(), nil)
 	co.Connected("127.0.0.1", "2")
 	co.Close()
-	f.AddOctets(3, 4)
+	count(f).add(3, 4)
 	f.Close(at(0.1))
 	want(t, "short connection", transcript(t, r.Step(at(1), only(AddressFlows(r.ID())))), "")
 	want(t, "in one record", transcript(t, r.Step(at(6), only(AddressFlows(r.ID())))),
@@ -128,7 +144,7 @@ func TestCorrelationIDs(t *testing.T) {
 func TestNilFlow(t *testing.T) {
 	t.Parallel()
 	var f *Flow
-	f.AddOctets(1, 2)
+	count(f)
 	f.SetLatency(time.Second)
 	f.Fail("x")
 	f.Close(at(0))
@@ -217,7 +233,7 @@ func TestFlowsConcurrently(t *testing.T) {
 			for range each {
 				f := l.Open(at(0), "10.0.0.1", "1")
 				co := c.Open(f.Identity(), []string{"0/west-1"})
-				f.AddOctets(10, 20)
+				count(f).add(10, 20)
 				k.AddOctets(1, 2)
 				k.Up(at(0), "peer")
 				co.Connected("127.0.0.1", "2")
@@ -285,7 +301,7 @@ func BenchmarkOpenClose(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			f := l.Open(at(0), "10.0.0.1", "1")
-			f.AddOctets(1, 1)
+			count(f).add(1, 1)
 			f.Close(at(0))
 			if f != nil {
 				r.flows.remove(f.n)
@@ -299,15 +315,15 @@ func BenchmarkOpenClose(b *testing.B) {
 func BenchmarkStepFlows(b *testing.B) {
 	r := newWest()
 	l := r.Listener(at(0), "l", "127.0.0.1", "80", "web")
-	var open []*Flow
+	var open []*octets
 	for range maxFlows {
-		open = append(open, l.Open(at(0), "10.0.0.1", "1"))
+		open = append(open, count(l.Open(at(0), "10.0.0.1", "1")))
 	}
 	r.Step(at(0), everybody)
 	b.ReportAllocs()
 	for i := 1; b.Loop(); i++ {
 		for _, f := range open {
-			f.AddOctets(1, 1)
+			f.add(1, 1)
 		}
 		r.Step(at(float64(i)), everybody)
 	}
@@ -317,9 +333,10 @@ func BenchmarkStepFlows(b *testing.B) {
 func TestCountingDoesNotAllocate(t *testing.T) {
 	r := newWest()
 	f := r.Listener(at(0), "l", "127.0.0.1", "80", "web").Open(at(0), "10.0.0.1", "1")
+	octets := count(f)
 	k := r.Link(at(0), LinkConfig{Name: "k"})
 	if n := testing.AllocsPerRun(100, func() {
-		f.AddOctets(1, 2)
+		octets.add(1, 2)
 		f.SetLatency(time.Millisecond)
 		k.AddOctets(1, 2)
 	}); n != 0 {

@@ -1,10 +1,6 @@
 package vanflow
 
 import (
-	"context"
-	"log/slog"
-	"runtime"
-	"strings"
 	"sync"
 	"time"
 )
@@ -72,83 +68,4 @@ func (r *Router) emitLogs(usable Usable, out *[]Publication) {
 		b.end()
 	}
 	b.close()
-}
-
-// Handler returns a handler that passes everything to next and turns records of
-// level Warn and above into LOG records. Their module is the attribute "module".
-func (r *Router) Handler(next slog.Handler) slog.Handler { return &logHandler{next: next, router: r} }
-
-type logHandler struct {
-	next       slog.Handler
-	router     *Router
-	module     string
-	attributes string // of WithAttrs, as " key=value"
-	group      string
-}
-
-// Enabled implements slog.Handler.
-func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn || h.next.Enabled(ctx, level)
-}
-
-// Handle implements slog.Handler.
-func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
-	if record.Level >= slog.LevelWarn {
-		h.log(record)
-	}
-	if !h.next.Enabled(ctx, record.Level) {
-		return nil
-	}
-	return h.next.Handle(ctx, record)
-}
-
-func (h *logHandler) log(record slog.Record) {
-	module := h.module
-	var b strings.Builder
-	b.WriteString(record.Message)
-	b.WriteString(h.attributes)
-	record.Attrs(func(a slog.Attr) bool {
-		if a.Key == moduleKey && h.group == "" {
-			module = a.Value.String()
-		} else {
-			b.WriteString(" " + h.group + a.Key + "=" + a.Value.String())
-		}
-		return true
-	})
-	if module == "" {
-		module = "router"
-	}
-	severity := SeverityWarning
-	if record.Level >= slog.LevelError {
-		severity = SeverityError
-	}
-	frame, _ := runtime.CallersFrames([]uintptr{record.PC}).Next()
-	h.router.Log(record.Time, severity, "LOG_"+strings.ToUpper(module)+": "+b.String(), frame.File, frame.Line)
-}
-
-// moduleKey is the attribute that names the part of the router.
-const moduleKey = "module"
-
-// WithAttrs implements slog.Handler.
-func (h *logHandler) WithAttrs(attributes []slog.Attr) slog.Handler {
-	with := *h
-	with.next = h.next.WithAttrs(attributes)
-	for _, a := range attributes {
-		if a.Key == moduleKey && h.group == "" {
-			with.module = a.Value.String()
-		} else {
-			with.attributes += " " + h.group + a.Key + "=" + a.Value.String()
-		}
-	}
-	return &with
-}
-
-// WithGroup implements slog.Handler.
-func (h *logHandler) WithGroup(name string) slog.Handler {
-	with := *h
-	with.next = h.next.WithGroup(name)
-	if name != "" {
-		with.group += name + "."
-	}
-	return &with
 }

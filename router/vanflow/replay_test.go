@@ -134,8 +134,9 @@ func TestFlowAsUpstream(t *testing.T) {
 		}
 	}
 	start := when(&theirs, AttrStartTime)
+	octets := count(f)
 	for s := range 6 {
-		f.AddOctets(1000, 1000)
+		octets.add(1000, 1000)
 		step(start.Add(time.Duration(s) * time.Second))
 	}
 	end := when(&theirs, AttrEndTime)

@@ -1,11 +1,9 @@
 package vanflow
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,17 +85,10 @@ func TestPrefix(t *testing.T) {
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	r := newWest()
-	var own bytes.Buffer
-	log := slog.New(r.Handler(slog.NewTextHandler(&own, &slog.HandlerOptions{Level: slog.LevelInfo})))
-	log.Info("not here")
-	log.Debug("nowhere")
-	log.With("module", "server", "conn", 8).Warn("connection lost", "peer", "east")
-	log.WithGroup("tls").Error("no certificate", "file", "x.crt")
-	if got := strings.Count(own.String(), "\n"); got != 3 {
-		t.Errorf("%d lines in the router's own log, want 3:\n%s", got, own.String())
-	}
+	r.Log(at(2), SeverityWarning, "LOG_SERVER: connection lost", "server.go", 7)
+	r.Log(at(3), SeverityError, "LOG_AGENT: "+strings.Repeat("x", 400), "agent.go", -1)
 	logs := only(AddressLogs(r.ID()))
-	out := r.Step(time.Now(), logs)
+	out := r.Step(at(4), logs)
 	if len(out.Send) != 1 {
 		t.Fatalf("%d messages", len(out.Send))
 	}
@@ -109,15 +100,15 @@ func TestLogs(t *testing.T) {
 		severity Severity
 		text     string
 	}{
-		{SeverityWarning, "LOG_SERVER: connection lost conn=8 peer=east"},
-		{SeverityError, "LOG_ROUTER: no certificate tls.file=x.crt"},
+		{SeverityWarning, "LOG_SERVER: connection lost"},
+		{SeverityError, "LOG_AGENT: " + strings.Repeat("x", maxText-11)},
 	} {
 		x := &m.Records[i]
 		if x.Type != TypeLog || Severity(x.Number(AttrLogSeverity)) != wanted.severity || x.Text(AttrLogText) != wanted.text {
 			t.Errorf("record %s, want %q", line(x), wanted.text)
 		}
-		if !strings.HasSuffix(x.Text(AttrSourceFile), "run_test.go") || x.Number(AttrSourceLine) == 0 {
-			t.Errorf("logged at %s:%d", x.Text(AttrSourceFile), x.Number(AttrSourceLine))
+		if source := x.Text(AttrSourceFile); source != []string{"server.go", "agent.go"}[i] || x.Number(AttrSourceLine) != []uint64{7, 0}[i] {
+			t.Errorf("logged at %s:%d", source, x.Number(AttrSourceLine))
 		}
 		if x.Number(AttrStartTime) == 0 || x.Number(AttrStartTime) != x.Number(AttrEndTime) || x.Text(AttrParent) != r.ID() {
 			t.Errorf("record %s", line(x))

@@ -89,7 +89,7 @@ func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	r := newWest()
 	l := r.Listener(epoch(), "l", "127.0.0.1", "80", "web")
-	l.Open(at(0.5), "10.0.0.1", "40000").AddOctets(1, 1)
+	count(l.Open(at(0.5), "10.0.0.1", "40000")).add(1, 1)
 	r.Log(at(0.5), SeverityError, "LOG_X: y", "f", 1)
 	for s := range 30 {
 		if got := transcript(t, r.Step(at(float64(s)), nobody)); got != "" {
@@ -176,7 +176,7 @@ func TestFlush(t *testing.T) {
 	r.Step(at(1), r.listening())
 	a.SetConns(2)
 	a.SetTLSOrdinal(7)
-	f.AddOctets(5, 0)
+	count(f).add(5, 0)
 	r.Command(Flush(r.Direct()).Payload)
 	r.Command(Flush(r.Direct()).Payload)
 	r.Command([]byte("no message"))
