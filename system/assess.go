@@ -60,6 +60,11 @@ type verdict struct {
 }
 
 func good() verdict { return verdict{resource.ConditionTrue, resource.StatusReady, "OK"} }
+
+// though is good, with a remark that the status shows instead of OK.
+func though(remark string) verdict {
+	return verdict{resource.ConditionTrue, resource.StatusReady, first(remark, "OK")}
+}
 func pending(why string) verdict {
 	return verdict{resource.ConditionFalse, resource.StatusPending, why}
 }
@@ -150,7 +155,7 @@ func (m *moment) bound(a site.Access, r site.Role) verdict {
 		return pending(fmt.Sprintf("the router does not know listener %s-%s yet", a.Name, r.Name))
 	}
 	if text := entity.text("connectionMsg"); text != "" && entity.text("operStatus") != "up" {
-		return bad(m.withOwner(fmt.Sprintf("port %d: %s", r.Port, text), r.Port))
+		return bad(m.withOwner(text, r.Port))
 	}
 	return good()
 }
@@ -215,18 +220,59 @@ func (m *moment) link(l *resource.Link, h *resource.Health) {
 		return
 	}
 	m.set(h, resource.ConditionConfigured, good())
-	message := entity.text("connectionMsg")
 	switch entity.text("connectionStatus") {
 	case "SUCCESS":
-		m.set(h, resource.ConditionOperational, good())
 		peer := m.live.peerOf(entity)
-		l.Status.RemoteSiteName = siteOf(peer)
-		l.Status.RemoteSiteID = m.network.siteID(peer)
+		l.Status.RemoteSiteName, l.Status.RemoteSiteID = m.network.siteName(peer), m.network.siteID(peer)
+		m.set(h, resource.ConditionOperational, though(m.remark(l, peer)))
 	case "FAILED":
-		m.set(h, resource.ConditionOperational, bad(first(message, "the connection failed; it is tried again")))
+		m.set(h, resource.ConditionOperational, notConnected(entity))
 	default:
-		m.set(h, resource.ConditionOperational, pending(first(message, "connecting to "+address(entity))))
+		m.set(h, resource.ConditionOperational, pending(notOperational+"connecting to "+address(entity)))
 	}
+}
+
+// notOperational begins the message of a link that is not connected.
+const notOperational = "Not operational: "
+
+// notConnected is the verdict of a link that could not be made. What time may
+// heal, such as a peer that does not run, is Pending; what somebody must see
+// to, such as a certificate, is an Error. The router names the stage at which a
+// connection failed before the reason.
+func notConnected(entity row) verdict {
+	reason := first(entity.text("connectionMsg"), "the connection failed")
+	stage, _, _ := strings.Cut(reason, ":")
+	text := notOperational + address(entity) + ": " + strings.TrimPrefix(reason, "dial: ")
+	passing := slices.ContainsFunc([]string{"closed", "closed by the peer", "connection reset by the peer", "timed out"}, func(end string) bool {
+		return strings.HasSuffix(reason, ": "+end)
+	})
+	if slices.Contains([]string{"TLS", "SASL", "open"}, stage) && !passing {
+		return bad(text)
+	}
+	return pending(text)
+}
+
+// remark is what is to be said of a link that works.
+func (m *moment) remark(l *resource.Link, peer string) string {
+	for _, other := range m.site.Links {
+		if other.Name < l.Name && peer != "" && m.live.peerOf(m.live.links[other.Name]) == peer {
+			return fmt.Sprintf("second link to the same site, beside link/%s", other.Name)
+		}
+	}
+	if end, ok := m.expires[profileOf(m.site, l.Name)]; ok && end.Sub(m.now) < expiryWarning {
+		return "the certificate of the link expires " + end.UTC().Format(time.DateOnly)
+	}
+	return ""
+}
+
+// profileOf is the name of the credentials of a link.
+func profileOf(s *site.Site, link string) string {
+	for _, l := range s.Links {
+		if l.Name == link {
+			return l.Profile
+		}
+	}
+	return ""
 }
 
 // address is where an entity connects to, or listens.
@@ -234,15 +280,18 @@ func address(entity row) string {
 	return net.JoinHostPort(entity.text("host"), entity.text("port"))
 }
 
-// peerOf is the id of the router at the other end of a connector.
-func (l *live) peerOf(connector row) string {
+// connectionOf is the connection that a connector made, nil if it has none.
+func (l *live) connectionOf(connector row) row {
 	for _, c := range l.connections {
 		if c.text("dir") == "out" && c.text("host") == address(connector) && c.text("container") != "" {
-			return c.text("container")
+			return c
 		}
 	}
-	return ""
+	return nil
 }
+
+// peerOf is the id of the router at the other end of a connector.
+func (l *live) peerOf(connector row) string { return l.connectionOf(connector).text("container") }
 
 func (m *moment) listener(l *resource.Listener, h *resource.Health) {
 	entity, verdictOf := m.accepting("listener/"+l.Name, l.Spec.Port)
@@ -261,7 +310,7 @@ func (m *moment) accepting(name string, port int) (row, verdict) {
 		return nil, pending("the router does not know it yet")
 	}
 	if text := entity.text("connectionMsg"); failedToListen(entity) {
-		return entity, bad(m.withOwner(fmt.Sprintf("%s: %s", address(entity), text), port))
+		return entity, bad(m.withOwner(text, port))
 	}
 	return entity, good()
 }
@@ -328,7 +377,7 @@ func (m *moment) connector(c *resource.Connector, h *resource.Health) {
 	case !ok:
 		m.set(h, resource.ConditionConfigured, pending("the router does not know it yet"))
 	case text != "":
-		m.set(h, resource.ConditionConfigured, bad(fmt.Sprintf("%s: %s", address(entity), text)))
+		m.set(h, resource.ConditionConfigured, though("last connect failed: "+strings.TrimPrefix(text, "connect to ")))
 	default:
 		m.set(h, resource.ConditionConfigured, good())
 	}

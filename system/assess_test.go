@@ -96,10 +96,10 @@ func TestAssess(t *testing.T) {
 		{"a port is taken", func(m *moment) {
 			m.live.accepts["listener/db"] = row{
 				"name": "listener/db", "host": "127.0.0.1", "port": "5432", "operStatus": "down",
-				"connectionMsg": "listen tcp 127.0.0.1:5432: bind: address already in use",
+				"connectionMsg": "listen on 127.0.0.1:5432: address already in use",
 			}
 		}, map[string]string{
-			"listener/db": "Error 127.0.0.1:5432: listen tcp 127.0.0.1:5432: bind: address already in use by postgres (pid 7)",
+			"listener/db": "Error listen on 127.0.0.1:5432: address already in use by postgres (pid 7)",
 			"site/west":   "Ready OK",
 		}},
 		{"no server is known", func(m *moment) {
@@ -111,19 +111,28 @@ func TestAssess(t *testing.T) {
 		}},
 		{"nobody listens", func(m *moment) { m.network = nil }, map[string]string{"connector/web": "Pending No matching listeners"}},
 		{"the server refuses", func(m *moment) {
-			m.live.opens["connector/web@localhost"]["connectionMsg"] = "connection refused"
-		}, map[string]string{"connector/web": "Error localhost:8080: connection refused"}},
+			m.live.opens["connector/web@localhost"]["connectionMsg"] = "connect to localhost:8080: connection refused"
+		}, map[string]string{"connector/web": "Ready last connect failed: localhost:8080: connection refused"}},
 		{"the link fails", func(m *moment) {
-			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "FAILED", "connectionMsg": "east: no such host"}
-		}, map[string]string{"link/to-east": "Error east: no such host"}},
+			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "FAILED", "connectionMsg": "dial: no such host east"}
+		}, map[string]string{"link/to-east": "Pending Not operational: east:55671: no such host east"}},
+		{"the link meets the wrong peer", func(m *moment) {
+			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "FAILED", "connectionMsg": "TLS: the peer's certificate is not for east"}
+		}, map[string]string{"link/to-east": "Error Not operational: east:55671: TLS: the peer's certificate is not for east"}},
+		{"the link is cut while it is made", func(m *moment) {
+			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "FAILED", "connectionMsg": "TLS: closed by the peer"}
+		}, map[string]string{"link/to-east": "Pending Not operational: east:55671: TLS: closed by the peer"}},
+		{"the link's certificate ends soon", func(m *moment) {
+			m.expires = map[string]time.Time{"to-east-profile": m.now.Add(24 * time.Hour)}
+		}, map[string]string{"link/to-east": "Ready the certificate of the link expires 1970-01-02"}},
 		{"the link is being made", func(m *moment) {
 			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "CONNECTING"}
-		}, map[string]string{"link/to-east": "Pending connecting to east:55671"}},
+		}, map[string]string{"link/to-east": "Pending Not operational: connecting to east:55671"}},
 		{"the link port is taken", func(m *moment) {
-			m.live.listeners["west-edge"] = row{"name": "west-edge", "operStatus": "down", "connectionMsg": "bind: address already in use"}
+			m.live.listeners["west-edge"] = row{"name": "west-edge", "operStatus": "down", "connectionMsg": "listen on :45671: address already in use"}
 		}, map[string]string{
-			"site/west":         "Error port 45671: bind: address already in use by postgres (pid 7)",
-			"routeraccess/west": "Error port 45671: bind: address already in use by postgres (pid 7)",
+			"site/west":         "Error listen on :45671: address already in use by postgres (pid 7)",
+			"routeraccess/west": "Error listen on :45671: address already in use by postgres (pid 7)",
 		}},
 		{"the router is behind", func(m *moment) { delete(m.live.accepts, "listener/db") }, map[string]string{
 			"listener/db": "Pending the router does not know it yet",

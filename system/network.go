@@ -43,6 +43,16 @@ func (n *network) siteID(router string) string {
 	return ""
 }
 
+// siteName is the name of the site that a router serves.
+func (n *network) siteName(router string) string {
+	if n != nil {
+		if s := n.sites[n.byRouter[router]]; s != nil {
+			return s.name
+		}
+	}
+	return siteOf(router)
+}
+
 // Bounds of a survey. A router that does not answer in time is left out of it.
 const (
 	surveyTimeout  = 2 * time.Second
@@ -156,7 +166,7 @@ func rows(m map[string]row) []row {
 
 // add notes what a router says.
 func (n *network) add(t target, v *visited) {
-	var meta struct{ ID, Version, Platform string }
+	var meta struct{ ID, Version, Platform, Name string }
 	if json.Unmarshal([]byte(v.metadata), &meta) != nil {
 		meta.ID = v.metadata // compat: plain text is the site id
 	}
@@ -164,7 +174,7 @@ func (n *network) add(t target, v *visited) {
 	s := n.sites[key]
 	if s == nil {
 		s = &networkSite{
-			id: meta.ID, name: siteOf(t.id), version: meta.Version, platform: meta.Platform,
+			id: meta.ID, name: cmp.Or(meta.Name, siteOf(t.id)), version: meta.Version, platform: meta.Platform,
 			hops: t.hops, cost: t.cost, listeners: map[string][]string{}, connectors: map[string][]string{},
 		}
 		n.sites[key] = s

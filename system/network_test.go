@@ -93,7 +93,7 @@ func TestAsk(t *testing.T) {
 	if got := l.active()["tcpListener/listener/db"]; got != 5 {
 		t.Errorf("%d active connections, want 5", got)
 	}
-	remote := remoteLinks(l)
+	remote := remoteLinks(l, nil, time.Unix(1000, 0))
 	if len(remote) != 2 || remote[0].RemoteSite != "device" || remote[1].RemoteSite != "east" {
 		t.Errorf("remote links %+v", remote)
 	}

@@ -43,7 +43,8 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 		return s, nil
 	}
 	s.Router = api.Router{ID: l.id, Mode: l.mode, Version: l.version, PID: unit.PID, Since: unit.Since}
-	s.Links, s.RemoteLinks = linkStates(v, objects), remoteLinks(l)
+	now := time.Now()
+	s.Links, s.RemoteLinks = linkStates(v, l, objects, now), remoteLinks(l, net, now)
 	s.Listeners, s.Connectors = bridgeStates(l)
 	if net != nil {
 		s.Network, s.Services = net.sitesNearFirst(), net.services(ownKeys(v.site))
@@ -227,7 +228,7 @@ func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api
 }
 
 // linkStates are the links that this site asked for.
-func linkStates(v *view, objects *resource.Set) []api.LinkState {
+func linkStates(v *view, l *live, objects *resource.Set, now time.Time) []api.LinkState {
 	list := []api.LinkState{}
 	ends := expiries(v.credentials)
 	for _, link := range v.site.Links {
@@ -238,6 +239,9 @@ func linkStates(v *view, objects *resource.Set) []api.LinkState {
 		if o, ok := objects.Find(resource.Ref{Kind: resource.KindLink, Name: link.Name}).(*resource.Link); ok {
 			s.Status, s.Message, s.RemoteSite = o.Status.Status, o.Status.Message, o.Status.RemoteSiteName
 		}
+		if connection := l.connectionOf(l.links[link.Name]); connection != nil {
+			s.Since = since(connection, now)
+		}
 		list = append(list, s)
 	}
 	return list
@@ -245,7 +249,7 @@ func linkStates(v *view, objects *resource.Set) []api.LinkState {
 
 // remoteLinks are those that other sites made to this one, one for each router
 // however many connections it has.
-func remoteLinks(l *live) []api.LinkState {
+func remoteLinks(l *live, net *network, now time.Time) []api.LinkState {
 	list := []api.LinkState{}
 	seen := map[string]bool{}
 	for _, c := range l.connections {
@@ -255,12 +259,17 @@ func remoteLinks(l *live) []api.LinkState {
 		}
 		seen[peer] = true
 		list = append(list, api.LinkState{
-			Name: peer, RemoteSite: siteOf(peer), Direction: "incoming", Role: role, Endpoint: c.text("host"),
-			Status: resource.StatusReady, Message: "OK",
+			Name: peer, RemoteSite: net.siteName(peer), Direction: "incoming", Role: role, Endpoint: c.text("host"),
+			Status: resource.StatusReady, Message: "OK", Since: since(c, now),
 		})
 	}
 	slices.SortFunc(list, func(a, b api.LinkState) int { return cmp.Compare(a.Name, b.Name) })
 	return list
+}
+
+// since is when a connection was made.
+func since(connection row, now time.Time) time.Time {
+	return now.Add(-time.Duration(connection.number("uptimeSeconds")) * time.Second).UTC().Truncate(time.Second)
 }
 
 // bridgeStates are the counters of listeners and connectors.
@@ -269,6 +278,7 @@ func bridgeStates(l *live) (listeners, connectors []api.BridgeState) {
 		opened, closed := r.number("connectionsOpened"), r.number("connectionsClosed")
 		return api.BridgeState{
 			Kind: kind, Name: bridgeName(r), Active: opened - closed, Total: opened, BytesIn: r.number("bytesIn"), BytesOut: r.number("bytesOut"),
+			TLS: r.text("sslProfile") != "", Failed: r.number("connectionsFailed"), LastError: r.text("lastError"),
 		}
 	}
 	listeners, connectors = []api.BridgeState{}, []api.BridgeState{}

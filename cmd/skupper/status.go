@@ -179,15 +179,18 @@ func (p *program) statusTable(noun string, s *api.Status, list []*view, wide boo
 	case "link":
 		t.Header = []string{"NAME", "STATUS", "COST", "MESSAGE"}
 		if wide {
-			t.Header = append(t.Header, "REMOTE-SITE", "DIRECTION", "ROLE", "ENDPOINT", "CERT-EXPIRES")
+			t.Header = append(t.Header, "REMOTE-SITE", "DIRECTION", "ROLE", "ENDPOINT", "CERT-EXPIRES", "SINCE")
 		}
 	case "listener":
 		t.Header = []string{"NAME", "STATUS", "ROUTING-KEY", "HOST", "PORT", "MATCHING-CONNECTOR", "MESSAGE"}
+		if wide {
+			t.Header = append(t.Header, "ACTIVE", "TOTAL", "BYTES-IN", "BYTES-OUT", "TLS")
+		}
 	case "connector":
 		t.Header = []string{"NAME", "STATUS", "ROUTING-KEY", "SELECTOR", "HOST", "PORT", "HAS-MATCHING-LISTENER", "MESSAGE"}
-	}
-	if wide && (noun == "listener" || noun == "connector") {
-		t.Header = append(t.Header, "ACTIVE", "TOTAL", "BYTES-IN", "BYTES-OUT")
+		if wide {
+			t.Header = append(t.Header, "ACTIVE", "TOTAL", "FAILED", "LAST-ERROR")
+		}
 	}
 	for _, v := range list {
 		row := usualCells(noun, v)
@@ -224,20 +227,38 @@ func wideCells(noun string, s *api.Status, v *view) []string {
 	case "link":
 		for _, l := range s.Links {
 			if l.Name == name {
-				return []string{l.RemoteSite, l.Direction, l.Role, l.Endpoint, ago(l.Expires, time.Now())}
+				return []string{l.RemoteSite, l.Direction, l.Role, l.Endpoint, ago(l.Expires, time.Now()), ago(l.Since, time.Now())}
 			}
 		}
-		return []string{"", "", "", "", ""}
+		return make([]string, 6)
+	case "listener":
+		return listenerCells(trafficOf(s.Listeners, v))
+	case "connector":
+		return connectorCells(trafficOf(s.Connectors, v))
 	}
-	for _, b := range append(s.Listeners, s.Connectors...) {
-		if b.Kind == v.Kind && b.Name == name {
-			return []string{
-				strconv.FormatInt(b.Active, 10), strconv.FormatInt(b.Total, 10), strconv.FormatInt(b.BytesIn, 10), strconv.FormatInt(b.BytesOut, 10),
-			}
-		}
-	}
-	return []string{"", "", "", ""}
+	return nil
 }
+
+// trafficOf is the traffic of a listener or a connector; none if the router does
+// not know it.
+func trafficOf(list []api.BridgeState, v *view) api.BridgeState {
+	for _, b := range list {
+		if b.Kind == v.Kind && b.Name == v.Metadata.Name {
+			return b
+		}
+	}
+	return api.BridgeState{}
+}
+
+func listenerCells(b api.BridgeState) []string {
+	return []string{count(b.Active), count(b.Total), count(b.BytesIn), count(b.BytesOut), strconv.FormatBool(b.TLS)}
+}
+
+func connectorCells(b api.BridgeState) []string {
+	return []string{count(b.Active), count(b.Total), count(b.Failed), b.LastError}
+}
+
+func count(n int64) string { return strconv.FormatInt(n, 10) }
 
 func uptime(since time.Time) string {
 	if since.IsZero() {

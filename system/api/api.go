@@ -112,6 +112,7 @@ type LinkState struct {
 	Role       string    `json:"role"`
 	Endpoint   string    `json:"endpoint"`
 	Expires    time.Time `json:"expires"` // of the client certificate; zero if not known
+	Since      time.Time `json:"since"`   // of the connection; zero while there is none
 }
 
 // BridgeState is the traffic of a listener or a connector.
@@ -122,6 +123,10 @@ type BridgeState struct {
 	Total    int64  `json:"total"`  // connections since the router started
 	BytesIn  int64  `json:"bytesIn"`
 	BytesOut int64  `json:"bytesOut"`
+	TLS      bool   `json:"tls"` // between client and listener, connector and server
+
+	Failed    int64  `json:"failed"`    // connections to the server that could not be made
+	LastError string `json:"lastError"` // why the last of those could not, and when
 }
 
 // Certificate is a certificate of a site.

@@ -47,9 +47,10 @@ func (r *renderer) identity(c *config.Config) {
 		ID       string `json:"id"`
 		Version  string `json:"version"`
 		Platform string `json:"platform"`
-	}{m.SiteID, r.in.Machine.Version, r.in.Machine.Platform})
+		Name     string `json:"name"` // ours; others take the name from that of the router
+	}{m.SiteID, r.in.Machine.Version, r.in.Machine.Platform, r.in.Site.Name})
 	if err != nil {
-		panic("render: metadata: " + err.Error()) // three strings
+		panic("render: metadata: " + err.Error()) // four strings
 	}
 	c.Router.Metadata = string(metadata)
 	s := config.NewSite()

@@ -129,6 +129,9 @@ func Aggregate(o Object, now time.Time) bool {
 			status, message = c.Reason, c.Message
 			break
 		}
+		if c.Message != "" && c.Message != messageOK {
+			message = c.Message
+		}
 	}
 	changed := h.Status != status || h.Message != message
 	h.Status, h.Message = status, message
