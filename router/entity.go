@@ -9,10 +9,6 @@ import (
 	"github.com/skupper-host/skupper/router/forward"
 )
 
-// drainTime is how long the streams of a listener or connector that is taken
-// out of the configuration may go on.
-const drainTime = 30 * time.Second
-
 // entityKey names a configured entity.
 type entityKey struct {
 	typ  *config.Type

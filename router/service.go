@@ -117,12 +117,12 @@ func (s *service) withdraw() *task {
 	return s.task
 }
 
-func (s *service) remove(drain bool) { s.r.stop(s.withdraw(), grace(drain)) }
+func (s *service) remove(drain bool) { s.r.stop(s.withdraw(), s.r.grace(drain)) }
 
 // grace is how long the streams of an entity may go on that is removed.
-func grace(drain bool) time.Duration {
+func (r *Router) grace(drain bool) time.Duration {
 	if drain {
-		return drainTime
+		return time.Duration(r.cfg.Router.DrainSeconds) * time.Second
 	}
 	return 0
 }
@@ -229,4 +229,4 @@ func (s *connectorService) withdraw() *task {
 	return s.task
 }
 
-func (s *connectorService) remove(drain bool) { s.r.stop(s.withdraw(), grace(drain)) }
+func (s *connectorService) remove(drain bool) { s.r.stop(s.withdraw(), s.r.grace(drain)) }

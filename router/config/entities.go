@@ -98,6 +98,7 @@ type Router struct {
 	TimestampFormat           string `attr:"timestampFormat"`
 	DefaultDistribution       string `attr:"defaultDistribution"`
 	DropTCPConnections        bool   `attr:"dropTcpConnections"`
+	DrainSeconds              int64  `attr:"drainSeconds"`
 }
 
 // Network holds what a router needs in inter-network communication.

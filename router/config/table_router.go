@@ -29,6 +29,7 @@ func routerTypes() []Type {
 				{Name: "metadata", Kind: String, Flags: Create, Doc: "text for other tools; of Skupper, the site as JSON"},
 				{Name: "dataConnectionCount", Kind: String, Default: "auto", Flags: Create | Restart, Doc: "data connections per inter-router connector: a number or auto"},
 				{Name: "dropTcpConnections", Kind: Boolean, Default: true, Flags: Create, Doc: "whether deleting a tcpListener or tcpConnector ends its connections"},
+				{Name: "drainSeconds", Kind: Integer, Default: int64(30), Flags: Create, Doc: "how long connections of a tcpListener or tcpConnector that a reload removes may go on; upstream's router has no such attribute"},
 			},
 		},
 		{

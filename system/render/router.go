@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/system/pki"
@@ -43,6 +44,7 @@ func (r *renderer) identity(c *config.Config) {
 	if n := r.in.Site.Settings.DataConnections; n > 0 {
 		c.Router.DataConnectionCount = strconv.Itoa(n)
 	}
+	c.Router.DrainSeconds = int64(r.in.Site.Settings.Drain / time.Second)
 	metadata, err := json.Marshal(struct {
 		ID       string `json:"id"`
 		Version  string `json:"version"`
