@@ -65,6 +65,7 @@ func good() verdict { return verdict{resource.ConditionTrue, resource.StatusRead
 func though(remark string) verdict {
 	return verdict{resource.ConditionTrue, resource.StatusReady, first(remark, "OK")}
 }
+
 func pending(why string) verdict {
 	return verdict{resource.ConditionFalse, resource.StatusPending, why}
 }
