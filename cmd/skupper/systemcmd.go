@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -212,13 +213,12 @@ func (p *program) operate(ctx context.Context, in *command.Input, op api.Operati
 	if err != nil {
 		return err
 	}
-	if op == api.Start && !online && !in.Changed("dry-run") {
+	if !online && !in.Changed("dry-run") && (op == api.Start || p.started()) {
+		// The agent was killed: routers may run all the same.
 		if c, err = p.startAgent(ctx); err != nil {
 			return err
 		}
-		online = true
-	}
-	if !online && op != api.Stop && op != api.Start {
+	} else if !online && op != api.Stop && op != api.Start {
 		return notRunning(fmt.Sprintf("system %s is done by the agent", op))
 	}
 	result, err := c.Operate(ctx, p.namespace, api.OperateRequest{Operation: op, DryRun: in.Changed("dry-run"), Platform: p.platform})
@@ -230,6 +230,16 @@ func (p *program) operate(ctx context.Context, in *command.Input, op api.Operati
 	}
 	target := waitTarget(in, map[bool]string{true: waitConfigured, false: waitReady}[op == api.Reload])
 	return p.wait(ctx, c, awaited{namespace: p.namespace, generation: result.Generation, target: target, timeout: in.Duration("timeout")})
+}
+
+// started reports whether the namespace was ever started.
+func (p *program) started() bool {
+	ns, err := p.paths.Namespace(p.namespace)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(ns.State())
+	return err == nil
 }
 
 func (p *program) systemTeardown(ctx context.Context, in *command.Input) error {
