@@ -1,6 +1,10 @@
 package router
 
 import (
+	"context"
+	"errors"
+	"log/slog"
+
 	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/router/journal"
 	"github.com/skupper-host/skupper/router/manage"
@@ -23,17 +27,53 @@ func (r *Router) setLog() {
 // logSettings translates the log entities. A module DEFAULT that is as if
 // nobody had configured it leaves the level to the process.
 func logSettings(cfg *config.Config) journal.Config {
-	c := journal.Config{TimeFormat: cfg.Router.TimestampFormat, UTC: cfg.Router.TimestampsInUTC}
-	for _, l := range cfg.Logs {
+	if cfg == nil {
+		return journal.Config{}
+	}
+	return journal.Config{
+		TimeFormat: cfg.Router.TimestampFormat, UTC: cfg.Router.TimestampsInUTC, Settings: moduleSettings(cfg.Logs),
+	}
+}
+
+func moduleSettings(logs []config.Log) (list []journal.Setting) {
+	for _, l := range logs {
 		s := journal.Setting{
 			Module: l.Module, Enable: l.Enable, OutputFile: l.OutputFile, Timestamp: l.IncludeTimestamp, Source: l.IncludeSource,
 		}
 		if l.Module == journal.Default && l.Enable == "info+" && l.OutputFile == "stderr" {
 			s.Enable = ""
 		}
-		c.Settings = append(c.Settings, s)
+		list = append(list, s)
 	}
-	return c
+	return list
+}
+
+// logFailure says why the router does not start, or has stopped. compat: what
+// is wrong with a configuration in upstream's words too.
+func logFailure(log *slog.Logger, err error) {
+	for _, e := range parts(err) {
+		var c *config.Error
+		text := "Router start-up failed: " + e.Error()
+		if errors.As(e, &c) {
+			text = c.Startup()
+		}
+		log.Log(context.Background(), journal.LevelCritical, text, "module", "ROUTER")
+	}
+}
+
+// parts takes joined errors apart.
+func parts(err error) (list []error) {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	for _, e := range joined.Unwrap() {
+		list = append(list, parts(e)...)
+	}
+	return list
 }
 
 // LogStats implements manage.Store.

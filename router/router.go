@@ -51,6 +51,7 @@ type Router struct {
 	profiles  map[string]*profile
 	entities  map[entityKey]entity
 	failed    map[entityKey]bool // entities that could not be created
+	problems  []error // of the last change of the configuration
 	uplink    *uplink            // of an edge router
 	reach     *linkstate.Reach
 }

@@ -55,15 +55,26 @@ func Run(ctx context.Context, opt Options) error {
 	if opt.Environment == nil {
 		opt.Environment = os.LookupEnv
 	}
-	cfg, warnings, err := config.Load(opt.ConfigPath, opt.Environment)
-	if err != nil {
-		return err
-	}
 	logs := journal.New(opt.Log.Handler(), os.Stdout)
 	defer func() { _ = logs.Close() }()
 	opt.Log = slog.New(logs.Handler())
-	if err := logs.Configure(logSettings(cfg)); err != nil {
+	err := run(ctx, opt, logs)
+	logFailure(opt.Log, err)
+	return err
+}
+
+// run is Run with its log.
+func run(ctx context.Context, opt Options, logs *journal.Journal) error {
+	cfg, warnings, err := config.Load(opt.ConfigPath, opt.Environment)
+	settings := logSettings(cfg)
+	if err != nil {
+		settings.Settings = moduleSettings(config.LoadLogs(opt.ConfigPath, opt.Environment))
+	}
+	if err := logs.Configure(settings); err != nil {
 		opt.Log.Error("log", "module", "AGENT", "err", err)
+	}
+	if err != nil {
+		return err
 	}
 	for _, w := range warnings {
 		opt.Log.Warn(w.String(), "module", "AGENT")
@@ -84,8 +95,12 @@ func Run(ctx context.Context, opt Options) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 	wg.Go(func() { r.loop(live) })
-	if err := r.box.call(ctx, func() { r.establish(cfg) }); err != nil {
+	var problems []error
+	if err := r.box.call(ctx, func() { r.establish(cfg); problems = r.problems }); err != nil {
 		return nil // stopped before it began
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
 	}
 	r.tellReady(live, opt.Notify)
 	for {
@@ -181,6 +196,7 @@ func (r *Router) adopt(cfg *config.Config, drain bool) []error {
 	}
 	r.retry()
 	problems := r.apply(changes, drain)
+	r.problems = problems
 	r.retarget()
 	return problems
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/router"
+	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/system/systemd"
 )
 
@@ -97,10 +98,25 @@ func (p *program) skrouterd(ctx context.Context, args []string) error {
 		}
 	}
 	notifier := systemd.NewNotifier(p.getenv)
-	return router.Run(ctx, router.Options{
+	err = router.Run(ctx, router.Options{
 		ConfigPath: first(o.conf, "/etc/skupper-router/skrouterd.conf"), SocketPath: o.socket,
 		Log: p.logger(os.Stderr), Version: p.version, Notify: notifier, Drain: routerDrain,
 	})
+	p.printStartup(err)
+	return err
+}
+
+// printStartup says what is wrong with a configuration in upstream's words,
+// compat: scripts look for them in the output of skrouterd.
+func (p *program) printStartup(err error) {
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, x := range e.Unwrap() {
+			p.printStartup(x)
+		}
+	case *config.Error:
+		fmt.Fprintln(p.stderr, e.Startup())
+	}
 }
 
 // routerDrain is how long open streams may go on when the router is told to

@@ -15,16 +15,37 @@ import (
 // in values; nil leaves them. The error joins one *Error for each mistake, in
 // the order of their lines, or is that of reading the file.
 func Load(path string, env Environment) (*Config, []Warning, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := readFile(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	return Parse(path, data, env)
+}
+
+// LoadLogs returns the log entities of a file that need not be right otherwise,
+// for whoever has to log why it is not. What cannot be read is left out.
+func LoadLogs(path string, env Environment) []Log {
+	data, err := readFile(path)
+	if err != nil || !utf8.Valid(data) {
+		return nil
+	}
+	p := parser{file: path, env: env, config: New()}
+	for _, s := range parseSections(data, p.report) {
+		if s.typ == "log" {
+			p.section(s)
+		}
+	}
+	return p.config.Logs
+}
+
+// readFile returns no more of the file than shows that it is too long.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // Parse reads the content of a file as Load does; name is for the messages.
@@ -38,14 +59,7 @@ func Parse(name string, data []byte, env Environment) (*Config, []Warning, error
 		p.report(lineOf(data, invalidAt(data)), "not UTF-8")
 		return nil, nil, p.joined()
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	var sections []section
-	if isJSON(data) {
-		sections = parseJSON(data, p.report)
-	} else {
-		sections = parseConf(data, p.report)
-	}
-	for _, s := range sections {
+	for _, s := range parseSections(data, p.report) {
 		p.section(s)
 	}
 	for _, e := range Check(p.config) {
@@ -56,6 +70,15 @@ func Parse(name string, data []byte, env Environment) (*Config, []Warning, error
 		return nil, p.warnings, p.joined()
 	}
 	return p.config, p.warnings, nil
+}
+
+// parseSections reads a file of either syntax.
+func parseSections(data []byte, report func(line int, format string, args ...any)) []section {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if isJSON(data) {
+		return parseJSON(data, report)
+	}
+	return parseConf(data, report)
 }
 
 // invalidAt returns the offset of the first octet that is not UTF-8.

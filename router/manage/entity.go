@@ -2,6 +2,7 @@ package manage
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/skupper-host/skupper/router/amqp"
@@ -182,6 +183,9 @@ func (n *Node) object(q *request) (*entity, error) {
 			return nil, badRequest("Entity type '%s' does not extend requested type '%s'", others[0].typ.FullName(), t.FullName())
 		}
 	}
+	if len(found) == 0 && key == "identity" && t != nil && t.Name == "connection" && !decimal(wanted) {
+		return nil, badRequest("Bad Request") // compat: no connection can have it
+	}
 	if len(found) == 0 {
 		return nil, notFound("No entity with %s=%s", key, wanted)
 	}
@@ -189,6 +193,12 @@ func (n *Node) object(q *request) (*entity, error) {
 		return nil, badRequest("Conflicting name=%s identity=%s", wanted, id)
 	}
 	return &found[0], nil
+}
+
+// decimal reports whether text is the number of something.
+func decimal(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 64)
+	return err == nil
 }
 
 // find returns the entities of the types whose name or identity is as wanted.

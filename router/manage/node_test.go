@@ -78,6 +78,7 @@ func TestRefusals(t *testing.T) {
 		"close the dispatcher":  {properties("operation", "UPDATE", "type", "connection", "identity", "1"), properties("adminStatus", "deleted"), 403, "You are not allowed"},
 		"odd status":            {properties("operation", "UPDATE", "type", "connection", "identity", "6"), properties("adminStatus", "off"), 400, "adminStatus: off is neither enabled nor deleted"},
 		"host of connection":    {properties("operation", "UPDATE", "type", "connection", "identity", "6"), properties("host", "x", "adminStatus", "enabled"), 400, "Cannot update attribute 'host' in UPDATE"},
+		"not a number":          {properties("operation", "UPDATE", "type", "connection", "identity", "G1"), properties("adminStatus", "deleted"), 400, "Bad Request"},
 		"nothing to change":     {properties("operation", "UPDATE", "type", "connection", "identity", "6"), nil, 400, "Bad Request"},
 		"log level":             {properties("operation", "UPDATE", "identity", "log/AGENT"), properties("enable", "foo"), 400, `Configuration: enable: "foo" is not a level`},
 		"log file":              {properties("operation", "UPDATE", "name", "log/DEFAULT"), properties("outputFile", ""), 500, "CError: Configuration: Failed to open log file ''"},
