@@ -142,9 +142,10 @@ func (s *stream) fail(err error) {
 	if s.cur != nil && !s.outEnded {
 		sending = s.cur.path.Sending
 	}
+	ours := s.ours || s.recv == nil && s.cur != nil && s.cur.path.Early // known before the reply
 	s.outEnded = true
 	s.expose(0)
-	sock, recv, ours, joined, cancel := s.sock, s.recv, s.ours, s.joined, s.cancelDial
+	sock, recv, joined, cancel := s.sock, s.recv, s.joined, s.cancelDial
 	complete, written := s.inComplete, s.inWritten
 	queued, retained := s.queue.take(), s.retained
 	s.retained = nil
