@@ -12,6 +12,7 @@ import (
 	"github.com/skupper-host/skupper/router/journal"
 	"github.com/skupper-host/skupper/router/linkstate"
 	"github.com/skupper-host/skupper/router/stream"
+	"github.com/skupper-host/skupper/router/tcp"
 	"github.com/skupper-host/skupper/router/trunk"
 )
 
@@ -29,6 +30,7 @@ type Router struct {
 	temps   *temps[replyTaker]
 	groups  *trunk.Groups
 	budget  *stream.Budget
+	lot     *tcp.Lot // where idle streams wait
 	own     []byte // encoded annotations of a stream that begins here
 	ownBare []byte // the same of a whole message
 	spawn   func(func(context.Context))
@@ -68,7 +70,7 @@ func newRouter(cfg *config.Config, opt Options, spawn func(func(context.Context)
 	r := &Router{
 		id: cfg.Router.ID, mode: cfg.Router.Mode, version: opt.Version, log: opt.Log, started: time.Now(),
 		box: newMailbox(), temps: newTemps[replyTaker](), groups: trunk.NewGroups(),
-		budget: stream.NewBudget(windowBudget()), spawn: spawn, env: opt.Environment,
+		budget: stream.NewBudget(windowBudget()), lot: tcp.NewLot(), spawn: spawn, env: opt.Environment,
 		cfg: bare(cfg), peers: map[uint64]*peer{}, announced: map[forward.Key]forward.Announcement{},
 		watchers: map[forward.Key][]watcher{}, profiles: map[string]*profile{}, entities: map[entityKey]entity{}, failed: map[entityKey]bool{},
 	}

@@ -95,6 +95,7 @@ func run(ctx context.Context, opt Options, logs *journal.Journal) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 	wg.Go(func() { r.loop(live) })
+	wg.Go(func() { r.keepLot(live) })
 	var problems []error
 	if err := r.box.call(ctx, func() { r.establish(cfg); problems = r.problems }); err != nil {
 		return nil // stopped before it began

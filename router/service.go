@@ -42,7 +42,7 @@ func (r *Router) newService(c *config.TCPListener) (entity, error) {
 	cfg := tcp.ListenerConfig{
 		Name: c.Name, Endpoint: tcp.Endpoint{Host: c.Host, Port: c.Port}, Backlog: int(c.Backlog),
 		TLS: tlsConfig, Observer: c.Observer, Log: r.log,
-		Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
+		Lot: r.lot, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
 	}
 	switch c.MultiAddressStrategy {
 	case config.StrategyPriority:
@@ -163,7 +163,7 @@ func (r *Router) newConnectorService(c *config.TCPConnector) (entity, error) {
 	address, key := r.serviceKey(c.Address)
 	s.connector = tcp.NewConnector(tcp.ConnectorConfig{
 		Name: c.Name, Address: address, Host: c.Host, Port: c.Port, TLS: tlsConfig, Log: r.log, Explain: conn.InWords,
-		Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
+		Lot: r.lot, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
 	})
 	s.task = r.run(func(ctx context.Context) { _ = s.connector.Run(ctx) }) // always nil
 	s.consumer = &forward.Consumer{Kind: forward.Local, Target: s}

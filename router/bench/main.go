@@ -14,16 +14,14 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // run is the bench, or one of the processes that it starts.
-func run(ctx context.Context, args []string) error {
+func run(args []string) error {
 	if len(args) > 0 {
 		switch args[0] {
 		case "serve":
@@ -33,13 +31,15 @@ func run(ctx context.Context, args []string) error {
 		case "line":
 			return line(args[1:])
 		case "spin":
-			return spin(ctx)
+			return spin()
 		}
 	}
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	b, err := newBench(o)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -71,11 +70,12 @@ func (p *process) resident() (int, error) {
 // spin keeps every CPU busy with work that gives way to any other (SCHED_IDLE,
 // sched(7)): a virtual machine's CPU that sleeps takes tens of microseconds to
 // wake, which would be most of what a single echo takes.
-func spin(ctx interface{ Err() error }) error {
+func spin() error {
 	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0); err != nil {
 		return err
 	}
-	for ctx.Err() == nil && syscall.Getppid() != 1 {
+	parent := os.Getppid()
+	for os.Getppid() == parent { // it would never end by itself
 	}
 	return nil
 }

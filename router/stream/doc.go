@@ -23,8 +23,9 @@
 //
 // # Concurrency
 //
-// A stream with a socket has one goroutine, in Run, which reads the socket and
-// holds no buffer while there is nothing to read. Bytes from the network are
+// A stream with a socket has one goroutine, from Start on, which reads the
+// socket and holds no buffer while there is nothing to read. When there has
+// been nothing for a while, it ends and the socket waits alone (Parker). Bytes from the network are
 // written to the socket by the goroutine that delivers them, without blocking;
 // while the socket is full, and only then, there is a second goroutine that
 // drains a queue. Relays have no goroutine.

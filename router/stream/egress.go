@@ -54,28 +54,25 @@ func correlation(h *Head) string {
 	return id
 }
 
-// Run connects to the server and carries the stream until it is over and its
-// socket is closed. It returns nil after an end in order. When ctx is done the
-// stream is cut.
-func (e *Egress) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { e.fail(context.Cause(ctx)) })
-	defer stop()
+// Start connects to the server and carries the stream; see Ingress.Start.
+func (e *Egress) Start(ctx context.Context, done func(err error)) {
+	e.done = done
 	leg, err := e.dial(ctx)
 	if err != nil {
 		e.refuse(err)
-		return e.conclude()
+		e.conclude()
+		return
 	}
+	e.legDone = leg.Done
 	e.meter.totals = leg.Totals
 	e.meter.begin(leg.Recorder)
 	if e.connected(leg.Socket) {
 		e.meter.opened()
-		e.carry(ctx)
+		if e.carry(ctx) == parked {
+			return
+		}
 	}
-	err = e.conclude()
-	if leg.Done != nil {
-		leg.Done(err)
-	}
-	return err
+	e.conclude()
 }
 
 // dial returns an error also when the stream fails meanwhile.
@@ -139,7 +136,7 @@ func (e *Egress) connected(sock Socket) bool {
 }
 
 // carry opens the reply stream and moves bytes until the stream is over.
-func (e *Egress) carry(ctx context.Context) {
+func (e *Egress) carry(ctx context.Context) progress {
 	a := &attempt{s: &e.stream}
 	e.mu.Lock()
 	e.cur = a
@@ -147,12 +144,12 @@ func (e *Egress) carry(ctx context.Context) {
 	path, err := e.opt.Opener.Open(ctx, Request{Address: e.replyTo, Outcome: a})
 	if err != nil {
 		e.fail(err)
-		return
+		return finished
 	}
 	o := opening{to: e.replyTo}
 	if e.ours {
 		o.properties.window = e.announce()
 	}
 	e.begin(a, path, o)
-	e.pump()
+	return e.pump()
 }

@@ -48,7 +48,7 @@ func (e *ends) server(address string, f func(p program)) *destination {
 		g, sink := NewEgress(&e.egress, e.dialer(f), r, h)
 		if g != nil {
 			e.done.Go(func() {
-				err := g.Run(e.ctx)
+				err := run(e.ctx, g)
 				e.errs.Lock()
 				e.errs.egress = append(e.errs.egress, err)
 				e.errs.Unlock()
@@ -58,6 +58,19 @@ func (e *ends) server(address string, f func(p program)) *destination {
 	}
 	e.serve(address, d)
 	return d
+}
+
+// run carries a stream until it is over, and cuts it when ctx is done.
+func run(ctx context.Context, s interface {
+	Start(ctx context.Context, done func(err error))
+	Cut(err error)
+},
+) error {
+	stop := context.AfterFunc(ctx, func() { s.Cut(context.Cause(ctx)) })
+	defer stop()
+	result := make(chan error, 1)
+	s.Start(ctx, func(err error) { result <- err })
+	return <-result
 }
 
 type dialFunc func(ctx context.Context, c Call) (Leg, error)
@@ -84,7 +97,7 @@ func (e *ends) connect(address string) program {
 	c.indirect = e.indirect
 	g := NewIngress(&e.ingress, Client{Socket: c, Address: address})
 	e.done.Go(func() {
-		err := g.Run(e.ctx)
+		err := run(e.ctx, g)
 		e.errs.Lock()
 		e.errs.ingress = append(e.errs.ingress, err)
 		e.errs.Unlock()

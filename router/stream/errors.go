@@ -14,6 +14,8 @@ var (
 	ErrNoRoute = errors.New("no route to destination")
 	// ErrInterrupted is what Socket.Read returns after Interrupt.
 	ErrInterrupted = errors.New("interrupted")
+	// ErrIdle is what Parker.ReadSoon returns when it is not soon.
+	ErrIdle = errors.New("idle")
 	// ErrAborted ends a stream whose sender, or a router on the way, gave it
 	// up.
 	ErrAborted = errors.New("stream aborted on its way")

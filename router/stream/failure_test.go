@@ -386,7 +386,7 @@ func TestClientGoesWhileDialing(t *testing.T) {
 		})
 		e.serve("svc", &destination{take: func(r Receiving, h *Head) session.Sink {
 			g, sink := NewEgress(&e.egress, dialer, r, h)
-			e.done.Go(func() { _ = g.Run(e.ctx) })
+			e.done.Go(func() { _ = run(e.ctx, g) })
 			return sink
 		}})
 		e.connect("svc")

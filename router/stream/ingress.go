@@ -40,35 +40,44 @@ type Ingress struct {
 func NewIngress(opt *Options, c Client) *Ingress {
 	g := &Ingress{stream: newStream(opt, true), address: c.Address, alpn: c.ALPN}
 	g.sock, g.direct = c.Socket, c.Socket.Direct()
-	g.left = opt.attempts() - 1
+	g.attempts = opt.attempts() - 1
 	g.out.size = earlyWindow
 	g.meter.totals, g.meter.tap = opt.Totals, c.Tap
 	g.meter.begin(c.Recorder)
 	return g
 }
 
-// Run carries the stream until it is over and its socket is closed. It returns
-// nil after an end in order. When ctx is done the stream is cut.
-func (g *Ingress) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { g.fail(context.Cause(ctx)) })
-	defer stop()
-	for !g.once(ctx) {
+// Address returns the service.
+func (g *Ingress) Address() string { return g.address }
+
+// Start carries the stream. It returns when the stream is over, or idle while
+// Options.Continue promises that it can go on later. done is called once, when
+// the stream is over and its socket closed: with nil after an end in order.
+// ctx is for opening the stream; what is open is ended by Cut.
+func (g *Ingress) Start(ctx context.Context, done func(err error)) {
+	g.done = done
+	for {
+		switch g.once(ctx) {
+		case finished:
+			g.conclude()
+			return
+		case parked:
+			return
+		case retry:
+		}
 	}
-	return g.conclude()
 }
 
-// once opens the stream and carries it. It returns false if another
-// destination is to be tried.
-func (g *Ingress) once(ctx context.Context) (over bool) {
+// once opens the stream and carries it.
+func (g *Ingress) once(ctx context.Context) progress {
 	a := &attempt{s: &g.stream}
 	g.mu.Lock()
 	last := g.cur
 	g.cur, g.again = a, false
-	cause := g.err
-	over = g.over
+	cause, ended := g.err, g.over
 	g.mu.Unlock()
-	if over {
-		return true
+	if ended {
+		return finished
 	}
 	g.leave(last)
 	path, err := g.opt.Opener.Open(ctx, Request{Address: g.address, Outcome: a, Reply: a, Tried: g.tried})
@@ -77,7 +86,7 @@ func (g *Ingress) once(ctx context.Context) (over bool) {
 			err = cause // why the last destination did not take it says more
 		}
 		g.fail(err)
-		return true
+		return finished
 	}
 	g.tried = append(g.tried, path.Choice)
 	if path.Local != nil {
@@ -102,22 +111,22 @@ func (g *Ingress) leave(a *attempt) {
 }
 
 // local joins the client with a server of a connector on this router.
-func (g *Ingress) local(ctx context.Context, path Path) (over bool) {
+func (g *Ingress) local(ctx context.Context, path Path) progress {
 	leg, err := path.Local.Dial(ctx, Call{ALPN: g.alpn, Correlation: g.meter.identity()})
 	if err == nil {
 		g.join(leg)
-		return true
+		return finished
 	}
 	g.mu.Lock()
-	if !g.over && g.left > 0 {
-		g.left--
+	if !g.over && g.attempts > 0 {
+		g.attempts--
 		g.err = err
 		g.mu.Unlock()
-		return false
+		return retry
 	}
 	g.mu.Unlock()
 	g.fail(err)
-	return true
+	return finished
 }
 
 // Reply implements ReplyTaker.

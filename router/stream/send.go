@@ -13,12 +13,21 @@ import (
 // a new byte.
 const maxQueued = 2
 
-// pump reads the socket and sends what it reads. It returns true when the
-// stream is over and false when it has to be opened again.
-func (s *stream) pump() bool {
+// progress is why a goroutine has left a stream.
+type progress uint8
+
+const (
+	finished progress = iota
+	parked            // there is nothing to do; resume goes on
+	retry             // it has to be opened again
+)
+
+// pump reads the socket and sends what it reads.
+func (s *stream) pump() progress {
+	idle := false
 	for {
 		s.mu.Lock()
-		over, again, ended := s.over, s.again, s.outEnded
+		over, again, ended, answered := s.over, s.again, s.outEnded, s.recv != nil
 		sending := s.cur.path.Sending
 		room := s.room()
 		s.watching = room == 0 || ended
@@ -27,30 +36,64 @@ func (s *stream) pump() bool {
 		var err error
 		switch {
 		case over:
-			return true
+			return finished
 		case again:
-			return false
+			return retry
 		case ended || room == 0:
 			err = s.sock.AwaitReset() // nothing may be read, but a reset counts
 		case sending.Queued() >= maxQueued:
 			<-s.wake
 			continue
+		case idle && answered && s.park():
+			return parked
 		default:
-			var b *session.Buffer
-			if b, err = s.sock.Read(min(room, s.sizer.next(sending.MaxPayload()))); err == nil {
-				s.sizer.took(b.Len())
-				s.forward(b)
-			}
+			err = s.read(min(room, s.sizer.next(sending.MaxPayload())))
 		}
+		idle = false
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF):
 			s.endOut()
 		case errors.Is(err, ErrInterrupted):
 			s.sock.Resume() // before the state is looked at again
+		case errors.Is(err, ErrIdle):
+			idle = true
 		default:
 			s.fail(err)
 		}
+	}
+}
+
+// read sends what one read of at most n bytes returns.
+func (s *stream) read(n int) (err error) {
+	var b *session.Buffer
+	if p, ok := s.sock.(Parker); ok && s.opt.Continue != nil {
+		b, err = p.ReadSoon(n)
+	} else {
+		b, err = s.sock.Read(n)
+	}
+	if err != nil {
+		return err
+	}
+	s.sizer.took(b.Len())
+	s.forward(b)
+	return nil
+}
+
+// park lets the socket wait alone. From here on only two things can happen to
+// the stream that concern pump: there is something to read, or it fails, which
+// closes the socket.
+func (s *stream) park() bool {
+	p, ok := s.sock.(Parker)
+	return ok && p.Park(s.ready)
+}
+
+// ready takes the stream up again after park.
+func (s *stream) ready() { s.opt.Continue(s.resume) }
+
+func (s *stream) resume() {
+	if s.pump() == finished {
+		s.conclude()
 	}
 }
 

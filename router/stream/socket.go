@@ -45,6 +45,19 @@ type Socket interface {
 	Reset()
 }
 
+// Parker is a Socket that can wait without a goroutine.
+type Parker interface {
+	// ReadSoon is Read, but returns ErrIdle when there has been nothing to read
+	// for a while.
+	ReadSoon(n int) (*session.Buffer, error)
+
+	// Park calls ready once, as soon as there is something to read or the
+	// socket is closed on this side; ready must not block. It returns false,
+	// and ready is not called, if the socket is closed already or cannot be
+	// parked.
+	Park(ready func()) bool
+}
+
 // Splicer is a Socket that can move its bytes to some other sockets inside of
 // the kernel.
 type Splicer interface {

@@ -19,6 +19,10 @@ type Options struct {
 	// Constant switches windows off that grow: streams look exactly like those
 	// of skupper-router.
 	Constant bool
+	// Continue runs f on a goroutine of its own, for a stream that was idle
+	// and has something to do again. Streams keep their goroutine while they
+	// are idle if it is nil.
+	Continue func(f func())
 }
 
 // defaultAttempts bounds how often a stream is opened.
@@ -38,10 +42,12 @@ type stream struct {
 	opt     *Options
 	ingress bool
 
-	meter  meter
-	sizer  sizer          // owned by pump
-	wake   chan struct{}  // capacity 1: the queue of what is sent may have room
-	drains sync.WaitGroup // the goroutine of drain, if there is one
+	meter   meter
+	sizer   sizer           // owned by pump
+	wake    chan struct{}   // capacity 1: the queue of what is sent may have room
+	drains  sync.WaitGroup  // the goroutine of drain, if there is one
+	done    func(err error) // set by Start
+	legDone func(err error) // Leg.Done; may be nil
 
 	mu sync.Mutex
 	// Guarded by mu. sock and recv do not change once they are set.
@@ -58,7 +64,7 @@ type stream struct {
 	outEnded bool   // nothing is sent any more
 	watching bool   // pump waits in AwaitReset
 	again    bool   // cur has failed, another destination may take the stream
-	left     int    // how many more destinations may be tried
+	attempts int    // how many more destinations may be tried
 	retained []*session.Buffer
 
 	// From the network to the socket.
@@ -179,9 +185,12 @@ func (s *stream) fail(err error) {
 	s.kick()
 }
 
+// Cut ends the stream before its time. It may be called at any time.
+func (s *stream) Cut(err error) { s.fail(err) }
+
 // conclude ends the bookkeeping. Nothing of the stream is left but deliveries
 // whose last frames are under way.
-func (s *stream) conclude() error {
+func (s *stream) conclude() {
 	s.drains.Wait()
 	s.mu.Lock()
 	err, path, reserved := s.err, Path{}, s.reserved
@@ -195,7 +204,10 @@ func (s *stream) conclude() error {
 	}
 	s.opt.Budget.release(reserved)
 	s.meter.end(err)
-	return err
+	if s.legDone != nil {
+		s.legDone(err)
+	}
+	s.done(err)
 }
 
 // expose enters the bytes in flight in the account of the connection. It is
@@ -300,7 +312,7 @@ func (s *stream) giveUp(a *attempt, err error) {
 		return
 	}
 	s.again, s.err = true, err
-	s.left--
+	s.attempts--
 	s.mu.Unlock()
 	s.sock.Interrupt()
 	s.kick()
@@ -312,7 +324,7 @@ func (s *stream) giveUp(a *attempt, err error) {
 // other end says so. Released does not say so: skupper-router also releases
 // what was under way when a connection broke. It is called with mu held.
 func (s *stream) elsewhere(err error) bool {
-	if s.left == 0 {
+	if s.attempts == 0 {
 		return false
 	}
 	var e *OutcomeError

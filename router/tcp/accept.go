@@ -34,9 +34,9 @@ func (l *Listener) accept(ctx, pausing context.Context, ln net.Listener) {
 				failed = false
 			}
 			if l.roster.enter(l.cfg.Connections) {
-				l.roster.start(func() { l.serve(ctx, nc) })
+				l.roster.wg.Go(func() { l.serve(ctx, nc) })
 			} else {
-				newSocket(nc).Reset()
+				newSocket(nc, nil).Reset()
 			}
 			continue
 		case errors.Is(err, net.ErrClosed):
@@ -60,11 +60,17 @@ func (l *Listener) serve(ctx context.Context, nc net.Conn) {
 	if err != nil {
 		_ = nc.Close()
 		l.cfg.Log.Debug("client refused", "listener", l.cfg.Name, "client", nc.RemoteAddr().String(), "err", err)
+		l.roster.leave(nil)
 		return
 	}
-	if err := stream.NewIngress(&l.cfg.Stream, c).Run(ctx); err != nil {
-		l.cfg.Log.Debug("stream failed", "listener", l.cfg.Name, "address", c.Address, "err", err)
-	}
+	g := stream.NewIngress(&l.cfg.Stream, c)
+	l.roster.hold(g)
+	g.Start(ctx, func(err error) {
+		if err != nil {
+			l.cfg.Log.Debug("stream failed", "listener", l.cfg.Name, "address", g.Address(), "err", err)
+		}
+		l.roster.leave(g)
+	})
 }
 
 // client performs the handshake of TLS, if there is one, and decides where the
@@ -78,7 +84,7 @@ func (l *Listener) client(ctx context.Context, nc net.Conn) (stream.Client, erro
 		}
 		nc, c.ALPN = t, t.ConnectionState().NegotiatedProtocol
 	}
-	c.Socket = newSocket(nc)
+	c.Socket = newSocket(nc, l.cfg.Lot)
 	var observer string
 	c.Address, observer = l.target()
 	if l.cfg.Accepted != nil {

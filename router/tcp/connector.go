@@ -31,7 +31,9 @@ type ConnectorConfig struct {
 	// and without TLS; 0 is 10 s.
 	DialTime time.Duration
 
-	Stream stream.Options // its Totals are set here
+	// Lot is where idle connections wait; nil leaves each a goroutine.
+	Lot    *Lot
+	Stream stream.Options // its Totals and Continue are set here
 	// Arrived is asked for the telemetry of each stream that comes for the
 	// server; it may be nil, and so may what it returns.
 	Arrived func(call stream.Call) Recorder
@@ -62,10 +64,7 @@ type Connector struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	// carry carries a stream from the network, and whenCut calls f when all
-	// streams are cut, until stop. Both are set by Run.
-	carry     func(e *stream.Egress) error
-	whenCut   func(f func()) (stop func() bool)
+	carry     func(e *stream.Egress) // carries a stream from the network; set by Run
 	drained   bool
 	lastError error
 	lastTime  time.Time
@@ -87,7 +86,7 @@ func NewConnector(cfg ConnectorConfig) *Connector {
 	}
 	c := &Connector{cfg: cfg, change: make(chan struct{}, 1)}
 	c.resolve.host = cfg.Host
-	c.cfg.Stream.Totals = &c.roster.totals
+	c.cfg.Stream.Totals, c.cfg.Stream.Continue = &c.roster.totals, c.roster.wg.Go
 	return c
 }
 
@@ -101,11 +100,19 @@ func (c *Connector) Address() string { return c.cfg.Address }
 // until Drain, and then waits for those. It returns nil.
 func (c *Connector) Run(ctx context.Context) error {
 	c.mu.Lock()
-	c.carry = func(e *stream.Egress) error { return e.Run(ctx) }
-	c.whenCut = func(f func()) func() bool { return context.AfterFunc(ctx, f) }
+	c.carry = func(e *stream.Egress) {
+		e.Start(ctx, func(err error) {
+			if err != nil {
+				c.cfg.Log.Debug("stream failed", "connector", c.cfg.Name, "address", c.cfg.Address, "err", err)
+			}
+			c.roster.leave(e)
+		})
+	}
 	drained := c.drained
 	c.mu.Unlock()
 	c.roster.begin()
+	stop := context.AfterFunc(ctx, func() { c.roster.cut(context.Cause(ctx)) })
+	defer stop()
 	if !drained {
 		select {
 		case <-ctx.Done():
@@ -136,17 +143,14 @@ func (c *Connector) Accept(r stream.Receiving, h *stream.Head) session.Sink {
 	}
 	e, sink := stream.NewEgress(&c.cfg.Stream, dialer{c}, r, h)
 	if e == nil {
-		c.roster.leave()
+		c.roster.leave(nil)
 		return sink
 	}
 	c.mu.Lock()
 	carry := c.carry
 	c.mu.Unlock()
-	c.roster.start(func() {
-		if err := carry(e); err != nil {
-			c.cfg.Log.Debug("stream failed", "connector", c.cfg.Name, "address", c.cfg.Address, "err", err)
-		}
-	})
+	c.roster.hold(e)
+	c.roster.wg.Go(func() { carry(e) })
 	return sink
 }
 
@@ -158,21 +162,24 @@ func (c *Connector) Dial(ctx context.Context, call stream.Call) (stream.Leg, err
 	}
 	leg, err := c.dial(ctx, call)
 	if err != nil {
-		c.roster.leave()
+		c.roster.leave(nil)
 		return leg, err
 	}
-	c.mu.Lock()
-	whenCut := c.whenCut
-	c.mu.Unlock()
-	stop := whenCut(leg.Socket.Reset)
+	s := &joined{leg.Socket}
+	c.roster.hold(s)
 	done := leg.Done
 	leg.Done = func(err error) {
-		stop()
 		done(err)
-		c.roster.leave()
+		c.roster.leave(s)
 	}
 	return leg, nil
 }
+
+// joined is the stream of a client on the same router.
+type joined struct{ server stream.Socket }
+
+// Cut implements cutter.
+func (j *joined) Cut(error) { j.server.Reset() }
 
 // dialer is the stream.Dialer for streams from the network.
 type dialer struct{ c *Connector }
@@ -198,7 +205,7 @@ func (c *Connector) dial(ctx context.Context, call stream.Call) (stream.Leg, err
 	}
 	c.opened.Add(1)
 	c.failing.Store(false)
-	leg := stream.Leg{Socket: newSocket(nc), Totals: &c.roster.totals, Done: c.done}
+	leg := stream.Leg{Socket: newSocket(nc, c.cfg.Lot), Totals: &c.roster.totals, Done: c.done}
 	if rec != nil {
 		rec.Connected(nc.LocalAddr())
 		leg.Recorder = rec

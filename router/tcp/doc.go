@@ -11,8 +11,9 @@
 //
 // A plain socket is read when there is something to read, into a buffer that
 // is borrowed for that moment; one goroutine per connection waits in the
-// poller and owns no buffer. It is written by whoever has bytes, as long as it
-// takes them without blocking. TLS and other connections go through the
+// poller and owns no buffer, and if it has waited for a quarter of a second in
+// vain, the socket waits in a Lot and the goroutine ends. It is written by
+// whoever has bytes, as long as it takes them without blocking. TLS and other connections go through the
 // blocking calls of net.Conn, and bytes towards them through stream's queue.
 //
 // # Listening

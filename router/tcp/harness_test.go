@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/conn"
@@ -30,6 +31,7 @@ type testRouter struct {
 	trunks     map[string]*conn.Conn // by the router at the other end
 	routes     map[string]string     // service → router
 
+	lot      *Lot // of its sockets, which are idle very soon
 	attached atomic.Int64
 }
 
@@ -40,11 +42,16 @@ var (
 	_ stream.Router    = (*testRouter)(nil)
 	_ stream.Dialer    = (*Connector)(nil)
 	_ stream.Splicer   = (*plain)(nil)
+	_ stream.Parker    = (*plain)(nil)
 )
 
 func newTestRouter(t testing.TB, name string) *testRouter {
+	lot := NewLot()
+	lot.period = time.Millisecond
+	start(t, lot.Run)
 	return &testRouter{
-		t: t, name: name, connectors: map[string][]*Connector{}, temps: map[string]stream.ReplyTaker{},
+		lot: lot,
+		t:   t, name: name, connectors: map[string][]*Connector{}, temps: map[string]stream.ReplyTaker{},
 		trunks: map[string]*conn.Conn{}, routes: map[string]string{},
 	}
 }
@@ -272,7 +279,7 @@ func start(t testing.TB, run func(ctx context.Context) error) {
 func (r *testRouter) connect(service string, server *net.TCPAddr, change func(*ConnectorConfig)) *Connector {
 	r.t.Helper()
 	cfg := ConnectorConfig{Name: service, Address: service, Host: server.IP.String(), Port: fmt.Sprint(server.Port)}
-	cfg.Stream.Opener = r
+	cfg.Stream.Opener, cfg.Lot = r, r.lot
 	if change != nil {
 		change(&cfg)
 	}
@@ -294,7 +301,7 @@ func (r *testRouter) connect(service string, server *net.TCPAddr, change func(*C
 func (r *testRouter) listen(service string, change func(*ListenerConfig)) (*Listener, string) {
 	r.t.Helper()
 	cfg := ListenerConfig{Name: service, Endpoint: Endpoint{"127.0.0.1", "0"}, Targets: []Target{{Address: service}}}
-	cfg.Stream.Opener = r
+	cfg.Stream.Opener, cfg.Lot = r, r.lot
 	if change != nil {
 		change(&cfg)
 	}

@@ -32,10 +32,12 @@ type ListenerConfig struct {
 	// Observer is passed to Accepted; see SetObserver.
 	Observer string
 
-	Stream stream.Options // its Totals are set here
+	Stream stream.Options // its Totals and Continue are set here
 	// Accepted is asked for the telemetry of each client; it may be nil, and
 	// so may what it returns.
 	Accepted func(c Accepted) (stream.Recorder, stream.Tap)
+	// Lot is where idle clients wait; nil leaves each a goroutine.
+	Lot *Lot
 	// Socket, if not nil, is taken over from a predecessor: the first time the
 	// listener listens, it does so with it.
 	Socket net.Listener
@@ -80,7 +82,7 @@ func NewListener(cfg ListenerConfig) *Listener {
 		cfg: cfg, change: make(chan struct{}, 1),
 		endpoint: cfg.Endpoint, observer: cfg.Observer, given: cfg.Socket,
 	}
-	l.cfg.Stream.Totals = &l.roster.totals
+	l.cfg.Stream.Totals, l.cfg.Stream.Continue = &l.roster.totals, l.roster.wg.Go
 	if cfg.TLS != nil {
 		l.tls = serverTLS(cfg.TLS)
 	}
@@ -176,6 +178,8 @@ func (l *Listener) look() {
 // Drain, when the last stream has ended, or when ctx is done, after it has cut
 // those that were open.
 func (l *Listener) Run(ctx context.Context) error {
+	keep := context.AfterFunc(ctx, func() { l.roster.cut(context.Cause(ctx)) })
+	defer keep()
 	defer l.roster.wg.Wait()
 	var loops sync.WaitGroup
 	defer loops.Wait()

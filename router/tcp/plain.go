@@ -12,11 +12,14 @@ import (
 	"github.com/skupper-host/skupper/router/stream"
 )
 
-// newSocket returns nc as the end of a stream.
-func newSocket(nc net.Conn) stream.Socket {
+// newSocket returns nc as the end of a stream, which waits in lot when it is
+// idle if it can and lot is not nil.
+func newSocket(nc net.Conn, lot *Lot) stream.Socket {
 	if t, ok := nc.(*net.TCPConn); ok {
 		if raw, err := t.SyscallConn(); err == nil {
-			return newPlain(t, raw)
+			s := newPlain(t, raw)
+			s.place.lot = lot
+			return s
 		}
 	}
 	return newGeneric(nc)
@@ -32,8 +35,11 @@ type plain struct {
 	// What is called with the descriptor, made once: no closure per call.
 	readNow, writeNow, resetYet func(fd uintptr) bool
 
+	place place
+
 	// Owned by who reads: arguments and results of readNow and resetYet.
 	want   int
+	soon   bool
 	buffer *session.Buffer
 	rerr   error
 
@@ -66,6 +72,34 @@ func (s *plain) Read(n int) (*session.Buffer, error) {
 	return b, nil
 }
 
+// ReadSoon implements stream.Parker.
+func (s *plain) ReadSoon(n int) (*session.Buffer, error) {
+	if s.place.lot == nil {
+		return s.Read(n)
+	}
+	s.soon = true
+	s.place.turns.Add(1)
+	b, err := s.Read(n)
+	s.place.turns.Add(1)
+	s.soon = false
+	if errors.Is(err, stream.ErrInterrupted) && s.place.dozing.Load() {
+		s.Resume()
+		return nil, stream.ErrIdle
+	}
+	return b, err
+}
+
+// doze ends ReadSoon.
+func (s *plain) doze() {
+	s.place.dozing.Store(true)
+	s.Interrupt()
+}
+
+// Park implements stream.Parker.
+func (s *plain) Park(ready func()) bool {
+	return s.place.lot != nil && s.place.lot.park(s, ready)
+}
+
 // tryRead returns false, without a buffer, if there is nothing to read.
 //
 // It must try before it says so: the poller has forgotten, before the first
@@ -80,6 +114,9 @@ func (s *plain) tryRead(fd uintptr) bool {
 			continue
 		case err == syscall.EAGAIN:
 			b.Free()
+			if s.soon && !s.place.noted.Load() {
+				s.place.lot.note(s)
+			}
 			return false
 		case err != nil:
 			s.rerr = err
@@ -166,15 +203,21 @@ func (s *plain) CloseWrite() error { return s.conn.CloseWrite() }
 func (s *plain) Interrupt() { _ = s.conn.SetReadDeadline(past()) }
 
 // Resume implements stream.Socket.
-func (s *plain) Resume() { _ = s.conn.SetReadDeadline(time.Time{}) }
+func (s *plain) Resume() {
+	s.place.dozing.Store(false)
+	_ = s.conn.SetReadDeadline(time.Time{})
+}
 
 // Close implements stream.Socket.
-func (s *plain) Close() { _ = s.conn.Close() }
+func (s *plain) Close() {
+	_ = s.conn.Close()
+	s.place.lot.leave(s)
+}
 
 // Reset implements stream.Socket.
 func (s *plain) Reset() {
 	_ = s.conn.SetLinger(0)
-	_ = s.conn.Close()
+	s.Close()
 }
 
 // past is a deadline that ends what waits.

@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/skupper-host/skupper/router/stream"
@@ -16,13 +18,18 @@ type roster struct {
 	opened  uint64
 	closed  uint64
 	refused uint64
-	wg      sync.WaitGroup // one for each stream, and one for its goroutine
+	streams map[cutter]struct{} // that carry something
+	cause   error               // why all streams are cut; nil while they are not
+	wg      sync.WaitGroup      // one for each stream, and one for its goroutine
 }
+
+// cutter is a stream.
+type cutter interface{ Cut(err error) }
 
 func (r *roster) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.open = true
+	r.open, r.cause = true, nil
 }
 
 // enter counts a stream in. It returns false if no more are taken, or if there
@@ -39,20 +46,40 @@ func (r *roster) enter(limit int) bool {
 	return true
 }
 
-// start carries a stream in a goroutine, and counts it out when f returns.
-func (r *roster) start(f func()) {
-	r.wg.Go(func() {
-		defer r.leave()
-		f()
-	})
+// hold makes s a stream that cut ends; leave follows.
+func (r *roster) hold(s cutter) {
+	r.mu.Lock()
+	cause := r.cause
+	if r.streams == nil {
+		r.streams = map[cutter]struct{}{}
+	}
+	r.streams[s] = struct{}{}
+	r.mu.Unlock()
+	if cause != nil {
+		s.Cut(cause)
+	}
 }
 
-// leave counts a stream out.
-func (r *roster) leave() {
+// leave counts a stream out; s is nil if it was not held.
+func (r *roster) leave(s cutter) {
 	r.mu.Lock()
+	if s != nil {
+		delete(r.streams, s)
+	}
 	r.closed++
 	r.mu.Unlock()
 	r.wg.Done()
+}
+
+// cut ends all streams, and those that are held later.
+func (r *roster) cut(cause error) {
+	r.mu.Lock()
+	r.cause = cause
+	streams := slices.Collect(maps.Keys(r.streams))
+	r.mu.Unlock()
+	for _, s := range streams {
+		s.Cut(cause)
+	}
 }
 
 // end takes no more streams.
