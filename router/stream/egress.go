@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/session"
@@ -14,7 +15,8 @@ import (
 //
 // The reply stream is opened as soon as there is a connection and does not
 // wait for the server to say something. What the client has already sent is
-// queued until then.
+// queued until then. Towards skupper-router what the server says follows a
+// moment later, see awaitListener.
 type Egress struct {
 	stream
 	dialer  Dialer
@@ -151,5 +153,34 @@ func (e *Egress) carry(ctx context.Context) progress {
 		o.properties.window = e.announce()
 	}
 	e.begin(a, path, o)
+	e.awaitListener()
 	return e.pump()
+}
+
+// switchTime is how long a skupper-router may take, under load, to get its
+// listener's side of a stream going after the opening of the reply has come.
+const switchTime = 25 * time.Millisecond
+
+// awaitListener holds back what the server says until the other end can take
+// it. compat: bytes that reach skupper-router 3.x while it switches a reply
+// over to cut-through are lost, or lie there until the client says something.
+// It reads its client only after that, so that the client's first byte, or its
+// end, shows that it is through; when the server is to speak first, only time
+// does.
+func (e *Egress) awaitListener() {
+	limit := time.NewTimer(switchTime)
+	defer limit.Stop()
+	for {
+		e.mu.Lock()
+		ready := e.ours || e.over || e.inComplete || e.in.received > 0
+		e.mu.Unlock()
+		if ready {
+			return
+		}
+		select {
+		case <-e.wake:
+		case <-limit.C:
+			return
+		}
+	}
 }

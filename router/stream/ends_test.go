@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -235,6 +236,51 @@ func TestServerSpeaksFirst(t *testing.T) {
 		}
 		c.CloseWrite()
 		readAll(t, c)
+	})
+}
+
+// TestServerWaitsForUpstreamsListener: what a server says right away waits until
+// a listener of skupper-router's kind can take it: until its client has said
+// something, or for a moment. Between our routers nothing waits.
+func TestServerWaitsForUpstreamsListener(t *testing.T) {
+	t.Parallel()
+	eachKind(t, func(t *testing.T, e *ends) {
+		heard := func(client func(p program)) time.Duration {
+			began := time.Now()
+			c := e.connect("svc")
+			if client != nil {
+				e.done.Go(func() { client(c) })
+			}
+			buf := make([]byte, 4)
+			if _, err := io.ReadFull(c, buf); err != nil || string(buf) != "220 " {
+				t.Fatalf("%q, %v", buf, err)
+			}
+			took := time.Since(began)
+			c.CloseWrite()
+			readAll(t, c)
+			return took
+		}
+		e.server("svc", func(p program) {
+			fmt.Fprint(p, "220 ")
+			echo(p)
+		})
+		wait := switchTime
+		if !e.ingress.Constant {
+			wait = 0
+		}
+		if took := heard(nil); took != wait {
+			t.Errorf("a silent client heard the server after %v, want %v", took, wait)
+		}
+		speak := func(p program) {
+			time.Sleep(wait / 5)
+			_, _ = p.Write([]byte("x"))
+		}
+		if took := heard(speak); took != wait/5 {
+			t.Errorf("a client that speaks heard the server after %v, want %v", took, wait/5)
+		}
+		if took := heard(program.CloseWrite); took != 0 {
+			t.Errorf("a client that ends heard the server after %v", took)
+		}
 	})
 }
 

@@ -28,6 +28,7 @@ func (k *sink) Transfer(p []byte, more bool) {
 		}
 		return
 	}
+	first := s.in.received == 0
 	ok, stalled := s.in.arrive(len(p))
 	if !ok {
 		s.mu.Unlock()
@@ -44,6 +45,9 @@ func (k *sink) Transfer(p []byte, more bool) {
 		s.startDrain()
 	}
 	s.mu.Unlock()
+	if first || !more {
+		s.kick() // see Egress.awaitListener
+	}
 	if grown {
 		s.recv.Update(received(offset), false)
 	}
