@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -89,6 +88,7 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 		return l, err
 	}
 	l.owner.set.required = c.AuthenticatePeer
+	l.owner.set.plain = !c.AuthenticatePeer && !c.RequireSSL && !c.RequireEncryption
 	l.listener = trunk.NewListener(trunk.ListenConfig{
 		Name: c.Name, Role: role, TLS: tlsConfig, Log: r.log, Ordinal: r.ordinal(c.SSLProfile),
 	}, r.groups, l.owner)
@@ -255,7 +255,7 @@ func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
 		return nil, err
 	}
 	if role == trunk.InterRouter {
-		dial.Correlator, dial.Data = discriminator(), dataConnections(r.cfg.Router.DataConnectionCount)
+		dial.Correlator, dial.Data = discriminator(), r.dataConnections()
 	}
 	k.dialer = trunk.NewDialer(dial, r.groups, k.owner)
 	k.task = r.run(func(ctx context.Context) { _ = k.dialer.Run(ctx) }) // it ends with ctx only
@@ -279,11 +279,20 @@ func (k *amqpConnector) modify(c config.Change) (bool, error) {
 }
 
 // dataConnections is the number that the attribute dataConnectionCount means.
-func dataConnections(text string) int {
-	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+func (r *Router) dataConnections() int {
+	if n, err := strconv.Atoi(r.cfg.Router.DataConnectionCount); err == nil && n >= 0 {
 		return n
 	}
-	return min((runtime.GOMAXPROCS(0)+1)/2, maxDataConnections)
+	return min((r.threads()+1)/2, maxDataConnections) // compat: skupper-router 3.x
+}
+
+// logDataConnections says how many there will be. compat: tools look for it.
+func (r *Router) logDataConnections() {
+	how := "calculated at"
+	if _, err := strconv.Atoi(r.cfg.Router.DataConnectionCount); err == nil {
+		how = "set to"
+	}
+	r.log.Info(fmt.Sprintf("Inter-router data connections %s %d", how, r.dataConnections()), "module", "ROUTER")
 }
 
 var errNoProxy = errors.New("no such proxyProfile")

@@ -40,6 +40,7 @@ func (r *Router) loop(ctx context.Context) {
 			batch[i] = nil
 		}
 		r.publishTable()
+		r.runPending()
 		if r.engine != nil {
 			timer.Reset(time.Until(r.wake))
 		}
@@ -246,6 +247,21 @@ func (r *Router) publishTable() {
 		for _, w := range slices.Clone(r.watchers[c.Key]) {
 			w.reachable(c.Key, c.New)
 		}
+	}
+}
+
+// whenPublished runs f on the control loop after the next snapshot of the
+// address table was published.
+func (r *Router) whenPublished(f func()) { r.pending = append(r.pending, f) }
+
+func (r *Router) runPending() {
+	for len(r.pending) > 0 {
+		list := r.pending
+		r.pending = nil
+		for _, f := range list {
+			f()
+		}
+		r.publishTable() // f may have touched it
 	}
 }
 

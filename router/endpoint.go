@@ -11,11 +11,12 @@ type linkRecord struct {
 	key      forward.Key
 	consumer *forward.Consumer // of a link that we send on
 	producer *producerLink     // of a link that we receive on
-	temp     string            // of a dynamic source
 }
 
 // attachedEndpoint answers a link that the peer attaches as a user of the
-// router: a client, or an edge router. It runs on the reader.
+// router: a client, or an edge router. It runs on the reader. The answer comes
+// when the address table knows of the link, so that a peer that has it can rely
+// on what it has attached.
 func (p *peer) attachedEndpoint(l *conn.Link) {
 	if l.Sender() {
 		p.attachedConsumer(l)
@@ -32,61 +33,66 @@ func addressOf(a any) string {
 // attachedConsumer answers a link that we are to send on.
 func (p *peer) attachedConsumer(l *conn.Link) {
 	src := l.Remote().Source
-	if src == nil {
-		l.Refuse(&amqp.Error{Condition: amqp.ErrPreconditionFailed, Description: "Source is missing"})
-		return
-	}
 	t := &consumerLink{p: p, link: l}
-	address := addressOf(src.Address)
+	address := ""
+	if src != nil {
+		address = addressOf(src.Address)
+	}
 	switch {
+	case src == nil || address == "" && !src.Dynamic:
+		l.Refuse(refusal(errNoRoute))
 	case src.Dynamic:
-		name := p.r.temps.add(t)
+		name := "temp." + discriminator()
 		source := *src
 		source.Address = p.r.tempAddress(name)
-		l.Accept(&source, nil, nil, conn.CreditPolicy{}, &consumerEvents{t: t, record: &linkRecord{temp: name}})
-	case address == "":
-		l.Refuse(&amqp.Error{Condition: amqp.ErrPreconditionFailed, Description: "Source address is missing"})
+		p.consume(l, t, forward.Key{Class: forward.ClassLocal, Name: name}, &source)
 	case p.isEdge() && address == addrTracking:
 		l.Accept(nil, nil, nil, conn.CreditPolicy{}, &trackingEvents{p: p})
 		p.r.box.post(func() { p.r.trackingAttached(p, l) })
 	case p.isEdge() && attachedWith(l, capDownlink):
-		p.accept(l, t, forward.Key{Class: forward.ClassEdge, Name: address})
+		t.downlink = true
+		p.consume(l, t, forward.Key{Class: forward.ClassEdge, Name: address}, nil)
 	default:
-		p.accept(l, t, p.r.snap.Load().Names().Key(address))
+		key := p.r.snap.Load().Names().Key(address)
+		if key.Class == forward.ClassRouter {
+			l.Refuse(refusal(errNoRoute)) // compat: nobody but that router can consume there
+			return
+		}
+		p.consume(l, t, key, nil)
 	}
 }
 
-// accept makes the link a destination of the address.
-func (p *peer) accept(l *conn.Link, t *consumerLink, key forward.Key) {
+// consume makes the link a destination of the address.
+func (p *peer) consume(l *conn.Link, t *consumerLink, key forward.Key, source *amqp.Source) {
+	t.key = key
 	c := &forward.Consumer{
 		Kind: forward.Local, Conn: forward.ConnID(p.id), Edge: p.isEdge(), Target: t, Capacity: routerCredit,
 	}
-	ev := &consumerEvents{t: t, record: &linkRecord{key: key, consumer: c}}
-	l.Accept(nil, nil, nil, conn.CreditPolicy{}, ev)
-	p.r.box.post(func() {
-		p.links[l] = ev.record
-		p.r.table.Add(key, c, forward.Unsaid)
+	r := p.r
+	r.box.post(func() {
+		if r.table.Treatment(key) == forward.Unavailable {
+			l.Refuse(refusal(errUnavailable))
+			return
+		}
+		p.links[l] = &linkRecord{key: key, consumer: c}
+		r.table.Add(key, c, forward.Unsaid)
+		r.whenPublished(func() { l.Accept(source, nil, nil, conn.CreditPolicy{}, &consumerEvents{t: t}) })
 	})
 }
 
 // consumerEvents are those of a link that we send on.
-type consumerEvents struct {
-	t      *consumerLink
-	record *linkRecord
-}
+type consumerEvents struct{ t *consumerLink }
 
 func (e *consumerEvents) Answered(*conn.Link)             {}
 func (e *consumerEvents) Credit(*conn.Link)               {}
 func (e *consumerEvents) Begin(*conn.Receiving) conn.Sink { return discard{} }
 func (e *consumerEvents) Detached(l *conn.Link, _ *amqp.Error) {
-	r := e.t.p.r
-	if e.record.temp != "" {
-		r.temps.remove(e.record.temp)
-		return
-	}
-	r.box.post(func() {
-		delete(e.t.p.links, l)
-		r.table.Remove(e.record.consumer)
+	p := e.t.p
+	p.r.box.post(func() {
+		if record := p.links[l]; record != nil {
+			delete(p.links, l)
+			p.r.table.Remove(record.consumer)
+		}
 	})
 }
 
@@ -123,12 +129,19 @@ func (p *peer) attachedProducer(l *conn.Link) {
 // produce accepts a link to an address. It gets credit when the address has
 // destinations.
 func (p *peer) produce(l *conn.Link, target *amqp.Target, address string) {
-	e := &producerLink{p: p, link: l, address: address, key: p.r.snap.Load().Names().Key(address)}
-	l.Accept(nil, target, nil, conn.CreditPolicy{OnSettle: !p.router()}, e)
-	p.r.box.post(func() {
+	r := p.r
+	e := &producerLink{p: p, link: l, address: address, key: r.snap.Load().Names().Key(address)}
+	r.box.post(func() {
+		if r.table.Treatment(e.key) == forward.Unavailable {
+			l.Refuse(refusal(errUnavailable))
+			return
+		}
 		p.links[l] = &linkRecord{key: e.key, producer: e}
-		p.r.table.AddProducer(e.key, forward.Unsaid)
-		p.r.watch(e.key, e)
+		r.table.AddProducer(e.key, forward.Unsaid)
+		r.whenPublished(func() {
+			l.Accept(nil, target, nil, conn.CreditPolicy{OnSettle: !p.router()}, e)
+			r.watch(e.key, e)
+		})
 	})
 }
 
@@ -147,7 +160,7 @@ type producerLink struct {
 func (e *producerLink) Answered(*conn.Link) {}
 func (e *producerLink) Credit(*conn.Link)   {}
 func (e *producerLink) Begin(rcv *conn.Receiving) conn.Sink {
-	return e.p.r.begin(e.p, rcv, e.address)
+	return e.p.r.begin(e.p, rcv, e)
 }
 
 func (e *producerLink) Detached(l *conn.Link, _ *amqp.Error) {
@@ -165,7 +178,7 @@ func (e *producerLink) Detached(l *conn.Link, _ *amqp.Error) {
 // reachable implements watcher. An address in this or another router by name
 // is always worth a try.
 func (e *producerLink) reachable(key forward.Key, a *forward.Address) {
-	can := a.Counts().Reachable() || key.Class != forward.ClassMobile
+	can := a.Counts().Reachable() || key.Class != forward.ClassMobile && key.Class != forward.ClassLocal
 	if can && !e.credited {
 		e.credited = true
 		e.link.SetCredit(routerCredit)
@@ -173,4 +186,19 @@ func (e *producerLink) reachable(key forward.Key, a *forward.Address) {
 	if e.p.edge != nil {
 		e.p.edge.tell(e, a)
 	}
+}
+
+// dry takes the credit back: a message came and there is no destination. Edge
+// routers keep theirs (compat: skupper-router 3.x).
+func (e *producerLink) dry() {
+	if e.p.isEdge() {
+		return
+	}
+	r := e.p.r
+	r.box.post(func() {
+		if e.credited && !r.snap.Load().Lookup(e.key).Counts().Reachable() {
+			e.credited = false
+			e.link.SetCredit(0)
+		}
+	})
 }

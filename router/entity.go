@@ -125,9 +125,9 @@ func (r *Router) createEntity(e config.Entity) error {
 	var err error
 	switch e := e.(type) {
 	case *config.SSLProfile:
-		p := r.loadProfile(e)
-		r.profiles[e.Name] = p
-		return p.err
+		// compat: what is wrong with a profile is wrong with those that use it.
+		r.profiles[e.Name] = r.loadProfile(e)
+		return nil
 	case *config.Listener:
 		made, err = r.newAMQPListener(e)
 	case *config.Connector:

@@ -46,7 +46,7 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 			DesiredCapabilities: []amqp.Symbol{capAnonymousRelay, capStreaming, capTrunking},
 			Properties:          o.properties(p, m),
 		},
-		SASL: conn.SASL{Mechanisms: o.set.mechanisms, Required: o.set.required}, Log: r.log, Trace: trace,
+		SASL: conn.SASL{Mechanisms: o.set.mechanisms, Required: o.set.required}, Log: r.log, Trace: trace, Serial: &r.lastLink, PlainToo: o.set.plain,
 		SessionWindow: o.set.window,
 	}, p
 }
@@ -59,6 +59,7 @@ type linkSettings struct {
 	window     uint32
 	mechanisms []amqp.Symbol
 	required   bool
+	plain      bool // peers without TLS are taken beside those with it
 }
 
 func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {

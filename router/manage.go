@@ -3,6 +3,8 @@ package router
 import (
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/forward"
@@ -25,11 +27,27 @@ type management struct {
 func (r *Router) addProcesses() {
 	m := &management{r: r, requests: make(chan []byte, maxRequests)}
 	m.node = manage.New(store{r})
+	m.showSchema()
 	target := &process{handle: m.take}
 	for _, class := range []forward.Class{forward.ClassLocal, forward.ClassMobile} {
 		r.table.Add(forward.Key{Class: class, Name: "$management"}, &forward.Consumer{Kind: forward.Process, Target: target}, forward.Closest)
 	}
 	r.run(m.serve)
+}
+
+// showSchema makes clients see the schema of upstream's packages, if the router
+// was started with them.
+func (m *management) showSchema() {
+	for _, dir := range m.r.include {
+		data, err := os.ReadFile(filepath.Join(dir, "skupper_router", "management", "skrouter.json"))
+		if err == nil {
+			err = m.node.ShowSchema(data)
+		}
+		if err == nil {
+			return
+		}
+		m.r.log.Debug("schema", "module", "AGENT", "dir", dir, "err", err)
+	}
 }
 
 // take queues a request.
@@ -59,6 +77,8 @@ func (m *management) answer(ctx context.Context, data []byte) {
 		m.r.log.Debug("malformed management request", "module", "AGENT", "err", err)
 		return
 	}
+	operation, _ := msg.ApplicationProperties.Get("operation").(string)
+	m.r.log.Debug("Agent request", "module", "AGENT", "operation", operation, "type", msg.ApplicationProperties.Get("type"))
 	res := m.node.Handle(msg, manage.Caller{})
 	level := slog.LevelDebug
 	if !res.OK() {

@@ -96,24 +96,10 @@ func (t replyStream) take(in *inbound, _ *message, h *stream.Head) (session.Sink
 // consumerLink is a link on which we send what comes for an address: of a
 // client, or of an edge router.
 type consumerLink struct {
-	p    *peer
-	link *conn.Link
-}
-
-// take implements replyTaker for the link of a dynamic source.
-func (t *consumerLink) take(in *inbound, m *message, h *stream.Head) (session.Sink, int) {
-	relay, err := stream.NewRelay(in.rcv, func(out session.Outcome, tried []any) (stream.Path, error) {
-		if len(tried) == 0 {
-			if path, ok := t.way(forward.Choice{}, m, out); ok {
-				return path, nil
-			}
-		}
-		return stream.Path{}, stream.ErrNoRoute
-	}, stream.RelayOptions{Bounded: true})
-	if err != nil {
-		return in.nowhere(h)
-	}
-	return relay, h.Annotations.Len
+	p        *peer
+	link     *conn.Link
+	key      forward.Key
+	downlink bool // it carries what is for an edge router itself
 }
 
 // way implements destination.

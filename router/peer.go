@@ -227,7 +227,7 @@ func (e *dataLink) Answered(l *conn.Link) {
 }
 func (e *dataLink) Credit(*conn.Link) {}
 func (e *dataLink) Begin(rcv *conn.Receiving) conn.Sink {
-	return e.p.r.begin(e.p, rcv, "")
+	return e.p.r.begin(e.p, rcv, nil)
 }
 
 func (e *dataLink) Detached(l *conn.Link, _ *amqp.Error) {
@@ -242,5 +242,5 @@ type anonymousLink struct{ p *peer }
 
 func (e *anonymousLink) Answered(*conn.Link)                 {}
 func (e *anonymousLink) Credit(*conn.Link)                   {}
-func (e *anonymousLink) Begin(rcv *conn.Receiving) conn.Sink { return e.p.r.begin(e.p, rcv, "") }
+func (e *anonymousLink) Begin(rcv *conn.Receiving) conn.Sink { return e.p.r.begin(e.p, rcv, nil) }
 func (e *anonymousLink) Detached(*conn.Link, *amqp.Error)    {}

@@ -15,6 +15,7 @@ import (
 type profile struct {
 	identity *conn.Identity
 	err      error // why identity is nil
+	files    conn.Credentials
 }
 
 var errNoProfile = errors.New("no such sslProfile")
@@ -35,22 +36,64 @@ func (r *Router) serverTLS(name string, clientCerts bool) (*tls.Config, error) {
 func (r *Router) identity(name string) (*conn.Identity, error) {
 	p := r.profiles[name]
 	if p == nil {
-		return nil, &profileError{name, errNoProfile}
+		return nil, &profileError{name: name, err: errNoProfile}
 	}
 	if p.err != nil {
-		return nil, &profileError{name, p.err}
+		return nil, &profileError{name: name, err: p.err, files: p.files}
 	}
 	return p.identity, nil
 }
 
-// profileError says which sslProfile cannot be used, and why.
+// forService words an error about an sslProfile of a TCP service.
+func forService(err error) error {
+	var e *profileError
+	if errors.As(err, &e) {
+		e.tcp = true
+	}
+	return err
+}
+
+// profileError says which sslProfile cannot be used, and why. compat: the words
+// of skupper-router 3.x, which its users look for, in front of our own.
 type profileError struct {
-	name string
+	name  string
+	err   error
+	tcp   bool // it is for a TCP service, not for AMQP
+	files conn.Credentials
+}
+
+func (e *profileError) Error() string { return e.known() + ": " + e.err.Error() }
+func (e *profileError) Unwrap() error { return e.err }
+
+func (e *profileError) known() string {
+	var file *conn.FileError
+	var ciphers *cipherError
+	switch {
+	case errors.As(e.err, &ciphers):
+		return fmt.Sprintf("Failed to configure TLS Ciphers '%s' for sslProfile '%s'", ciphers.list, e.name)
+	case !errors.As(e.err, &file):
+		return "sslProfile " + e.name
+	}
+	c := e.files
+	switch {
+	case file.Attribute == "caCertFile" && e.tcp:
+		return fmt.Sprintf("Failed to configure TLS caCertFile %s for sslProfile '%s'", c.CAFile, e.name)
+	case file.Attribute == "caCertFile":
+		return fmt.Sprintf("Failed to configure TLS caCertFile '%s' from sslProfile '%s'", c.CAFile, e.name)
+	case e.tcp:
+		return fmt.Sprintf("Failed to set TLS certFile '%s' for sslProfile '%s'", c.CertFile, e.name)
+	}
+	return fmt.Sprintf("Failed to configure TLS certFile '%s' from sslProfile '%s'", c.CertFile, e.name)
+}
+
+// cipherError says that a list of ciphers is not usable.
+type cipherError struct {
+	list string
 	err  error
 }
 
-func (e *profileError) Error() string { return "sslProfile " + e.name + ": " + e.err.Error() }
-func (e *profileError) Unwrap() error { return e.err }
+func (e *cipherError) Error() string { return e.err.Error() }
+func (e *cipherError) Unwrap() error { return e.err }
 
 // loadProfile reads the files of an sslProfile.
 func (r *Router) loadProfile(c *config.SSLProfile) *profile {
@@ -58,12 +101,17 @@ func (r *Router) loadProfile(c *config.SSLProfile) *profile {
 	if err != nil {
 		return &profile{err: err}
 	}
+	ciphers, err := conn.ParseCiphers(c.Ciphers)
+	if err != nil {
+		return &profile{err: &cipherError{c.Ciphers, err}}
+	}
 	least, most := tlsVersions(c.Protocols)
-	id, err := conn.LoadIdentity(conn.Credentials{
+	files := conn.Credentials{
 		CertFile: c.CertFile, KeyFile: c.PrivateKeyFile, CAFile: c.CACertFile, Password: password,
-		MinVersion: least, MaxVersion: most,
-	})
-	return &profile{identity: id, err: err}
+		MinVersion: least, MaxVersion: most, Ciphers: ciphers,
+	}
+	id, err := conn.LoadIdentity(files)
+	return &profile{identity: id, err: err, files: files}
 }
 
 // changeProfile puts a changed sslProfile in effect. A new generation of the
@@ -81,7 +129,7 @@ func (r *Router) changeProfile(c config.Change, next *config.SSLProfile, drain b
 	}
 	p = r.loadProfile(next)
 	r.profiles[next.Name] = p
-	problems := []error{p.err}
+	var problems []error
 	for _, e := range r.cfg.Entities() {
 		if profileOf(e) == next.Name {
 			r.removeEntity(e, drain)

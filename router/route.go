@@ -14,13 +14,18 @@ type inbound struct {
 	r      *Router
 	p      *peer
 	rcv    *conn.Receiving
-	target string // address of the link it came on; empty: the message says where
+	target string        // address of the link it came on; empty: the message says where
+	link   *producerLink // of a client or an edge, if it has a target
 }
 
-// begin returns the sink of a delivery that begins on a link with that target
-// address.
-func (r *Router) begin(p *peer, rcv *conn.Receiving, target string) session.Sink {
-	return stream.NewIntake(rcv, &inbound{r: r, p: p, rcv: rcv, target: target})
+// begin returns the sink of a delivery that begins on a link; link is nil if
+// that has no target, and the message says where it goes.
+func (r *Router) begin(p *peer, rcv *conn.Receiving, link *producerLink) session.Sink {
+	in := &inbound{r: r, p: p, rcv: rcv, link: link}
+	if link != nil {
+		in.target = link.address
+	}
+	return stream.NewIntake(rcv, in)
 }
 
 // message is what is known of a message on its way.
@@ -103,6 +108,9 @@ func (in *inbound) delivery(snap *forward.Snapshot, m *message) *forward.Deliver
 }
 
 func (in *inbound) nowhere(h *stream.Head) (session.Sink, int) {
+	if in.link != nil {
+		in.link.dry()
+	}
 	return stream.Refuse(in.rcv, released), len(h.Message)
 }
 

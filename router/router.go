@@ -31,16 +31,18 @@ type Router struct {
 	groups  *trunk.Groups
 	budget  *stream.Budget
 	lot     *tcp.Lot // where idle streams wait
-	own     []byte // encoded annotations of a stream that begins here
-	ownBare []byte // the same of a whole message
+	own     []byte   // encoded annotations of a stream that begins here
+	ownBare []byte   // the same of a whole message
 	spawn   func(func(context.Context))
 	env     config.Environment
+	include []string // see Options
 
 	// Published by the control loop, read by everybody.
 	snap atomic.Pointer[forward.Snapshot]
 	hops atomic.Pointer[map[forward.HopID]*peer]
 
 	lastConn atomic.Uint64 // connection numbers
+	lastLink atomic.Uint64 // link numbers
 
 	// Owned by the control loop.
 	cfg       *config.Config
@@ -53,7 +55,8 @@ type Router struct {
 	profiles  map[string]*profile
 	entities  map[entityKey]entity
 	failed    map[entityKey]bool // entities that could not be created
-	problems  []error // of the last change of the configuration
+	problems  []error            // of the last change of the configuration
+	pending   []func()           // what waits for the address table to be published
 	uplink    *uplink            // of an edge router
 	reach     *linkstate.Reach
 }

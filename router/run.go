@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -33,6 +32,9 @@ type Notifier interface {
 // Options say which router to run.
 type Options struct {
 	ConfigPath string
+	// Include are directories of upstream's Python packages; their schema is
+	// shown to management clients.
+	Include []string
 	// SocketPath is a Unix socket for management by this user; empty: none.
 	SocketPath string
 	Version    string
@@ -88,6 +90,7 @@ func run(ctx context.Context, opt Options, logs *journal.Journal) error {
 		return err
 	}
 	r.journal = logs
+	r.include = opt.Include
 	if err := r.serveSocket(opt.SocketPath); err != nil {
 		return err
 	}
@@ -145,10 +148,17 @@ func (r *Router) drain(ctx context.Context, limit time.Duration) {
 	}
 }
 
+// threads is the configured number of worker threads. How many run is the Go
+// scheduler's matter; what is derived from the number is upstream's.
+func (r *Router) threads() int { return int(r.cfg.Router.WorkerThreads) }
+
 // tellReady says that the router is up.
 func (r *Router) tellReady(ctx context.Context, n Notifier) {
+	if r.interior() {
+		r.logDataConnections()
+	}
 	// compat: tools wait for this line.
-	r.log.Info(fmt.Sprintf("Operational, %d Threads Running (process ID %d)", runtime.GOMAXPROCS(0), os.Getpid()), "module", "SERVER")
+	r.log.Info(fmt.Sprintf("Operational, %d Threads Running (process ID %d)", r.threads(), os.Getpid()), "module", "SERVER")
 	if n == nil {
 		return
 	}

@@ -37,7 +37,7 @@ func (r *Router) newService(c *config.TCPListener) (entity, error) {
 	s := &service{r: r, cfg: c, targets: map[forward.Key]string{}}
 	tlsConfig, err := r.serverTLS(c.SSLProfile, c.AuthenticatePeer)
 	if err != nil {
-		return nil, err
+		return nil, forService(err)
 	}
 	cfg := tcp.ListenerConfig{
 		Name: c.Name, Endpoint: tcp.Endpoint{Host: c.Host, Port: c.Port}, Backlog: int(c.Backlog),
@@ -156,7 +156,7 @@ func (r *Router) newConnectorService(c *config.TCPConnector) (entity, error) {
 	if c.SSLProfile != "" {
 		id, err := r.identity(c.SSLProfile)
 		if err != nil {
-			return nil, err
+			return nil, forService(err)
 		}
 		tlsConfig = id.Client(c.Host, c.VerifyHostname)
 	}

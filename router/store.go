@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +80,7 @@ func (r *Router) status(e config.Entity) manage.Row {
 	switch e := e.(type) {
 	case *config.Router:
 		host, _ := os.Hostname() // an empty name says as much as the error
-		return manage.RouterStatus{Version: r.version, HostName: host, WorkerThreads: runtime.GOMAXPROCS(0)}
+		return manage.RouterStatus{Version: r.version, HostName: host, WorkerThreads: r.threads()}
 	case *config.ListenerAddress:
 		return r.listenerAddressRow(e)
 	case *config.Policy:
@@ -280,29 +279,6 @@ func roleText(p *peer) string {
 	return config.RoleNormal
 }
 
-// Links implements manage.Store.
-func (s store) Links() (rows []manage.Link) {
-	s.on(func() {
-		for _, p := range s.r.peers {
-			for l, record := range p.links {
-				st := l.Stats()
-				row := manage.Link{
-					ID: uint64(len(rows) + 1), LinkName: l.Name(), LinkType: "endpoint", LinkDir: "in", OwningAddr: record.key.String(),
-					Capacity: routerCredit, ConnectionID: strconv.FormatUint(p.id, 10), AdminStatus: "enabled", OperStatus: "up",
-					UndeliveredCount: uint64(st.Undelivered), UnsettledCount: uint64(st.Unsettled), DeliveryCount: st.Deliveries,
-					PresettledCount: st.Presettled, DroppedPresettledCount: st.Dropped, AcceptedCount: st.Accepted, RejectedCount: st.Rejected,
-					ReleasedCount: st.Released, ModifiedCount: st.Modified, CreditAvailable: st.Credit,
-				}
-				if l.Sender() {
-					row.LinkDir = "out"
-				}
-				rows = append(rows, row)
-			}
-		}
-	})
-	return rows
-}
-
 // Addresses implements manage.Store.
 func (s store) Addresses() (rows []manage.Address) {
 	s.on(func() {
@@ -346,12 +322,6 @@ func (s store) Nodes() (rows []manage.RouterNode) {
 	})
 	return rows
 }
-
-// Allocators implements manage.Store.
-func (s store) Allocators() []manage.Allocator { return nil }
-
-// VhostStats implements manage.Store.
-func (s store) VhostStats() []manage.VhostStats { return nil }
 
 // SetConnection implements manage.Store.
 func (s store) SetConnection(caller manage.Caller, id uint64, change manage.ConnectionChange) (err error) {

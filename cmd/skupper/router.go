@@ -46,6 +46,7 @@ const routerUsage = `Usage: skupper router run [options]   (or started as skrout
 type routerOptions struct {
 	conf, socket, pidfile, user string
 	daemon, version, help       bool
+	include                     []string
 }
 
 // parseRouter reads the options in the way of getopt_long.
@@ -72,7 +73,7 @@ func parseRouter(args []string) (routerOptions, error) {
 	in := inv.Input
 	return routerOptions{
 		conf: in.String("conf"), socket: in.String("socket"), pidfile: in.String("pidfile"), user: in.String("user"),
-		daemon: in.Bool("daemon"), version: in.Bool("version"), help: in.Bool("help"),
+		include: in.Strings("include"), daemon: in.Bool("daemon"), version: in.Bool("version"), help: in.Bool("help"),
 	}, nil
 }
 
@@ -99,7 +100,7 @@ func (p *program) skrouterd(ctx context.Context, args []string) error {
 	}
 	notifier := systemd.NewNotifier(p.getenv)
 	err = router.Run(ctx, router.Options{
-		ConfigPath: first(o.conf, "/etc/skupper-router/skrouterd.conf"), SocketPath: o.socket,
+		ConfigPath: first(o.conf, "/etc/skupper-router/skrouterd.conf"), SocketPath: o.socket, Include: o.include,
 		Log: p.logger(os.Stderr), Version: p.version, Notify: notifier, Drain: routerDrain,
 	})
 	p.printStartup(err)
@@ -133,6 +134,9 @@ func (p *program) detachRouter(o routerOptions) error {
 	args := []string{"router", "run", "-c", o.conf}
 	if o.socket != "" {
 		args = append(args, "--socket", o.socket)
+	}
+	for _, dir := range o.include {
+		args = append(args, "-I", dir)
 	}
 	if o.user != "" {
 		args = append(args, "-U", o.user)

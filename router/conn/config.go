@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
@@ -25,6 +26,10 @@ type Config struct {
 	// TLS is nil for a plain connection. See Identity.
 	TLS *tls.Config
 
+	// PlainToo lets the accepting side with TLS take peers that speak plain
+	// AMQP; what comes first tells them apart.
+	PlainToo bool
+
 	// SASL says which mechanisms are offered or chosen.
 	SASL SASL
 
@@ -42,6 +47,10 @@ type Config struct {
 
 	// Log gets the connection's debug lines; nil is silence.
 	Log *slog.Logger
+
+	// Serial numbers the links of this connection, and of others that share it;
+	// nil numbers them by themselves.
+	Serial *atomic.Uint64
 
 	// Trace hears of every frame, nil for nobody. See Conn.SetTrace.
 	Trace Tracer
@@ -98,6 +107,9 @@ func (cfg Config) withDefaults() Config {
 	cfg.Limits.Links = cmp.Or(cfg.Limits.Links, 1<<18)
 	cfg.Limits.Deliveries = cmp.Or(cfg.Limits.Deliveries, 1<<18)
 	cfg.Limits.Control = cmp.Or(cfg.Limits.Control, 32<<20)
+	if cfg.Serial == nil {
+		cfg.Serial = new(atomic.Uint64)
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}

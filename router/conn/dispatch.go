@@ -37,8 +37,11 @@ func (c *Conn) dispatchLink(ev *session.Event) {
 			c.fail(&Error{Err: ev.Err})
 		}
 	case session.EventAttached:
-		l := &Link{c: c, l: ev.Link}
+		l := c.newLink(nil)
+		l.l = ev.Link
+		c.mu.Lock()
 		ev.Link.App = l
+		c.mu.Unlock()
 		c.h.Attached(c, l)
 	case session.EventAnswered:
 		l := link(ev)

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,9 @@ type Credentials struct {
 	// Versions of TLS, as tls.VersionTLS12; 0 is 1.2 at least, and the newest
 	// at most. Older ones than 1.2 are never used.
 	MinVersion, MaxVersion uint16
+
+	// Ciphers are the suites of TLS 1.2 that are taken; nil are the defaults.
+	Ciphers []uint16
 }
 
 // Identity holds the loaded files of a profile behind an atomic pointer. All
@@ -54,8 +56,8 @@ type fileMark struct {
 	inode any
 }
 
-// LoadIdentity reads the files. The error names the file and says in words what
-// is wrong with it.
+// LoadIdentity reads the files. The error is a *FileError: it names the file and
+// says in words what is wrong with it.
 func LoadIdentity(files Credentials) (*Identity, error) {
 	i := &Identity{files: files, begin: time.Now()}
 	l, err := files.load()
@@ -116,11 +118,11 @@ func (f Credentials) load() (*loaded, error) {
 	if f.CAFile != "" {
 		b, err := os.ReadFile(f.CAFile)
 		if err != nil {
-			return nil, fileError(f.CAFile, err)
+			return nil, fileError("caCertFile", f.CAFile, err)
 		}
 		l.roots = x509.NewCertPool()
 		if !l.roots.AppendCertsFromPEM(b) {
-			return nil, fileError(f.CAFile, errors.New("holds no certificate"))
+			return nil, fileError("caCertFile", f.CAFile, errors.New("holds no certificate"))
 		}
 	}
 	if f.CertFile == "" {
@@ -128,30 +130,40 @@ func (f Credentials) load() (*loaded, error) {
 	}
 	cert, err := os.ReadFile(f.CertFile)
 	if err != nil {
-		return nil, fileError(f.CertFile, err)
+		return nil, fileError("certFile", f.CertFile, err)
 	}
 	key, err := os.ReadFile(f.KeyFile)
 	if err != nil {
-		return nil, fileError(f.KeyFile, err)
+		return nil, fileError("privateKeyFile", f.KeyFile, err)
 	}
 	if key, err = decryptKey(key, f.Password); err != nil {
-		return nil, fileError(f.KeyFile, err)
+		return nil, fileError("privateKeyFile", f.KeyFile, err)
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, fileError(f.CertFile+" with key "+f.KeyFile, err)
+		return nil, fileError("certFile", f.CertFile+" with key "+f.KeyFile, err)
 	}
 	l.cert = &pair
 	return l, nil
 }
 
+// FileError says what is wrong with a file of credentials.
+type FileError struct {
+	Attribute string // caCertFile, certFile or privateKeyFile
+	File      string
+	Err       error
+}
+
+func (e *FileError) Error() string { return e.File + ": " + e.Err.Error() }
+func (e *FileError) Unwrap() error { return e.Err }
+
 // fileError names the file once.
-func fileError(name string, err error) error {
+func fileError(attribute, name string, err error) error {
 	var path *os.PathError
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	return &FileError{attribute, name, err}
 }
 
 // Server returns a configuration for the accepting side: TLS 1.2 or later.
@@ -199,7 +211,7 @@ type serverConfig struct {
 // fit, and small first records would cost more than they save.
 func (f Credentials) base() *tls.Config {
 	return &tls.Config{
-		MinVersion: max(f.MinVersion, tls.VersionTLS12), MaxVersion: f.MaxVersion,
+		MinVersion: max(f.MinVersion, tls.VersionTLS12), MaxVersion: f.MaxVersion, CipherSuites: f.Ciphers,
 		DynamicRecordSizingDisabled: true,
 	}
 }

@@ -50,7 +50,8 @@ type Link struct {
 
 	c      *Conn
 	l      *session.Link
-	events LinkEvents // Set by Attach or Accept, then read only.
+	id     uint64
+	events LinkEvents // Set by Attach or Accept with Conn.mu, then read only.
 	pool   *linkPool  // Set before use, then read only: of a link that carries our streams.
 	user   *Sending   // Guarded by Conn.mu: the stream on a link of a pool.
 }
@@ -72,7 +73,7 @@ func (c *Conn) attach(a LinkConfig) (*Link, *amqp.Error) {
 	if a.Name == "" {
 		a.Name = linkName()
 	}
-	l := &Link{c: c, events: a.Events}
+	l := c.newLink(a.Events)
 	var err *amqp.Error
 	l.l, err = c.e.Attach(a.Session, &amqp.Attach{
 		Name: a.Name, Role: amqp.Role(!a.Sender), SndSettleMode: a.SndSettle, RcvSettleMode: a.RcvSettle,
@@ -95,6 +96,32 @@ func linkName() string {
 		random[i] = alphabet[random[i]&63]
 	}
 	return string(b)
+}
+
+func (c *Conn) newLink(ev LinkEvents) *Link {
+	return &Link{c: c, id: c.cfg.Serial.Add(1), events: ev}
+}
+
+// Links returns the links that are attached, in no order.
+func (c *Conn) Links() (list []*Link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.e.EachLink(func(l *session.Link) {
+		if link, ok := l.App.(*Link); ok {
+			list = append(list, link)
+		}
+	})
+	return list
+}
+
+// ID is the number of the link, see Config.Serial.
+func (l *Link) ID() uint64 { return l.id }
+
+// Events returns what Attach or Accept was given, nil before.
+func (l *Link) Events() LinkEvents {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	return l.events
 }
 
 // Conn returns the link's connection.

@@ -85,7 +85,29 @@ func (c *Conn) stageDeadline(ctx context.Context) {
 	}
 }
 
+// plain reports whether the peer begins with a header of AMQP, where that is
+// taken instead of TLS.
+func (c *Conn) plain() (bool, error) {
+	if c.cfg.Client || !c.cfg.PlainToo {
+		return false, nil
+	}
+	b, err := c.need(len("AMQP"))
+	if err != nil {
+		return false, err
+	}
+	if string(b) == "AMQP" {
+		return true, nil
+	}
+	b = c.inbox.unread()
+	c.wire.cork.head = append([]byte(nil), b...)
+	c.inbox.drop(len(b))
+	return false, nil
+}
+
 func (c *Conn) handshakeTLS(ctx context.Context) error {
+	if plain, err := c.plain(); plain || err != nil {
+		return err
+	}
 	if c.cfg.Client {
 		c.wire.tls = tls.Client(&c.wire.cork, c.cfg.TLS)
 	} else {

@@ -78,6 +78,7 @@ type cork struct {
 	net.Conn
 	try     tryWriter // nil: every flush waits
 	late    func()
+	head    []byte      // read before TLS began; of the goroutine that reads
 	putting atomic.Bool // what is written is a batch, and flush will follow
 
 	mu     sync.Mutex
@@ -107,6 +108,16 @@ func (c *chunk) free() {
 		c.b = c.b[:0]
 		chunks.Put(c)
 	}
+}
+
+// Read returns what was read before, then what comes.
+func (k *cork) Read(p []byte) (int, error) {
+	if len(k.head) > 0 {
+		n := copy(p, k.head)
+		k.head = k.head[n:]
+		return n, nil
+	}
+	return k.Conn.Read(p)
 }
 
 // Write gathers p, or passes it on during the handshake.

@@ -269,17 +269,41 @@ func (t *Table) record(key Key, hint Treatment) *record {
 	if r := t.records[key]; r != nil {
 		return r
 	}
-	r := &record{Address: Address{key: key, treatment: t.fallback, priority: -1, load: new(load)}}
-	if hint >= Flood && hint <= Unavailable { // others may say anything
+	r := &record{Address: Address{key: key, priority: -1, load: new(load)}}
+	r.treatment, r.priority = t.rule(key)
+	if rule := t.matching(key); rule == nil && hint >= Flood && hint <= Unavailable { // others may say anything
 		r.treatment = hint
-	}
-	if key.Class == ClassMobile {
-		if rule := t.rules.match(key.Name); rule != nil {
-			r.treatment, r.priority = rule.Treatment, rule.Priority
-		}
 	}
 	t.records[key] = r
 	return r
+}
+
+// Treatment returns how an address is treated, or would be if somebody used it.
+func (t *Table) Treatment(key Key) Treatment {
+	if r := t.records[key]; r != nil {
+		return r.treatment
+	}
+	treatment, _ := t.rule(key)
+	return treatment
+}
+
+// rule is how an address is treated by configuration. What has a name inside a
+// router is not a matter of configuration.
+func (t *Table) rule(key Key) (treatment Treatment, priority int) {
+	if rule := t.matching(key); rule != nil {
+		return rule.Treatment, rule.Priority
+	}
+	if key.Class != ClassMobile {
+		return Balanced, -1
+	}
+	return t.fallback, -1
+}
+
+func (t *Table) matching(key Key) *Rule {
+	if key.Class != ClassMobile {
+		return nil
+	}
+	return t.rules.match(key.Name)
 }
 
 // list is where consumers of a kind stand.

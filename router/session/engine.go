@@ -95,6 +95,20 @@ func (e *Engine) Stats() Stats { return e.stats }
 // Links is the number of links that are attached.
 func (e *Engine) Links() int { return e.links }
 
+// EachLink calls f for every link that is attached at our end.
+func (e *Engine) EachLink(f func(*Link)) {
+	for _, s := range e.local {
+		if s == nil {
+			continue
+		}
+		for _, l := range s.ours {
+			if l != nil {
+				f(l)
+			}
+		}
+	}
+}
+
 // Sessions is the number of sessions that are begun.
 func (e *Engine) Sessions() int {
 	n := 0
