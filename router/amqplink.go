@@ -18,6 +18,7 @@ import (
 	"github.com/skupper-host/skupper/router/linkstate"
 	"github.com/skupper-host/skupper/router/tcp"
 	"github.com/skupper-host/skupper/router/trunk"
+	"github.com/skupper-host/skupper/router/vanflow"
 )
 
 // maxDataConnections bounds what "auto" comes to.
@@ -88,13 +89,19 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 		return l, err
 	}
 	l.owner.set.required = c.AuthenticatePeer
+	l.owner.access = r.flows.newAccessFlow(c, r.ordinal(c.SSLProfile))
 	l.owner.set.plain = !c.AuthenticatePeer && !c.RequireSSL && !c.RequireEncryption
 	l.listener = trunk.NewListener(trunk.ListenConfig{
 		Name: c.Name, Role: role, TLS: tlsConfig, Log: r.log, Ordinal: r.ordinal(c.SSLProfile),
 	}, r.groups, l.owner)
 	ln, err := l.bind(context.Background())
 	l.note(ln, err)
-	l.task = r.run(func(ctx context.Context) { l.serve(ctx, ln) })
+	l.task = r.run(func(ctx context.Context) {
+		l.serve(ctx, ln)
+		if l.owner.access != nil {
+			l.owner.access.End(time.Now())
+		}
+	})
 	return l, nil
 }
 
@@ -175,17 +182,20 @@ func (l *amqpListener) setOrdinal(newest, oldest uint64) {
 	if l.listener != nil {
 		l.listener.SetOrdinal(newest, oldest)
 	}
+	if l.owner.access != nil {
+		l.owner.access.SetTLSOrdinal(newest)
+	}
 }
 
 // modify implements modifiable: the cost changes without a new connection.
-func (l *amqpListener) modify(c config.Change) (bool, error) {
+func (l *amqpListener) modify(c config.Change) bool {
 	next := c.New.(*config.Listener)
 	if !only(c.Attributes, "cost") {
-		return false, nil
+		return false
 	}
 	l.cfg = next
 	l.r.setCost(l.owner, next.Cost)
-	return true, nil
+	return true
 }
 
 // only reports whether names holds nothing but allowed.
@@ -257,8 +267,14 @@ func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
 	if role == trunk.InterRouter {
 		dial.Correlator, dial.Data = discriminator(), r.dataConnections()
 	}
+	k.owner.link = r.flows.newLinkFlow(c, dial.Ordinal)
 	k.dialer = trunk.NewDialer(dial, r.groups, k.owner)
-	k.task = r.run(func(ctx context.Context) { _ = k.dialer.Run(ctx) }) // it ends with ctx only
+	k.task = r.run(func(ctx context.Context) {
+		_ = k.dialer.Run(ctx) // it ends with ctx only
+		if k.owner.link != nil {
+			k.owner.link.end()
+		}
+	})
 	return k, nil
 }
 
@@ -269,13 +285,16 @@ func (k *amqpConnector) profile() string { return k.cfg.SSLProfile }
 func (k *amqpConnector) setOrdinal(newest, oldest uint64) { k.dialer.SetOrdinal(newest, oldest) }
 
 // modify implements modifiable.
-func (k *amqpConnector) modify(c config.Change) (bool, error) {
+func (k *amqpConnector) modify(c config.Change) bool {
 	if !only(c.Attributes, "cost") {
-		return false, nil
+		return false
 	}
 	k.cfg = c.New.(*config.Connector)
 	k.r.setCost(k.owner, k.cfg.Cost)
-	return true, nil
+	if k.owner.link != nil {
+		k.owner.link.record.Set(vanflow.Number(vanflow.AttrLinkCost, uint64(max(1, k.cfg.Cost))))
+	}
+	return true
 }
 
 // dataConnections is the number that the attribute dataConnectionCount means.

@@ -203,7 +203,7 @@ func (u *uplink) activate(p *peer) {
 	p.conn.Attach(conn.LinkConfig{
 		Session: conn.ClassEndpoint, SndSettle: amqp.SndMixed,
 		Source: &amqp.Source{Address: r.id, Capabilities: down}, Target: &amqp.Target{Capabilities: down},
-		Credit: conn.CreditPolicy{Window: routerCredit}, Events: &anonymousLink{p: p},
+		Credit: conn.CreditPolicy{Window: routerCredit}, Events: (*anonymousLink)(p),
 	})
 	p.conn.Attach(conn.LinkConfig{
 		Session: conn.ClassCoreEndpoint, SndSettle: amqp.SndMixed,

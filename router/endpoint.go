@@ -118,7 +118,8 @@ func (p *peer) attachedProducer(l *conn.Link) {
 		target.Address = "amqp:/_$temp." + discriminator()
 		p.produce(l, &target, addressOf(target.Address))
 	case address == "":
-		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: routerCredit, OnSettle: !p.router()}, &anonymousLink{p: p})
+		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: routerCredit, OnSettle: !p.router()}, (*anonymousLink)(p))
+		l.ForgetRemote()
 	case p.isEdge() && address == addrMesh:
 		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: meshCredit}, &meshEvents{p: p})
 	default:

@@ -82,13 +82,17 @@ func (r *Router) apply(changes config.Changes, drain bool) []error {
 }
 
 func (r *Router) change(c config.Change, drain bool) error {
+	if _, ok := c.Entity().(*config.Site); ok {
+		r.flows.changeSite(c)
+		return nil
+	}
 	if next, ok := c.New.(*config.SSLProfile); ok && c.Op != config.OpCreate {
 		return r.changeProfile(c, next, drain)
 	}
 	if c.Op == config.OpModify || c.Op == config.OpReplace {
 		if m, ok := r.entities[keyOf(c.Old)].(modifiable); ok {
-			if done, err := m.modify(c); done || err != nil {
-				return err
+			if m.modify(c) {
+				return nil
 			}
 		}
 	}
@@ -104,7 +108,7 @@ func (r *Router) change(c config.Change, drain bool) error {
 // modifiable is an entity that can take some changes without being made anew.
 type modifiable interface {
 	// modify makes the change and reports whether it could.
-	modify(c config.Change) (bool, error)
+	modify(c config.Change) bool
 }
 
 func (r *Router) removeEntity(e config.Entity, drain bool) {
@@ -163,7 +167,8 @@ func (r *Router) retry() {
 
 // rules translates the configured addresses.
 func rules(addresses []config.Address) []forward.Rule {
-	var list []forward.Rule
+	// What observers listen to is multicast, configured or not.
+	list := []forward.Rule{{Pattern: "mc/sfe", Prefix: true, Treatment: forward.Multicast, Priority: -1}}
 	for _, a := range addresses {
 		rule := forward.Rule{Pattern: a.Pattern, Treatment: treatment(a.Distribution), Priority: int(a.Priority)}
 		if a.Prefix != "" {

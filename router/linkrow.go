@@ -30,7 +30,7 @@ type described interface{ role() linkRole }
 
 func (e *controlLink) role() linkRole   { return linkRole{kind: linkControl} }
 func (e *dataLink) role() linkRole      { return linkRole{kind: linkData, priority: e.priority} }
-func (e *anonymousLink) role() linkRole { return e.p.streamRole() }
+func (p *anonymousLink) role() linkRole { return (*peer)(p).streamRole() }
 func (e *trackingEvents) role() linkRole {
 	return endpointRole(forward.Key{Class: forward.ClassMobile, Name: addrTracking})
 }

@@ -18,7 +18,8 @@ type connections struct {
 	name string
 	// endpoint is host and port as configured.
 	endpoint string
-	access   string // identity of the listener's flow record, for the other end
+	access   *accessFlow // of a listener for other routers
+	link     *linkFlow   // of a connector to another router
 	set      linkSettings
 	cost     atomic.Int64
 
@@ -30,7 +31,7 @@ type connections struct {
 func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 	r := o.r
 	p := &peer{
-		r: r, id: r.lastConn.Add(1), member: m, since: time.Now(), access: o.name,
+		r: r, owner: o, id: r.lastConn.Add(1), member: m, since: time.Now(), access: o.name,
 		cost: int(max(1, o.cost.Load())), links: map[*conn.Link]*linkRecord{},
 	}
 	m.App = p
@@ -74,8 +75,8 @@ func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
 	if m.Role != trunk.Normal {
 		props = append(props, amqp.Pair{Key: propAnnotations, Value: int32(2)})
 	}
-	if o.access != "" {
-		props = append(props, amqp.Pair{Key: propAccessID, Value: o.access})
+	if o.access != nil {
+		props = append(props, amqp.Pair{Key: propAccessID, Value: o.access.Identity()})
 	}
 	return props
 }
@@ -89,6 +90,12 @@ func (r *Router) opened(p *peer) {
 	}
 	if p.isEdge() && !p.dialed() {
 		p.edge = &edgePeer{p: p}
+	}
+	if link := p.owner.link; link != nil {
+		link.opened(p)
+	}
+	if access := p.owner.access; access != nil {
+		access.count(p, 1)
 	}
 }
 
@@ -110,10 +117,21 @@ func (o *connections) Ended(m *trunk.Member, err error) {
 		if r.uplink != nil {
 			r.uplink.ended(p)
 		}
+		if o.link != nil && p.up {
+			o.link.ended(p, err)
+		}
+		if o.access != nil && p.up {
+			o.access.count(p, -1)
+		}
 	})
 }
 
 // Retry implements trunk.Owner.
 func (o *connections) Retry(d *trunk.Dialer, err error, wait time.Duration) {
-	o.r.box.post(func() { o.logFailed(d, err, wait) })
+	o.r.box.post(func() {
+		o.logFailed(d, err, wait)
+		if o.link != nil {
+			o.link.down(err)
+		}
+	})
 }

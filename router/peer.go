@@ -15,6 +15,7 @@ import (
 // conn.Handler run on the connection's reader.
 type peer struct {
 	r      *Router
+	owner  *connections
 	id     uint64 // of the connection, unique in this process
 	access string // configured listener or connector that made it
 	member *trunk.Member
@@ -168,7 +169,8 @@ func (p *peer) attachedData(l *conn.Link) {
 			l.Refuse(refusal(errForbidden))
 			return
 		}
-		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: routerCredit}, &anonymousLink{p: p})
+		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: routerCredit}, (*anonymousLink)(p))
+		l.ForgetRemote()
 		return
 	}
 	l.Accept(nil, nil, nil, conn.CreditPolicy{Window: routerCredit}, &dataLink{p: p, priority: priority})
@@ -238,9 +240,9 @@ func (e *dataLink) Detached(l *conn.Link, _ *amqp.Error) {
 
 // anonymousLink is a link that the peer sends on and whose messages say
 // themselves where they go: streaming links, the uplink of an edge.
-type anonymousLink struct{ p *peer }
+type anonymousLink peer // there may be very many of them
 
-func (e *anonymousLink) Answered(*conn.Link)                 {}
-func (e *anonymousLink) Credit(*conn.Link)                   {}
-func (e *anonymousLink) Begin(rcv *conn.Receiving) conn.Sink { return e.p.r.begin(e.p, rcv, nil) }
-func (e *anonymousLink) Detached(*conn.Link, *amqp.Error)    {}
+func (*anonymousLink) Answered(*conn.Link)                   {}
+func (*anonymousLink) Credit(*conn.Link)                     {}
+func (p *anonymousLink) Begin(rcv *conn.Receiving) conn.Sink { return p.r.begin((*peer)(p), rcv, nil) }
+func (*anonymousLink) Detached(*conn.Link, *amqp.Error)      {}

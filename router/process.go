@@ -122,7 +122,7 @@ func (r *Router) publish(to string, priority uint8, sections []byte) {
 			return
 		}
 	}
-	a := snap.Lookup(key)
+	a := r.leading(snap, key, false)
 	if t := a.Treatment(); t == forward.Multicast || t == forward.Flood {
 		for _, c := range snap.Multicast(a, &forward.Delivery{}, nil) {
 			r.deliver(r.way, c, &m, sections)

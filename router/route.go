@@ -80,14 +80,25 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 			return taker.take(in, &m, h)
 		}
 	}
-	a := snap.Lookup(key)
+	a := r.leading(snap, key, in.p.isEdge() && in.p.dialed())
 	switch a.Treatment() {
 	case forward.Multicast, forward.Flood:
 		return in.fanout(snap, a, &m, h)
 	case forward.Unavailable:
 		return in.nowhere(h)
+	case forward.Unsaid, forward.Closest, forward.Balanced:
 	}
 	return in.anycast(snap, a, &m, h)
+}
+
+// leading looks the key up. What an edge router does not know goes up, unless
+// it came from there.
+func (r *Router) leading(snap *forward.Snapshot, key forward.Key, down bool) *forward.Address {
+	a := snap.Lookup(key)
+	if a == nil && r.edge() && !down {
+		return snap.Lookup(forward.Uplink())
+	}
+	return a
 }
 
 func (m *message) flags() uint32 {

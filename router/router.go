@@ -35,6 +35,7 @@ type Router struct {
 	ownBare []byte   // the same of a whole message
 	spawn   func(func(context.Context))
 	env     config.Environment
+	flows   *telemetry
 	include []string // see Options
 
 	// Published by the control loop, read by everybody.
@@ -81,6 +82,11 @@ func newRouter(cfg *config.Config, opt Options, spawn func(func(context.Context)
 		r.mesh = discriminator()
 		r.uplink = &uplink{r: r, proxies: map[proxyKey]*proxy{}}
 	}
+	flows, err := newTelemetry(r, cfg)
+	if err != nil {
+		return nil, err
+	}
+	r.flows = flows
 	r.own = r.annotations(stream5, nil)
 	r.ownBare = r.annotations(0, nil)
 	r.table = forward.NewTable(forward.Config{
@@ -109,7 +115,7 @@ func (r *Router) edge() bool     { return r.mode == config.ModeEdge }
 // when everything that can be changed live is taken away.
 func bare(cfg *config.Config) *config.Config {
 	b := config.New()
-	b.Router, b.Network, b.Policy = cfg.Router, cfg.Network, cfg.Policy
+	b.Router, b.Network, b.Policy, b.Site = cfg.Router, cfg.Network, cfg.Policy, cfg.Site
 	return b
 }
 

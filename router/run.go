@@ -114,6 +114,7 @@ func run(ctx context.Context, opt Options, logs *journal.Journal) error {
 				opt.Notify.Stopping()
 			}
 			r.drain(live, opt.Drain)
+			r.flows.stop()
 			return nil
 		case <-reload:
 			r.reload(ctx, opt)
@@ -224,6 +225,7 @@ func (r *Router) retarget() {
 // establish creates everything that is configured at the start.
 func (r *Router) establish(cfg *config.Config) {
 	r.addProcesses()
+	r.flows.start()
 	r.adopt(cfg, false)
 }
 

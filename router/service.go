@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/skupper-host/skupper/router/session"
 	"github.com/skupper-host/skupper/router/stream"
 	"github.com/skupper-host/skupper/router/tcp"
+	"github.com/skupper-host/skupper/router/vanflow"
 )
 
 // serviceKey is the key of a service's address; a tenant has addresses of its
@@ -31,17 +33,19 @@ type service struct {
 	listener *tcp.Listener
 	task     *task
 	targets  map[forward.Key]string
+	records  atomic.Pointer[map[string]*vanflow.Listener] // by address; each map is read only
 }
 
 func (r *Router) newService(c *config.TCPListener) (entity, error) {
 	s := &service{r: r, cfg: c, targets: map[forward.Key]string{}}
+	s.records.Store(&map[string]*vanflow.Listener{})
 	tlsConfig, err := r.serverTLS(c.SSLProfile, c.AuthenticatePeer)
 	if err != nil {
 		return nil, forService(err)
 	}
 	cfg := tcp.ListenerConfig{
 		Name: c.Name, Endpoint: tcp.Endpoint{Host: c.Host, Port: c.Port}, Backlog: int(c.Backlog),
-		TLS: tlsConfig, Observer: c.Observer, Log: r.log,
+		TLS: tlsConfig, Observer: c.Observer, Accepted: s.accepted, Log: r.log,
 		Lot: r.lot, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
 	}
 	switch c.MultiAddressStrategy {
@@ -54,7 +58,12 @@ func (r *Router) newService(c *config.TCPListener) (entity, error) {
 	}
 	s.listener = tcp.NewListener(cfg)
 	s.setTargets()
-	s.task = r.run(func(ctx context.Context) { _ = s.listener.Run(ctx) }) // always nil
+	s.task = r.run(func(ctx context.Context) {
+		_ = s.listener.Run(ctx) // always nil
+		for _, record := range *s.records.Load() {
+			record.End(time.Now())
+		}
+	})
 	return s, nil
 }
 
@@ -76,6 +85,7 @@ func (s *service) setTargets() {
 		address, key := r.serviceKey(list[i].Address)
 		list[i].Address, next[key] = address, address
 	}
+	s.setRecords(list)
 	s.listener.SetTargets(list)
 	was := s.targets
 	s.targets = next
@@ -91,6 +101,23 @@ func (s *service) setTargets() {
 		}
 		r.table.AddWatcher(key, forward.Unsaid)
 		r.watch(key, s)
+	}
+}
+
+// setRecords makes a flow record of each address, and ends those that are gone.
+func (s *service) setRecords(targets []tcp.Target) {
+	was, now := *s.records.Load(), time.Now()
+	next := make(map[string]*vanflow.Listener, len(targets))
+	for _, t := range targets {
+		if next[t.Address] = was[t.Address]; next[t.Address] == nil {
+			next[t.Address] = s.r.flows.source.Listener(now, s.cfg.Name, s.cfg.Host, s.cfg.Port, t.Address)
+		}
+	}
+	s.records.Store(&next)
+	for address, record := range was {
+		if next[address] == nil {
+			record.End(now)
+		}
 	}
 }
 
@@ -129,16 +156,19 @@ func (r *Router) grace(drain bool) time.Duration {
 
 // modify implements modifiable: another port or host is bound before the old
 // one is closed, and open streams go on.
-func (s *service) modify(c config.Change) (bool, error) {
+func (s *service) modify(c config.Change) bool {
 	if !only(c.Attributes, "host", "port", "observer", "siteId") {
-		return false, nil
+		return false
 	}
 	s.cfg = c.New.(*config.TCPListener)
 	s.listener.SetObserver(s.cfg.Observer)
 	if !only(c.Attributes, "observer", "siteId") {
 		s.listener.Rebind(tcp.Endpoint{Host: s.cfg.Host, Port: s.cfg.Port})
+		for _, record := range *s.records.Load() {
+			record.Set(vanflow.Text(vanflow.AttrDestHost, s.cfg.Host), vanflow.Text(vanflow.AttrDestPort, s.cfg.Port))
+		}
 	}
-	return true, nil
+	return true
 }
 
 // connectorService is a configured tcpConnector.
@@ -146,6 +176,7 @@ type connectorService struct {
 	r         *Router
 	cfg       *config.TCPConnector
 	connector *tcp.Connector
+	record    *vanflow.Connector
 	consumer  *forward.Consumer
 	task      *task
 }
@@ -161,11 +192,19 @@ func (r *Router) newConnectorService(c *config.TCPConnector) (entity, error) {
 		tlsConfig = id.Client(c.Host, c.VerifyHostname)
 	}
 	address, key := r.serviceKey(c.Address)
+	host := cmp.Or(c.Host, "127.0.0.1")
+	process := r.flows.process(c, host)
+	s.record = r.flows.source.Connector(time.Now(), c.Name, host, c.Port, address, process)
 	s.connector = tcp.NewConnector(tcp.ConnectorConfig{
-		Name: c.Name, Address: address, Host: c.Host, Port: c.Port, TLS: tlsConfig, Log: r.log, Explain: conn.InWords,
-		Lot: r.lot, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
+		Name: c.Name, Address: address, Host: host, Port: c.Port, TLS: tlsConfig, Log: r.log, Explain: conn.InWords,
+		Arrived: s.arrived,
+		Lot:     r.lot, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
 	})
-	s.task = r.run(func(ctx context.Context) { _ = s.connector.Run(ctx) }) // always nil
+	s.task = r.run(func(ctx context.Context) {
+		_ = s.connector.Run(ctx) // always nil
+		s.record.End(time.Now())
+		r.flows.processGone(process)
+	})
 	s.consumer = &forward.Consumer{Kind: forward.Local, Target: s}
 	r.table.Add(key, s.consumer, forward.Unsaid)
 	return s, nil

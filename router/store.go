@@ -275,6 +275,7 @@ func roleText(p *peer) string {
 		return config.RoleInterRouter
 	case trunk.Edge:
 		return config.RoleEdge
+	case trunk.Normal:
 	}
 	return config.RoleNormal
 }

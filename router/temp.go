@@ -77,15 +77,3 @@ func (t *temps[T]) remove(key string) {
 	defer s.mu.Unlock()
 	delete(s.m, key)
 }
-
-// len counts the registered addresses.
-func (t *temps[T]) len() int {
-	n := 0
-	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.RLock()
-		n += len(s.m)
-		s.mu.RUnlock()
-	}
-	return n
-}

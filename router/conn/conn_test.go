@@ -330,3 +330,25 @@ func TestDrainIsAnswered(t *testing.T) {
 		}
 	})
 }
+
+// TestCreditBeforeOurAttach: a peer that pipelines gives credit before its link
+// is accepted.
+func TestCreditBeforeOurAttach(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r, s := openScript(t, Config{}, amqp.Open{})
+		attached := make(chan *Link, 1)
+		r.owner.attached = func(l *Link) { attached <- l }
+		r.owner.credit = func(l *Link) { l.Send(&outcome{o: r.owner}, true).WriteBytes([]byte("m"), false) }
+		s.send(0, &amqp.Begin{IncomingWindow: 100, OutgoingWindow: 100})
+		want[*amqp.Begin](s)
+		s.send(0, &amqp.Attach{Name: "l", Role: amqp.RoleReceiver, Source: &amqp.Source{}, Target: &amqp.Target{}})
+		s.send(0, &amqp.Flow{HasNextIncomingID: true, IncomingWindow: 100, HasHandle: true, HasDeliveryCount: true, HasLinkCredit: true, LinkCredit: 10, Drain: true})
+		synctest.Wait()
+		(<-attached).Accept(nil, nil, nil, CreditPolicy{}, r.owner)
+		want[*amqp.Attach](s)
+		want[*amqp.Transfer](s)
+		if f := want[*amqp.Flow](s); f.LinkCredit != 0 || f.DeliveryCount != 10 {
+			t.Errorf("%+v", f)
+		}
+	})
+}

@@ -47,11 +47,7 @@ func (c *Conn) dispatchLink(ev *session.Event) {
 		l := link(ev)
 		l.events.Answered(l)
 	case session.EventCredit:
-		l := link(ev)
-		l.events.Credit(l)
-		c.mu.Lock()
-		ev.Link.Drained()
-		c.unlock()
+		c.credited(ev.Link)
 	case session.EventDetached:
 		l := link(ev)
 		l.events.Detached(l, ev.Err)
@@ -81,4 +77,14 @@ func cause(err *amqp.Error) error {
 		return errDetached
 	}
 	return err
+}
+
+// credited tells that the peer has given a link credit, and gives back what is
+// not used although it should be.
+func (c *Conn) credited(sl *session.Link) {
+	l := sl.App.(*Link)
+	l.events.Credit(l)
+	c.mu.Lock()
+	sl.Drained()
+	c.unlock()
 }

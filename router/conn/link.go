@@ -150,6 +150,16 @@ func (l *Link) Remote() *amqp.Attach {
 	return l.l.Remote()
 }
 
+// ForgetRemote drops the peer's attach, of a link that was accepted or answered,
+// to save its memory: Remote returns an empty one.
+func (l *Link) ForgetRemote() {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	if l.l.Remote() != nil {
+		l.l.ForgetRemote()
+	}
+}
+
 // Refused reports whether the peer answered our attach with a null terminus:
 // Detached will follow.
 func (l *Link) Refused() bool {
@@ -175,9 +185,14 @@ func (l *Link) Accept(source *amqp.Source, target *amqp.Target, properties amqp.
 		a.Target = remote.Target
 	}
 	ok := l.l.Accept(a, session.Credit(credit))
+	early := l.l.CreditAvailable() > 0 || l.l.Draining() // the peer did not wait for our attach
 	l.c.unlock()
 	if !ok {
 		ev.Detached(l, lost(l.c.failure.Load()))
+		return
+	}
+	if l.l.Sender() && early {
+		l.c.credited(l.l)
 	}
 }
 

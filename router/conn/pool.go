@@ -124,11 +124,7 @@ func (c *Conn) trim() {
 // pooled is told what happens on the links of the pool.
 type pooled struct{}
 
-func (pooled) Answered(l *Link) {
-	l.c.mu.Lock()
-	l.l.ForgetRemote()
-	l.c.mu.Unlock()
-}
+func (pooled) Answered(l *Link) { l.ForgetRemote() }
 
 // Credit makes a link that was attached ahead ready for use.
 func (pooled) Credit(l *Link) {

@@ -48,6 +48,9 @@ func (c *Conn) State() State {
 	return s
 }
 
+// Octets returns how many bytes of AMQP have come in and gone out.
+func (c *Conn) Octets() (in, out uint64) { return c.bytesIn.Load(), c.bytesOut.Load() }
+
 // at returns the time of a clock reading, zero for none.
 func (c *Conn) at(clock int64) time.Time {
 	if clock == 0 {

@@ -181,18 +181,6 @@ func (n *node) signal(sig syscall.Signal, wait bool) {
 
 func (n *node) kill() { n.signal(syscall.SIGKILL, true) }
 
-func (n *node) alive() bool {
-	n.mu.Lock()
-	end := n.end
-	n.mu.Unlock()
-	select {
-	case <-end:
-		return false
-	default:
-		return true
-	}
-}
-
 // freePort returns a TCP port that nothing listens on just now.
 func freePort(t testing.TB) int {
 	t.Helper()

@@ -132,7 +132,7 @@ func (l *Link) heard(a *amqp.Attach) {
 
 // Accept answers the peer's attach. Termini, settle modes and properties are
 // taken from a. It reports false if the link is gone meanwhile: then no event
-// will follow.
+// will follow. There is no event for credit that the peer has given already.
 func (l *Link) Accept(a *amqp.Attach, credit Credit) bool {
 	if l.gone || l.attached {
 		return false

@@ -65,7 +65,7 @@ func (l *Link) receiveFlow(f *amqp.Flow) error {
 	if f.Echo {
 		l.wantFlow()
 	}
-	if l.gone || l.detached || !l.attached {
+	if l.gone || l.detached || !l.attached && !l.sender {
 		return nil
 	}
 	if !l.sender {
@@ -84,6 +84,9 @@ func (l *Link) receiveFlow(f *amqp.Flow) error {
 		l.credit = remaining(from, f.LinkCredit, l.deliveryCount)
 	}
 	l.drain = f.Drain
+	if !l.attached {
+		return nil // the peer need not wait for our attach; see Accept
+	}
 	l.schedule()
 	if before == 0 && l.credit > 0 || l.drain {
 		l.s.e.event(Event{Kind: EventCredit, Link: l})

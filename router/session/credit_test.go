@@ -201,3 +201,18 @@ func TestPresettledOverflow(t *testing.T) {
 	}
 	x.wantNothing()
 }
+
+// TestCreditBeforeOurAttach: a peer that pipelines gives credit before it knows
+// that it has a link.
+func TestCreditBeforeOurAttach(t *testing.T) {
+	t.Parallel()
+	x := newPeer(t, testParams(), 1)
+	l := x.send(0, &amqp.Attach{Name: "a", Role: amqp.RoleReceiver, Source: &amqp.Source{}, Target: &amqp.Target{}})[0].Link
+	wantEvents(t, x.send(0, x.credit(0, 0, 7)), "")
+	x.wantNothing()
+	l.Accept(&amqp.Attach{Source: &amqp.Source{}, Target: &amqp.Target{}}, Credit{})
+	want[*amqp.Attach](x)
+	if got := l.CreditAvailable(); got != 7 {
+		t.Errorf("credit %d", got)
+	}
+}

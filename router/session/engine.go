@@ -69,7 +69,9 @@ type Engine struct {
 	nextTag  uint64
 	scratch  []byte        // a performative that is being composed
 	incoming amqp.Transfer // the one that is being decoded; too big for each stack
-	stats    Stats
+
+	forgotten amqp.Attach // stands for those that were forgotten
+	stats     Stats
 }
 
 // Stats counts since the connection began.

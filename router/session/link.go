@@ -97,8 +97,9 @@ func (l *Link) Session() *Session { return l.s }
 // Remote returns the peer's attach, nil before it has come.
 func (l *Link) Remote() *amqp.Attach { return l.remote }
 
-// ForgetRemote drops the peer's attach to save its memory.
-func (l *Link) ForgetRemote() { l.remote = &amqp.Attach{} }
+// ForgetRemote drops the peer's attach to save its memory: Remote returns an
+// empty one.
+func (l *Link) ForgetRemote() { l.remote = &l.s.e.forgotten }
 
 // Refused reports whether the peer answered our attach with a null terminus.
 func (l *Link) Refused() bool { return l.refused }

@@ -64,7 +64,7 @@ func (k *Intake) Transfer(payload []byte, more bool) {
 		}
 		return
 	}
-	k.next, k.buf = next, nil
+	*k = Intake{next: next}
 	next.Transfer(payload[from:], more)
 }
 

@@ -1,0 +1,146 @@
+package router
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/vanflow"
+)
+
+// linkFlow is the LINK record of a connector to another router.
+type linkFlow struct {
+	record *vanflow.Link
+	t      *telemetry
+
+	controls int // open ones. Owned by the control loop.
+
+	mu    sync.Mutex
+	conns []counted // Guarded by mu.
+}
+
+// counted is a connection and what was counted of it.
+type counted struct {
+	conn           *conn.Conn
+	sent, received uint64
+}
+
+// newLinkFlow begins the record of a connector; nil if that does not lead to
+// another router.
+func (t *telemetry) newLinkFlow(c *config.Connector, ordinal uint64) *linkFlow {
+	if !betweenRouters(c.Role) {
+		return nil
+	}
+	l := &linkFlow{t: t, record: t.source.Link(time.Now(), vanflow.LinkConfig{
+		Name: c.Name, Role: c.Role, Cost: uint64(max(1, c.Cost)), Host: c.Host, Port: c.Port,
+		TLS: c.SSLProfile != "", TLSOrdinal: ordinal, Proxy: c.ProxyProfile != "",
+	})}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.links = append(t.links, l)
+	return l
+}
+
+func betweenRouters(role string) bool {
+	return role == config.RoleInterRouter || role == config.RoleEdge
+}
+
+// opened notes a connection that is open.
+func (l *linkFlow) opened(p *peer) {
+	l.mu.Lock()
+	l.conns = append(l.conns, counted{conn: p.conn})
+	l.mu.Unlock()
+	st := p.conn.State()
+	if p.member.Data() {
+		return
+	}
+	l.controls++
+	access := ""
+	if st.Remote != nil {
+		access, _ = st.Remote.Properties.Get(string(propAccessID)).(string)
+	}
+	if st.TLS != nil {
+		l.record.Set(vanflow.Number(vanflow.AttrActiveTLSOrdinal, p.member.Ordinal()))
+	}
+	l.record.Up(time.Now(), access)
+}
+
+// ended notes that a connection is gone, with the reason.
+func (l *linkFlow) ended(p *peer, err error) {
+	l.measure()
+	l.mu.Lock()
+	l.conns = slices.DeleteFunc(l.conns, func(c counted) bool { return c.conn == p.conn })
+	l.mu.Unlock()
+	if p.member.Data() {
+		return
+	}
+	l.controls--
+	l.down(err)
+}
+
+// down notes why there is no connection, if there is none.
+func (l *linkFlow) down(err error) {
+	if l.controls > 0 {
+		return
+	}
+	condition, text := "amqp:connection:closed", "closed by the peer"
+	var said *amqp.Error
+	switch {
+	case errors.As(err, &said):
+		condition, text = string(said.Condition), said.Description
+	case err != nil:
+		condition, text = "proton:io", err.Error() // compat: the condition of sockets
+	}
+	l.record.Down(time.Now(), condition, text)
+}
+
+// measure counts what the connections have carried since the last time.
+func (l *linkFlow) measure() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.conns {
+		c := &l.conns[i]
+		received, sent := c.conn.Octets()
+		l.record.AddOctets(sent-c.sent, received-c.received)
+		c.sent, c.received = sent, received
+	}
+}
+
+// end ends the record.
+func (l *linkFlow) end() {
+	l.t.mu.Lock()
+	l.t.links = slices.DeleteFunc(l.t.links, func(o *linkFlow) bool { return o == l })
+	l.t.mu.Unlock()
+	l.record.End(time.Now())
+}
+
+// accessFlow is the ROUTER_ACCESS record of a listener for other routers.
+type accessFlow struct {
+	*vanflow.Access
+	conns int // open control connections. Owned by the control loop.
+}
+
+// newAccessFlow begins the record of a listener; nil if it is not for other
+// routers.
+func (t *telemetry) newAccessFlow(c *config.Listener, ordinal uint64) *accessFlow {
+	if !betweenRouters(c.Role) {
+		return nil
+	}
+	a := &accessFlow{Access: t.source.Access(time.Now(), c.Name, c.Role)}
+	if c.SSLProfile != "" {
+		a.SetTLSOrdinal(ordinal)
+	}
+	return a
+}
+
+// count notes that control connections were opened or have ended.
+func (a *accessFlow) count(p *peer, change int) {
+	if !p.member.Data() {
+		a.conns += change
+		a.SetConns(a.conns)
+	}
+}
