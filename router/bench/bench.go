@@ -72,10 +72,11 @@ const (
 	loadDials = "dials"
 	loadLine  = "line"
 	loadCrowd = "crowd"
+	loadChurn = "churn"
 )
 
 func loadNames() []string {
-	return []string{loadRest, loadBulk1, loadBulk8, loadDown1, loadEcho1, loadAwake, loadEcho, loadDials, loadLine, loadCrowd}
+	return []string{loadRest, loadBulk1, loadBulk8, loadDown1, loadEcho1, loadAwake, loadEcho, loadDials, loadLine, loadCrowd, loadChurn}
 }
 
 func (b *bench) wants(loads ...string) bool {
@@ -88,9 +89,9 @@ func (b *bench) round(ctx context.Context, n int) error {
 	if n%2 == 1 {
 		slices.Reverse(order)
 	}
-	for _, load := range []string{loadRest, loadLine, loadCrowd} {
+	for _, load := range []string{loadRest, loadLine} {
 		for _, k := range order {
-			if !b.wants(load) || load == loadCrowd && k == pair { // the pair would need gigabytes
+			if !b.wants(load) {
 				continue
 			}
 			if err := b.fresh(ctx, n, load, k, load == loadLine); err != nil {
@@ -98,7 +99,53 @@ func (b *bench) round(ctx context.Context, n int) error {
 			}
 		}
 	}
+	// The pair would need gigabytes for a crowd, and minutes for what is churned.
+	if b.wants(loadCrowd) {
+		if err := b.crowd(ctx, n); err != nil {
+			return err
+		}
+	}
+	if b.wants(loadChurn) && n == 0 {
+		if err := b.fresh(ctx, n, loadChurn, routers, false); err != nil {
+			return err
+		}
+	}
 	return b.turns(ctx, n, order)
+}
+
+// crowd measures how much a hundred busy streams lose when ten thousand idle
+// connections are open: on two tunnels in turn, of which one has them.
+func (b *bench) crowd(ctx context.Context, n int) error {
+	var tunnels [2]*tunnel // without and with
+	for i := range tunnels {
+		t, err := b.open(ctx, routers, false)
+		if err != nil {
+			return fmt.Errorf("%s: %w", routers, err)
+		}
+		defer t.close()
+		tunnels[i] = t
+	}
+	idle, err := dialMany(tunnels[1].addr, crowdIdle, true, 4*b.options.sample)
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", routers, loadCrowd, err)
+	}
+	defer closeAll(idle)
+	if err := pause(ctx); err != nil {
+		return err
+	}
+	var sums [2]figures
+	for turn := range turns {
+		for i := range tunnels {
+			i ^= turn & 1
+			f, err := tunnels[i].bulk(crowdBusy, b.options.sample/turns, false)
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", routers, loadCrowd, err)
+			}
+			sums[i] = sums[i].plus(f, 1)
+		}
+	}
+	b.keep(n, loadCrowd, routers, figures{"rate": sums[1]["rate"] / sums[0]["rate"], "cpu": sums[1]["cpu"] / sums[0]["cpu"]})
+	return nil
 }
 
 // fresh puts a load on a tunnel of its own.
@@ -108,12 +155,17 @@ func (b *bench) fresh(ctx context.Context, n int, load string, k kind, far bool)
 		return fmt.Errorf("%s: %w", k, err)
 	}
 	defer t.close()
-	return b.sample(ctx, n, load, t)
+	f, err := b.put(ctx, load, t)
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", k, load, err)
+	}
+	b.keep(n, load, k, f)
+	return nil
 }
 
 // turns puts the loads on both tunnels in turn.
 func (b *bench) turns(ctx context.Context, n int, order []kind) error {
-	loads := slices.DeleteFunc(slices.Clone(b.loads), func(l string) bool { return l == loadRest || l == loadLine || l == loadCrowd })
+	loads := slices.DeleteFunc(slices.Clone(b.loads), func(l string) bool { return slices.Contains([]string{loadRest, loadLine, loadCrowd, loadChurn}, l) })
 	if len(loads) == 0 {
 		return nil
 	}
@@ -129,40 +181,60 @@ func (b *bench) turns(ctx context.Context, n int, order []kind) error {
 			return fmt.Errorf("%s: %w", k, err)
 		}
 		tunnels = append(tunnels, t)
-		if _, err := t.bulk(2, b.options.sample/8, false); err != nil { // warm
+		if _, err := t.bulk(2, b.options.sample/16, false); err != nil { // warm
 			return fmt.Errorf("%s: %w", k, err)
 		}
 	}
 	for _, load := range loads {
-		for _, t := range tunnels {
-			if err := b.sample(ctx, n, load, t); err != nil {
-				return err
-			}
+		if err := b.alternate(ctx, n, load, tunnels); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// sample puts a load on a tunnel and keeps the figures.
-func (b *bench) sample(ctx context.Context, n int, load string, t *tunnel) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+// turns is how often two tunnels take turns for one figure.
+const turns = 4
+
+// alternate takes a sample of each tunnel in several short pieces, in the order
+// of A B B A, so that what else the machine does meets both alike. The figures
+// are the averages.
+func (b *bench) alternate(ctx context.Context, n int, load string, tunnels []*tunnel) error {
+	sums := make([]figures, len(tunnels))
+	for turn := range turns {
+		for i := range tunnels {
+			if turn%2 == 1 {
+				i = len(tunnels) - 1 - i
+			}
+			f, err := b.put(ctx, load, tunnels[i])
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", tunnels[i].kind, load, err)
+			}
+			sums[i] = sums[i].plus(f, 1.0/turns)
+		}
 	}
-	f, err := b.put(ctx, load, t)
-	if err != nil {
-		return fmt.Errorf("%s: %s: %w", t.kind, load, err)
+	for i, t := range tunnels {
+		b.keep(n, load, t.kind, sums[i])
 	}
-	for name, v := range f {
-		s := b.samples[load+" "+name]
-		s[t.kind] = append(s[t.kind], v)
-		b.samples[load+" "+name] = s
-	}
-	fmt.Fprintf(os.Stderr, "round %d  %-10s %-8s %s\n", n+1, load, t.kind, f)
 	return nil
 }
 
+// keep keeps the figures of one sample.
+func (b *bench) keep(n int, load string, k kind, f figures) {
+	for name, v := range f {
+		s := b.samples[load+" "+name]
+		s[k] = append(s[k], v)
+		b.samples[load+" "+name] = s
+	}
+	fmt.Fprintf(os.Stderr, "round %d  %-10s %-8s %s\n", n+1, load, k, f)
+}
+
+// put puts a load on a tunnel.
 func (b *bench) put(ctx context.Context, load string, t *tunnel) (figures, error) {
-	long, short := b.options.sample, b.options.sample/2
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	long, short := b.options.sample/turns, b.options.sample/turns/2
 	switch load {
 	case loadRest:
 		return t.rest(ctx, b.idle)
@@ -181,9 +253,9 @@ func (b *bench) put(ctx context.Context, load string, t *tunnel) (figures, error
 	case loadDials:
 		return t.dials(short)
 	case loadLine:
-		return t.bulk(1, 2*long, false)
-	case loadCrowd:
-		return t.crowd(long)
+		return t.bulk(1, b.options.sample, false)
+	case loadChurn:
+		return t.churn(ctx, b.churn)
 	}
 	return nil, errors.ErrUnsupported
 }

@@ -7,9 +7,10 @@
 //
 // Client and server are this program. Both tunnels are up at the same time and
 // take turns on every load, round by round; a ratio pairs two figures of the
-// same round, and the table shows the median over the rounds. Shared machines
-// drift by tens of percent between minutes, so ratios can be compared and plain
-// figures hardly.
+// same round, and the table shows the median over the rounds. Within a round
+// the tunnels alternate four times on each load. Shared machines drift by tens
+// of percent between minutes, so ratios can be compared and plain figures
+// hardly.
 //
 // CPU is the clock of the two processes in the middle (clock_gettime(2) of
 // another process: what getrusage(2) counts, exact to the nanosecond), memory

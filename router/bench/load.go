@@ -6,14 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // figures are what one sample has measured, by name; see table.go.
 type figures map[string]float64
+
+// plus returns the sum with a share of g.
+func (f figures) plus(g figures, share float64) figures {
+	sum := maps.Clone(g)
+	for name, v := range g {
+		sum[name] = f[name] + v*share
+	}
+	return sum
+}
 
 // Workers and sizes of the loads.
 const (
@@ -239,23 +251,54 @@ func (t *tunnel) rest(ctx context.Context, n int) (figures, error) {
 	}, err
 }
 
-// crowd measures how much a hundred busy streams lose when ten thousand idle
-// connections are open.
-func (t *tunnel) crowd(d time.Duration) (figures, error) {
-	alone, err := t.bulk(crowdBusy, d, false)
-	if err != nil {
-		return nil, err
+// churn measures what connections that have come and gone leave in memory:
+// resident after n of them as a part of resident after a fifth as many before.
+func (t *tunnel) churn(ctx context.Context, n int) (figures, error) {
+	var after [2]int
+	for i, n := range []int{n / 5, n} {
+		if err := come(t.addr, n); err != nil {
+			return nil, err
+		}
+		var err error
+		if after[i], err = t.settled(ctx); err != nil {
+			return nil, err
+		}
 	}
-	idle, err := dialMany(t.addr, crowdIdle, true, d)
-	if err != nil {
-		return nil, err
+	return figures{"grown": float64(after[1]) / float64(after[0])}, nil
+}
+
+// come lets n connections come, carry an octet there and back, and go.
+func come(addr string, n int) error {
+	var next atomic.Int64
+	errs := make([]error, dialers)
+	var wg sync.WaitGroup
+	for w := range dialers {
+		wg.Go(func() {
+			for errs[w] == nil && next.Add(1) <= int64(n) {
+				errs[w] = oneEcho(addr)
+			}
+		})
 	}
-	defer closeAll(idle)
-	among, err := t.bulk(crowdBusy, d, false)
-	if err != nil {
-		return nil, err
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// settled is the memory of the tunnel, in KiB, when it has given back what it
+// does not need: the least of a while.
+func (t *tunnel) settled(ctx context.Context) (int, error) {
+	const pauses = 10
+	least := math.MaxInt
+	for range pauses {
+		if err := pause(ctx); err != nil {
+			return 0, err
+		}
+		n, err := t.resident()
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, n)
 	}
-	return figures{"rate": among["rate"] / alone["rate"], "cpu": among["cpu"] / alone["cpu"]}, nil
+	return least, nil
 }
 
 // pause lets a tunnel come to rest.

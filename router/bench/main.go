@@ -60,6 +60,7 @@ type options struct {
 	rounds  int
 	sample  time.Duration // of throughput; of latency and set-up it is half
 	idle    int           // connections
+	churn   int           // connections
 	loads   []string
 }
 
@@ -68,8 +69,9 @@ func parse(args []string) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.program, "program", "./skupper", "the `binary` whose router is measured")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds")
-	f.DurationVar(&o.sample, "sample", 2*time.Second, "length of one throughput sample")
+	f.DurationVar(&o.sample, "sample", 4*time.Second, "length of one throughput sample")
 	f.IntVar(&o.idle, "idle", 2000, "idle connections whose memory is measured")
+	f.IntVar(&o.churn, "churn", 100_000, "connections that come and go before memory is measured again")
 	list := f.String("loads", strings.Join(loadNames(), ","), "comma separated `list` of loads")
 	if err := f.Parse(args); err != nil {
 		return o, err

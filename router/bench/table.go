@@ -34,13 +34,15 @@ func rows() []row {
 		{load: loadAwake, figure: "p99", text: "the same, p99", unit: "µs"},
 		{load: loadEcho, figure: "rate", text: "echo of 64 B, 64 connections", unit: "/s", bound: 1.3, least: true, ratio: true},
 		{load: loadEcho, figure: "cpu", text: "CPU of each", unit: "µs"},
-		{load: loadDials, figure: "rate", text: "connect, 1 B, close; 16 workers", unit: "/s"},
+		{load: loadDials, figure: "rate", text: "connect, 1 B, close; 16 workers", unit: "/s", bound: 4.46, least: true, ratio: true},
 		{load: loadDials, figure: "cpu", text: "CPU of each", unit: "µs"},
 		{load: loadRest, figure: "each", text: "memory of an idle connection, both ends", unit: "KiB", bound: 12},
 		{load: loadRest, figure: "idle", text: "memory of one idle process", unit: "MiB", bound: 20},
+		{load: loadChurn, figure: "grown", text: "memory after / before 100,000 connections", unit: "", bound: 1.1},
 		{load: loadRest, figure: "ready", text: "start to first echo, the peer being up", unit: "ms", bound: 300},
 		{load: loadLine, figure: "rate", text: "1 stream over 50 ms and 1 Gbit/s", unit: "MB/s", bound: 0.8 * lineRate / 1e6, least: true},
 		{load: loadCrowd, figure: "rate", text: "100 streams with / without 10,000 idle", unit: "", bound: 0.9, least: true},
+		{load: loadCrowd, figure: "cpu", text: "CPU of the same", unit: ""},
 	}
 }
 
@@ -115,7 +117,7 @@ func number(v []float64) string {
 
 func (f figures) String() string {
 	var b bytes.Buffer
-	for _, name := range []string{"rate", "p50", "p99", "cpu", "ready", "idle", "each"} {
+	for _, name := range []string{"rate", "p50", "p99", "cpu", "ready", "idle", "each", "grown"} {
 		if v, ok := f[name]; ok {
 			fmt.Fprintf(&b, " %s=%.4g", name, v)
 		}

@@ -3,6 +3,7 @@ package tcp
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -19,7 +20,7 @@ const (
 	// tidyAfter is how many connections must have come to rest, or gone, for
 	// their memory to be given back to the system when it gets quiet. The
 	// runtime alone does so in the course of the next collection, which may be
-	// long after. It costs one collection, so not more than one in tidyPause.
+	// long after. It costs two collections, so not more in tidyPause.
 	tidyAfter = 1000
 	tidyPause = 10 * time.Second
 	// lotEvents is how many sockets are found ready in one system call.
@@ -118,8 +119,12 @@ func (l *Lot) watch(raw syscall.RawConn) {
 		n := 0
 		err := raw.Read(func(fd uintptr) bool {
 			var err error
-			n, err = syscall.EpollWait(int(fd), events, 0)
-			return n > 0 || err != nil && err != syscall.EINTR
+			for {
+				n, err = syscall.EpollWait(int(fd), events, 0)
+				if err != syscall.EINTR {
+					return n > 0 || err != nil
+				}
+			}
 		})
 		if err != nil {
 			return
@@ -295,6 +300,7 @@ func (l *Lot) doze() (more bool) {
 		s.doze()
 	}
 	if tidy {
+		runtime.GC() // what pools hold outlives one collection
 		debug.FreeOSMemory()
 	}
 	return more
