@@ -11,7 +11,7 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 TIMEOUT  = -timeout 10m
 
 .DEFAULT_GOAL := build
-.PHONY: build help demo demo-down test test-deps race bench check fmt fuzz golden docs clean
+.PHONY: build help demo demo-down test test-deps race bench check fmt kills fuzz golden docs clean
 
 build: ## build the static binary ./skupper
 	$(BUILD) -o skupper ./cmd/skupper
@@ -54,6 +54,9 @@ check: ## formatting, vet, linters, floor plan, stale documents, go.mod
 
 fmt: ## format every Go file
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
+
+kills: ## a site whose command, agent or router is killed 200 times at random moments
+	$(GO) test $(TIMEOUT) ./cmd/skupper -run TestKilledAtAnyMoment -kills 200
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@for pkg in $$($(GO) list ./...); do \

@@ -273,8 +273,7 @@ func lines(ctx context.Context, spaces []*namespace) []api.Namespace {
 	for i, n := range spaces {
 		wg.Go(func() {
 			v := n.seen.Load()
-			unit := n.unitStatus(ctx)
-			l, why := n.look(ctx, v, unit)
+			l, unit, why := n.look(ctx, v)
 			list[i] = n.line(v, unit, l, why)
 		})
 	}

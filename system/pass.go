@@ -63,7 +63,8 @@ func (n *namespace) pass(ctx context.Context, w wish) (*outcome, error) {
 }
 
 func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
-	if !n.exists() {
+	existed := n.exists()
+	if !existed {
 		if w.change == nil {
 			return &outcome{defined: true}, nil // it is gone, or not made yet
 		}
@@ -77,6 +78,15 @@ func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
 		return nil, err
 	}
 	defer func() { _ = h.Close() }() // the lock goes with the process at the latest
+	o, err := n.passOver(ctx, w, h)
+	if err != nil && !existed {
+		err = errors.Join(err, h.Discard())
+	}
+	return o, err
+}
+
+// passOver is a pass over a namespace that is open.
+func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace) (*outcome, error) {
 	have, err := h.Observe(ctx)
 	if err != nil {
 		return nil, err
@@ -337,10 +347,20 @@ func (n *namespace) confirm(ctx context.Context, out render.Output) error {
 		select {
 		case <-ctx.Done():
 			unit := n.unitStatus(context.WithoutCancel(ctx))
-			return errors.New(whyDown(unit, cmp.Or(last, errSilent), time.Now()))
+			return &notTaken{namespace: n.paths.Name, reason: whyDown(unit, cmp.Or(last, errSilent), time.Now())}
 		case <-time.After(confirmEvery):
 		}
 	}
+}
+
+// notTaken is why a router did not take a new configuration.
+type notTaken struct{ namespace, reason string }
+
+func (e *notTaken) Error() string { return e.reason }
+
+// Hint says what to do about it.
+func (e *notTaken) Hint() string {
+	return fmt.Sprintf("everything is as it was before; `skupper -n %s system logs` shows what the router said", e.namespace)
 }
 
 // errSilent is why a router is down that said nothing at all.

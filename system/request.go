@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/host"
@@ -336,7 +338,13 @@ func wrong(err error) error {
 		return unitFailure(err, unit)
 	}
 	list := resource.Problems(err)
-	if len(list) == 0 {
+	switch {
+	case len(list) > 0:
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return &api.Error{Kind: api.Internal, Message: err.Error(), Advice: "what was begun is undone; make room, then repeat the command"}
+	case errors.Is(err, fs.ErrPermission):
+		return &api.Error{Kind: api.Denied, Message: err.Error(), Advice: "what was begun is undone; the directories must belong to the user whose sites they hold"}
+	default:
 		return err
 	}
 	e = &api.Error{Kind: api.Invalid, Message: summary(err)}

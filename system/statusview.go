@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,8 +28,7 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 	if !n.exists() {
 		return nil, n.missing()
 	}
-	unit := n.unitStatus(ctx)
-	l, why := n.look(ctx, v, unit)
+	l, unit, why := n.look(ctx, v)
 	objects, net := n.assessedAt(ctx, v, l, why)
 	s := &api.Status{
 		Namespace: n.line(v, unit, l, why), Observed: l != nil, Generation: v.memory.Generation, Error: v.failure,
@@ -99,19 +99,44 @@ func (n *namespace) unitStatus(ctx context.Context) host.UnitStatus {
 	return s
 }
 
-// look asks the router; why says why it does not answer.
-func (n *namespace) look(ctx context.Context, v *view, unit host.UnitStatus) (l *live, why string) {
+// look asks the supervisor and the router; why says why the router does not
+// answer.
+func (n *namespace) look(ctx context.Context, v *view) (l *live, unit host.UnitStatus, why string) {
+	unit = n.unitStatus(ctx)
 	switch {
 	case v.memory.Generation == 0:
-		return nil, "not started"
+		return nil, unit, "not started"
 	case v.memory.Stopped:
-		return nil, "router stopped"
+		return nil, unit, "router stopped"
 	}
 	l, err := n.router.look(ctx)
 	if err == nil {
-		return l, ""
+		return l, unit, ""
 	}
-	return nil, whyDown(unit, err, time.Now())
+	unit = n.afterSilence(ctx, unit, err)
+	return nil, unit, whyDown(unit, err, time.Now())
+}
+
+// Bounds of waiting for the supervisor to notice that a process ended.
+const (
+	noticeTimeout = 300 * time.Millisecond
+	noticeEvery   = 5 * time.Millisecond
+)
+
+// afterSilence is the unit of a router that closed its socket: a process that
+// ends does that a moment before its supervisor learns why it ended.
+func (n *namespace) afterSilence(ctx context.Context, unit host.UnitStatus, why error) host.UnitStatus {
+	limit := time.Now().Add(noticeTimeout)
+	pid := unit.PID
+	for unit.State == host.UnitActive && unit.PID == pid && !errors.Is(why, context.DeadlineExceeded) && time.Now().Before(limit) {
+		select {
+		case <-time.After(noticeEvery):
+		case <-ctx.Done():
+			return unit
+		}
+		unit = n.unitStatus(ctx)
+	}
+	return unit
 }
 
 // whyDown says why a router that should run does not answer.
@@ -136,6 +161,9 @@ func whyDown(u host.UnitStatus, err error, now time.Time) string {
 		return "router is stopping"
 	case host.UnitActive, host.UnitReloading:
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "router does not answer: it runs and says nothing"
+	}
 	return "router does not answer: " + err.Error()
 }
 
@@ -145,7 +173,7 @@ func ago(t, now time.Time) string {
 
 // assessed is the status of the objects now.
 func (n *namespace) assessed(ctx context.Context, v *view) (*resource.Set, *network) {
-	l, why := n.look(ctx, v, n.unitStatus(ctx))
+	l, _, why := n.look(ctx, v)
 	return n.assessedAt(ctx, v, l, why)
 }
 

@@ -158,7 +158,7 @@ func (p *program) certCommands() *command.Command {
 }
 
 func (p *program) certRenew(ctx context.Context, in *command.Input) error {
-	c, online, err := p.controller(ctx)
+	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}

@@ -1,76 +1,22 @@
 package main
 
 import (
-	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/skupper-host/skupper/system/api"
 )
 
-// rounds of TestKilledAtAnyMoment.
-const rounds = 25
-
-// house is a home with a program to type into.
-type house struct {
-	t    *testing.T
-	home string
-	run  string
-	env  []string
-}
-
-func newHouse(t *testing.T) *house {
-	t.Helper()
-	run, err := os.MkdirTemp("", "sk")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &house{t: t, home: t.TempDir(), run: run}
-	h.env = append(os.Environ(), asProgram+"=1", "GORACE="+raceOptions(), "HOME="+h.home, "XDG_RUNTIME_DIR="+run, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=",
-		"SKUPPER_AGENT_INSTANCE=user", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent")
-	t.Cleanup(func() { cleanUp(h.home, run) })
-	return h
-}
-
-func (h *house) command(args ...string) *exec.Cmd {
-	h.t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	cmd := exec.Command(self, args...)
-	cmd.Env = h.env
-	return cmd
-}
-
-// must runs a command that has to succeed.
-func (h *house) must(args ...string) string {
-	h.t.Helper()
-	out, err := h.command(args...).CombinedOutput()
-	if err != nil {
-		h.t.Fatalf("skupper %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-func (h *house) agentPID() int {
-	a, err := api.NewClient(filepath.Join(h.run, "skupper", "agent.sock")).Agent(context.Background())
-	if err != nil {
-		return 0
-	}
-	return a.PID
-}
+var kills = flag.Int("kills", 25, "rounds of TestKilledAtAnyMoment")
 
 // TestKilledAtAnyMoment changes a site and kills the command, the agent or the
-// router at a random moment of it. Each time the site recovers: it has the old
-// listener or the new one, whole, and the next change works.
+// router at a random moment of it. Each time the site recovers without help: a
+// router is back by itself, an agent with the next command; the site has the
+// old listener or the new one, whole, and the next change works.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -78,13 +24,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	h.must("site", "create", "west", "--start")
-	for round := range rounds {
-		port := 20000 + round
-		cmd := h.command("listener", "create", fmt.Sprintf("l%d", round), fmt.Sprint(port), "--host", "127.0.0.1", "--wait", "none")
+	for round := range *kills {
+		change := []string{"listener", "create", fmt.Sprintf("l%d", round), fmt.Sprint(20000 + round), "--host", "127.0.0.1"}
+		cmd := h.command(append(change, "--wait", "none")...)
 		victims := map[string]func() int{
 			"command": func() int { return cmd.Process.Pid },
 			"agent":   h.agentPID,
-			"router":  func() int { return pidIn(filepath.Join(h.run, "skupper", "default", "router.pid")) },
+			"router":  func() int { return h.routerPID("default") },
 		}
 		names := sortedKeys(victims)
 		victim := names[random.IntN(len(names))]
@@ -103,14 +49,71 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended already
 		}
 		_ = cmd.Wait() // it may have been killed, or have lost its agent
-		h.must("system", "start")
+		if victim == "router" {
+			h.eventually("Ready", "site", "status")
+		}
+		h.must(change...)
 		h.must("site", "status", "--check")
-		h.must("listener", "create", fmt.Sprintf("l%d", round), fmt.Sprint(port), "--host", "127.0.0.1")
 	}
-	if got := strings.Count(h.must("listener", "status", "-o", "name"), "listener/l"); got != rounds {
-		t.Errorf("%d listeners at the end, want %d", got, rounds)
+	if got := strings.Count(h.must("listener", "status", "-o", "name"), "listener/l"); got != *kills {
+		t.Errorf("%d listeners at the end, want %d", got, *kills)
 	}
-	if left, err := filepath.Glob(filepath.Join(h.home, ".local/share/skupper/namespaces/default/input/resources/.*tmp-*")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(h.data("namespaces/default/input/resources/.*tmp-*")); err != nil || len(left) > 0 {
 		t.Errorf("temporary files left behind: %v %v", left, err)
+	}
+}
+
+// TestStatusOfAKilledRouter has status tell so at once, with the reason, until
+// another process answers.
+func TestStatusOfAKilledRouter(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.must("site", "create", "west", "--start")
+	for range 3 {
+		pid := h.routerPID("default")
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(30 * time.Second)
+		for said := false; ; {
+			line := h.must("site", "status", "--no-headers")
+			if strings.Contains(line, "killed by SIGKILL") {
+				said = true
+			} else if strings.Contains(line, "Ready") && h.routerPID("default") != pid {
+				if !said {
+					t.Error("status never said that the router was killed")
+				}
+				break
+			} else {
+				t.Errorf("the router is dead, status says: %s", line)
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the router does not come back: %s", line)
+			}
+		}
+	}
+}
+
+// TestFrozenRouter has a change fail that the router does not take: everything
+// stays as it was, and the router still serves when it goes on.
+func TestFrozenRouter(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.must("site", "create", "west", "--start")
+	before := tree(t, h.data("namespaces"))
+	pid := h.routerPID("default")
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	change := []string{"listener", "create", "db", "25432", "--host", "127.0.0.1"}
+	h.refused(exitFailed, []string{"router does not answer", "hint: everything is as it was before; `skupper -n default system logs`"}, change...)
+	unchanged(t, h.data("namespaces"), before)
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("Ready", "site", "status")
+	h.must(change...)
+	if got := h.routerPID("default"); got != pid {
+		t.Errorf("router %d, want the old one, %d", got, pid)
 	}
 }

@@ -76,7 +76,7 @@ func (p *program) linkCommands() *command.Command {
 }
 
 func (p *program) linkGenerate(ctx context.Context, in *command.Input) error {
-	c, online, err := p.controller(ctx)
+	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -112,11 +112,26 @@ func (p *program) linkGenerate(ctx context.Context, in *command.Input) error {
 		p.note("%s: link %s to %s; it holds a private key", file, f.Name, f.Host)
 		return nil
 	}
-	if p.stdoutTerminal {
-		p.warn("this holds a private key; --output-file keeps it off the terminal")
-	}
+	p.warnOfReaders("a private key", "--output-file makes a file that only you can read")
 	_, err = p.stdout.Write(document)
 	return err
+}
+
+// warnOfReaders says so where others may read the secret that goes to standard
+// output.
+func (p *program) warnOfReaders(secret, advice string) {
+	if p.stdoutTerminal {
+		p.warn("this holds %s; %s", secret, advice)
+		return
+	}
+	f, ok := p.stdout.(*os.File)
+	if !ok {
+		return
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		p.warn("the output holds %s, and others can read the file; %s", secret, advice)
+	}
 }
 
 // writePrivate makes a file that only its owner reads. It does not overwrite.
@@ -159,7 +174,7 @@ func (p *program) linkCreate(ctx context.Context, in *command.Input) error {
 		_, err := p.stdout.Write(files[0].Data)
 		return err
 	}
-	c, online, err := p.controller(ctx)
+	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}

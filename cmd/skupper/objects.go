@@ -74,7 +74,7 @@ func (p *program) create(ctx context.Context, in *command.Input, standardWait st
 	if in.String("dry-run") == "client" {
 		return p.print("yaml", objects...)
 	}
-	c, online, err := p.controller(ctx)
+	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (p *program) create(ctx context.Context, in *command.Input, standardWait st
 
 // update changes fields of a resource that exists.
 func (p *program) update(ctx context.Context, in *command.Input, standardWait string, ref resource.Ref, fields map[string]any) error {
-	c, online, err := p.controller(ctx)
+	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (p *program) update(ctx context.Context, in *command.Input, standardWait st
 
 // remove deletes resources that must exist.
 func (p *program) remove(ctx context.Context, in *command.Input, r api.DeleteRequest) error {
-	c, online, err := p.controller(ctx)
+	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}

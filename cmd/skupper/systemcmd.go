@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -209,12 +208,11 @@ func (p *program) operation(op api.Operation, summary, text string, wait []comma
 }
 
 func (p *program) operate(ctx context.Context, in *command.Input, op api.Operation, waits bool) error {
-	c, online, err := p.controller(ctx)
+	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}
-	if !online && !in.Changed("dry-run") && (op == api.Start || p.started()) {
-		// The agent was killed: routers may run all the same.
+	if !online && op == api.Start && !in.Changed("dry-run") {
 		if c, err = p.startAgent(ctx); err != nil {
 			return err
 		}
@@ -232,23 +230,13 @@ func (p *program) operate(ctx context.Context, in *command.Input, op api.Operati
 	return p.wait(ctx, c, awaited{namespace: p.namespace, generation: result.Generation, target: target, timeout: in.Duration("timeout")})
 }
 
-// started reports whether the namespace was ever started.
-func (p *program) started() bool {
-	ns, err := p.paths.Namespace(p.namespace)
-	if err != nil {
-		return false
-	}
-	_, err = os.Stat(ns.State())
-	return err == nil
-}
-
 func (p *program) systemTeardown(ctx context.Context, in *command.Input) error {
 	if !in.Changed("dry-run") {
 		if err := p.confirm(in, "remove the site of namespace "+p.namespace+" with its keys"); err != nil {
 			return err
 		}
 	}
-	c, _, err := p.controller(ctx)
+	c, _, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"os"
 
+	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/system"
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/resource"
@@ -29,6 +31,28 @@ func (p *program) controller(ctx context.Context) (c api.Controller, online bool
 	}
 	c, err = p.offline(ctx)
 	return c, false, err
+}
+
+// changer is whom a command asks that changes something: the agent. One that
+// ended although the site was started is started again, as it keeps the router
+// up. Where the site was never started, and for a dry run, controller will do.
+func (p *program) changer(ctx context.Context, in *command.Input) (c api.Controller, online bool, err error) {
+	c, online, err = p.controller(ctx)
+	if err != nil || online || in.Changed("dry-run") || !p.started() {
+		return c, online, err
+	}
+	c, err = p.startAgent(ctx)
+	return c, err == nil, err
+}
+
+// started reports whether the namespace was ever started.
+func (p *program) started() bool {
+	ns, err := p.paths.Namespace(p.namespace)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(ns.State())
+	return err == nil
 }
 
 // offline does without an agent what can be done without one.

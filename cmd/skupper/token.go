@@ -88,7 +88,7 @@ func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {
 			return &api.Error{Kind: api.Conflict, Message: file + ": exists already", Advice: "--force overwrites it"}
 		}
 	}
-	c, online, err := p.controller(ctx)
+	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,7 @@ func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {
 		p.warn("%s", w)
 	}
 	if file == "-" {
+		p.warnOfReaders("a secret code", "naming a file makes one that only you can read")
 		_, err := p.stdout.Write(t.Document)
 		return err
 	}
@@ -119,9 +120,16 @@ func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {
 	if err := writePrivate(file, t.Document); err != nil {
 		return err
 	}
-	p.note("%s: good for %d redemptions until %s, at %s", file, t.Redemptions, t.Expires.Local().Format(time.DateTime), t.URL)
+	p.note("%s: good for %s until %s, at %s", file, redemptions(t.Redemptions), t.Expires.Local().Format(time.DateTime), t.URL)
 	p.note("on the other site: skupper token redeem %s", file)
 	return nil
+}
+
+func redemptions(n int) string {
+	if n == 1 {
+		return "1 redemption"
+	}
+	return fmt.Sprintf("%d redemptions", n)
 }
 
 func (p *program) tokenRedeem(ctx context.Context, in *command.Input) error {
@@ -129,7 +137,7 @@ func (p *program) tokenRedeem(ctx context.Context, in *command.Input) error {
 	if err != nil {
 		return err
 	}
-	c, online, err := p.controller(ctx)
+	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}

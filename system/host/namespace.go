@@ -57,6 +57,9 @@ func (h *Host) Open(ctx context.Context, paths layout.NamespacePaths) (*Namespac
 	}
 	lock, err := takeLock(ctx, paths.Lock())
 	if err != nil {
+		for _, dir := range []string{paths.InternalDir(), paths.Dir} {
+			_ = os.Remove(dir) // if it was just made; it stays where something is in it
+		}
 		return nil, fmt.Errorf("namespace %s: %w", paths.Name, err)
 	}
 	n := &Namespace{host: h, paths: paths, lock: lock}

@@ -37,6 +37,29 @@ func (n *Namespace) Remove(ctx context.Context, keepInput bool) error {
 	return nil
 }
 
+// Discard deletes the directory of a namespace that was not made after all. It
+// stays where somebody put input into it, or where a change is to be undone
+// yet.
+func (n *Namespace) Discard() error {
+	if _, err := os.Lstat(n.journalPath()); err == nil {
+		return nil
+	}
+	kept := errors.New("kept")
+	err := filepath.WalkDir(n.paths.InputDir(), func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			return kept
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, kept):
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return os.RemoveAll(n.paths.Dir)
+}
+
 // Archive writes the namespace into a compressed tar file, readable by its
 // owner only: it holds keys. Sockets, logs and locks are left out.
 func (n *Namespace) Archive(ctx context.Context, file string) error {
