@@ -40,6 +40,8 @@ func roleOf(role string) (trunk.Role, error) {
 		return trunk.InterRouter, nil
 	case config.RoleEdge:
 		return trunk.Edge, nil
+	case config.RoleInterEdge:
+		return trunk.InterEdge, nil
 	}
 	return 0, fmt.Errorf("role %s is not supported", role)
 }

@@ -56,7 +56,7 @@ func (r *Router) step(in linkstate.Input) {
 	r.wake = out.Wake
 	for _, m := range out.Send {
 		for _, id := range m.Links {
-			r.sendControl(id, r.ownBare, m.Sections)
+			r.sendControl(id, r.self.Load().whole, m.Sections)
 		}
 	}
 	if received, ok := in.(linkstate.Received); ok && len(out.Relay) > 0 {
@@ -243,6 +243,7 @@ func (r *Router) publishTable() {
 		r.announce(c)
 		if r.uplink != nil {
 			r.uplink.changed(c)
+			r.mesh.changed(c)
 		}
 		for _, w := range slices.Clone(r.watchers[c.Key]) {
 			w.reachable(c.Key, c.New)

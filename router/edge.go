@@ -130,10 +130,12 @@ func (c *collected) Lost(error)         {}
 // uplink is what an edge router has towards its interior router. One
 // connection is in use; others wait. It is owned by the control loop.
 type uplink struct {
-	r       *Router
-	ready   []*peer // open connections, in the order in which they came; the first is in use
-	up      *forward.Consumer
-	proxies map[proxyKey]*proxy
+	r     *Router
+	ready []*peer // open connections, in the order in which they came; the first is in use
+	up    *forward.Consumer
+	// discovery is the link on which the interior router hears of our mesh.
+	discovery *conn.Link
+	proxies   map[proxyKey]*proxy
 }
 
 // proxyKey names a link that stands for an address at the interior router.
@@ -175,7 +177,7 @@ func (u *uplink) ended(p *peer) {
 	}
 	if u.up != nil {
 		u.r.table.Remove(u.up)
-		u.up = nil
+		u.up, u.discovery = nil, nil
 	}
 	for k, x := range u.proxies {
 		if x.consumer != nil {
@@ -210,8 +212,8 @@ func (u *uplink) activate(p *peer) {
 		Source: &amqp.Source{Address: addrTracking}, Target: &amqp.Target{},
 		Credit: conn.CreditPolicy{Window: trackingCredit}, Events: &trackedEvents{u: u, p: p},
 	})
-	id := amqp.Message{ApplicationProperties: amqp.Map{{Key: amqp.Symbol("meshid"), Value: r.mesh}}}
-	mesh.Send(nobody{}, false).WriteBytes(id.AppendWide(r.annotations(0, nil), 0), false)
+	u.discovery = mesh
+	u.tellMesh()
 
 	u.up = &forward.Consumer{
 		Kind: forward.Proxy, Conn: forward.ConnID(p.id), Edge: true, Target: &consumerLink{p: p, link: up},
@@ -221,6 +223,15 @@ func (u *uplink) activate(p *peer) {
 		u.changed(forward.Change{Key: a.Key(), New: a})
 		return true
 	})
+}
+
+// tellMesh says to the interior router to which mesh we belong.
+func (u *uplink) tellMesh() {
+	if u.discovery == nil {
+		return
+	}
+	id := amqp.Message{ApplicationProperties: amqp.Map{{Key: amqp.Symbol("meshid"), Value: u.r.self.Load().mesh}}}
+	u.discovery.Send(nobody{}, false).WriteBytes(id.AppendWide(u.r.annotations(0, nil), 0), false)
 }
 
 // quiet are the events of a link that nobody needs to hear of.

@@ -68,6 +68,9 @@ func (p *peer) consume(l *conn.Link, t *consumerLink, key forward.Key, source *a
 	c := &forward.Consumer{
 		Kind: forward.Local, Conn: forward.ConnID(p.id), Edge: p.isEdge(), Target: t, Capacity: routerCredit,
 	}
+	if p.interEdge() {
+		c.Kind, c.Edge = forward.Proxy, true
+	}
 	r := p.r
 	r.box.post(func() {
 		if r.table.Treatment(key) == forward.Unavailable {
@@ -122,6 +125,8 @@ func (p *peer) attachedProducer(l *conn.Link) {
 		l.ForgetRemote()
 	case p.isEdge() && address == addrMesh:
 		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: meshCredit}, &meshEvents{p: p})
+	case p.interEdge() && address == addrMeshBids:
+		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: meshCredit}, &bidEvents{p: p})
 	default:
 		p.produce(l, nil, address)
 	}
@@ -192,7 +197,7 @@ func (e *producerLink) reachable(key forward.Key, a *forward.Address) {
 // dry takes the credit back: a message came and there is no destination. Edge
 // routers keep theirs (compat: skupper-router 3.x).
 func (e *producerLink) dry() {
-	if e.p.isEdge() {
+	if e.p.isEdge() || e.p.interEdge() {
 		return
 	}
 	r := e.p.r

@@ -16,6 +16,8 @@ const (
 	linkControl  = "router-control"
 	linkData     = "inter-router"
 	linkDownlink = "edge-downlink"
+
+	linkInterEdge = "inter-edge"
 )
 
 // linkRole is what a link is for.

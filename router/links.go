@@ -43,13 +43,22 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 	return conn.Config{
 		Open: amqp.Open{
 			ContainerID: r.id, MaxFrameSize: o.set.frame, IdleTimeOut: o.set.idle,
-			OfferedCapabilities: []amqp.Symbol{capAnonymousRelay, capStreaming, capTrunking, capUnread},
-			DesiredCapabilities: []amqp.Symbol{capAnonymousRelay, capStreaming, capTrunking},
+			OfferedCapabilities: append(capabilities(m.Role), capUnread),
+			DesiredCapabilities: capabilities(m.Role),
 			Properties:          o.properties(p, m),
 		},
 		SASL: conn.SASL{Mechanisms: o.set.mechanisms, Required: o.set.required}, Log: r.log, Trace: trace, Serial: &r.lastLink, PlainToo: o.set.plain,
 		SessionWindow: o.set.window,
 	}, p
+}
+
+// capabilities are those that both ends of a connection use.
+func capabilities(role trunk.Role) []amqp.Symbol {
+	list := []amqp.Symbol{capAnonymousRelay, capStreaming, capTrunking}
+	if role == trunk.InterEdge {
+		list = append(list, capInterEdge)
+	}
+	return list
 }
 
 // linkSettings are what a configured listener or connector says about its
@@ -91,6 +100,9 @@ func (r *Router) opened(p *peer) {
 	if p.isEdge() && !p.dialed() {
 		p.edge = &edgePeer{p: p}
 	}
+	if r.mesh != nil && p.interEdge() {
+		r.mesh.opened(p)
+	}
 	if link := p.owner.link; link != nil {
 		link.opened(p)
 	}
@@ -116,6 +128,7 @@ func (o *connections) Ended(m *trunk.Member, err error) {
 		r.table.SetMesh(forward.ConnID(p.id), "")
 		if r.uplink != nil {
 			r.uplink.ended(p)
+			r.mesh.ended(p)
 		}
 		if o.link != nil && p.up {
 			o.link.ended(p, err)

@@ -12,6 +12,8 @@ const (
 	capData     amqp.Symbol = "qd.router-data"
 	capDownlink amqp.Symbol = "qd.router-edge-downlink"
 
+	capInterEdge amqp.Symbol = "qd.router-inter-edge"
+
 	// capUnread is offered by routers of this kind: bytes that lie unread on a
 	// connection never close it (skupper-router with Proton 0.41 does at 4 MiB).
 	capUnread amqp.Symbol = "skupper-host:unread"
@@ -38,11 +40,12 @@ const (
 // routerCredit is the window of links between routers, in deliveries.
 const routerCredit = 250
 
-// Addresses that an edge router and its interior router use between them
-// (compat: skupper-router 3.x).
+// Addresses that an edge router and its interior router use between them, and
+// edge routers among each other (compat: skupper-router 3.x).
 const (
 	addrTracking = "_$qd.edge_addr_tracking"
 	addrMesh     = "_$qd.mesh_discovery"
+	addrMeshBids = "_$qd.mesh_id_negotiation"
 )
 
 const (

@@ -56,6 +56,9 @@ func (p *peer) dialed() bool             { return p.member.Dialer != nil }
 func (p *peer) role() trunk.Role         { return p.member.Role }
 func (p *peer) isEdge() bool             { return p.member.Role == trunk.Edge }
 
+// interEdge reports whether both ends are edge routers.
+func (p *peer) interEdge() bool { return p.member.Role == trunk.InterEdge }
+
 // router reports whether the other end is a router.
 func (p *peer) router() bool { return p.member.Role != trunk.Normal }
 

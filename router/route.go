@@ -80,7 +80,7 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 			return taker.take(in, &m, h)
 		}
 	}
-	a := r.leading(snap, key, in.p.isEdge() && in.p.dialed())
+	a := r.leading(snap, key, in.p.isEdge() && in.p.dialed() || in.p.interEdge())
 	switch a.Treatment() {
 	case forward.Multicast, forward.Flood:
 		return in.fanout(snap, a, &m, h)
@@ -110,7 +110,7 @@ func (m *message) flags() uint32 {
 
 // delivery describes the message to those who choose its destination.
 func (in *inbound) delivery(snap *forward.Snapshot, m *message) *forward.Delivery {
-	d := &forward.Delivery{Conn: forward.ConnID(in.p.id), Edge: in.p.isEdge()}
+	d := &forward.Delivery{Conn: forward.ConnID(in.p.id), Edge: in.p.isEdge() || in.p.interEdge()}
 	if m.annotations != nil {
 		d.Origin = snap.Origin(m.annotations.Ingress)
 		d.Trace, d.Mesh = m.annotations.Trace, m.annotations.Mesh
@@ -271,7 +271,7 @@ func (r *Router) path(l *conn.Link, c forward.Choice, m *message, out session.Ou
 // endsAt reports whether the destination is the peer itself and not behind it.
 func (r *Router) endsAt(p *peer, c forward.Choice) bool {
 	if c.Consumer != nil {
-		return p.isEdge() && !p.dialed()
+		return p.isEdge() && !p.dialed() || p.interEdge()
 	}
 	return r.snap.Load().Router(c.Router).NextHop == c.Router
 }
@@ -280,9 +280,9 @@ func (r *Router) endsAt(p *peer, c forward.Choice) bool {
 func (r *Router) onwardAnnotations(m *message) []byte {
 	switch {
 	case m.annotations == nil && !m.override && m.streaming:
-		return r.own
+		return r.self.Load().flow
 	case m.annotations == nil && !m.override:
-		return r.ownBare
+		return r.self.Load().whole
 	}
 	var a amqp.Annotations
 	if m.annotations != nil {

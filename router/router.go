@@ -22,7 +22,6 @@ type Router struct {
 	id      string
 	mode    string // a mode of config
 	version string
-	mesh    string // of an edge router
 	log     *slog.Logger
 	journal *journal.Journal // nil if the log is somebody else's
 	started time.Time
@@ -31,14 +30,13 @@ type Router struct {
 	groups  *trunk.Groups
 	budget  *stream.Budget
 	lot     *tcp.Lot // where idle streams wait
-	own     []byte   // encoded annotations of a stream that begins here
-	ownBare []byte   // the same of a whole message
 	spawn   func(func(context.Context))
 	env     config.Environment
 	flows   *telemetry
 	include []string // see Options
 
 	// Published by the control loop, read by everybody.
+	self atomic.Pointer[origin]
 	snap atomic.Pointer[forward.Snapshot]
 	hops atomic.Pointer[map[forward.HopID]*peer]
 
@@ -59,6 +57,7 @@ type Router struct {
 	problems  []error            // of the last change of the configuration
 	pending   []func()           // what waits for the address table to be published
 	uplink    *uplink            // of an edge router
+	mesh      *edgeMesh          // of an edge router
 	reach     *linkstate.Reach
 }
 
@@ -79,16 +78,17 @@ func newRouter(cfg *config.Config, opt Options, spawn func(func(context.Context)
 		watchers: map[forward.Key][]watcher{}, profiles: map[string]*profile{}, entities: map[entityKey]entity{}, failed: map[entityKey]bool{},
 	}
 	if r.edge() {
-		r.mesh = discriminator()
 		r.uplink = &uplink{r: r, proxies: map[proxyKey]*proxy{}}
+		r.mesh = newEdgeMesh(r)
+		r.setOrigin(r.mesh.election.winner.id)
+	} else {
+		r.setOrigin("")
 	}
 	flows, err := newTelemetry(r, cfg)
 	if err != nil {
 		return nil, err
 	}
 	r.flows = flows
-	r.own = r.annotations(stream5, nil)
-	r.ownBare = r.annotations(0, nil)
 	r.table = forward.NewTable(forward.Config{
 		Names:   forward.Names{ID: r.id, Edge: r.edge()},
 		Rules:   rules(cfg.Addresses),
@@ -141,6 +141,19 @@ func instance(started time.Time) int64 { return started.UnixMilli() / 10 & 0x7ff
 // are complete, bounded by their own window (compat: skupper-router 3.x).
 const stream5 = amqp.FlagStreaming | amqp.FlagUnlimited
 
+// origin is what the annotations of messages say that begin here.
+type origin struct {
+	mesh  string // of an edge router
+	flow  []byte // encoded, of a stream
+	whole []byte // encoded, of a whole message
+}
+
+// setOrigin takes over the mesh of an edge router; other routers have none.
+func (r *Router) setOrigin(mesh string) {
+	r.self.Store(&origin{mesh: mesh})
+	r.self.Store(&origin{mesh: mesh, flow: r.annotations(stream5, nil), whole: r.annotations(0, nil)})
+}
+
 // annotations encodes the router annotations of a message that goes from this
 // router to another router. in is what it came with, nil if it begins here.
 func (r *Router) annotations(flags uint32, in *amqp.Annotations) []byte {
@@ -159,7 +172,7 @@ func (r *Router) annotations(flags uint32, in *amqp.Annotations) []byte {
 		out.Trace = append(out.Trace, "0/"+r.id)
 	} else {
 		out.HasIngress, out.Ingress = false, ""
-		out.Mesh = r.mesh
+		out.Mesh = r.self.Load().mesh
 	}
 	return out.Append(nil)
 }

@@ -250,7 +250,7 @@ func (r *Router) connectionRow(p *peer) manage.Connection {
 		row.MeshID = p.edge.mesh
 	}
 	if r.uplink != nil && p.isEdge() && p.dialed() {
-		row.Active, row.MeshID = r.uplink.active() == p, r.mesh
+		row.Active, row.MeshID = r.uplink.active() == p, r.self.Load().mesh
 	}
 	if p.router() {
 		ordinal := p.member.Ordinal()
@@ -275,6 +275,8 @@ func roleText(p *peer) string {
 		return config.RoleInterRouter
 	case trunk.Edge:
 		return config.RoleEdge
+	case trunk.InterEdge:
+		return config.RoleInterEdge
 	case trunk.Normal:
 	}
 	return config.RoleNormal

@@ -191,6 +191,8 @@ func (k *checker) role(e Entity, role string) {
 	case mode != ModeInterior && role == RoleInterRouter:
 		k.report(e, "role", "only an interior router has inter-router connections").
 			as(schemaError, "role='inter-router' only allowed with router mode='interior'")
+	case mode != ModeEdge && role == RoleInterEdge:
+		k.report(e, "role", "only an edge router has inter-edge connections")
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	Normal      Role = iota // AMQP clients and servers
 	InterRouter             // routers: control and data connections
 	Edge                    // between an edge router and its interior router
+	InterEdge               // between edge routers
 )
 
 // Properties of Open that tie connections together, and the capability that
