@@ -46,9 +46,26 @@ func roleOf(role string) (trunk.Role, error) {
 	return 0, fmt.Errorf("role %s is not supported", role)
 }
 
+// shared is what listeners and connectors have in common.
+type shared struct {
+	frame, sessionFrames, sessions, idleSeconds, capacity int64
+
+	mechanisms, strip string
+	properties        map[string]any
+}
+
 // settingsOf translates what listeners and connectors have in common.
-func settingsOf(frame, sessionFrames, idleSeconds int64, mechanisms string) linkSettings {
-	s := linkSettings{window: uint32(max(0, sessionFrames))}
+func settingsOf(c shared) linkSettings {
+	frame, idleSeconds, mechanisms := c.frame, c.idleSeconds, c.mechanisms
+	s := linkSettings{window: uint32(max(0, c.sessionFrames)), capacity: routerCredit, properties: c.properties}
+	if c.capacity > 0 {
+		s.capacity = uint32(c.capacity)
+	}
+	if c.sessions > 0 {
+		s.sessions = uint16(min(c.sessions, 1<<15) - 1)
+	}
+	s.keepsIn = c.strip == config.StripOut || c.strip == config.StripNo
+	s.keepsOut = c.strip == config.StripIn || c.strip == config.StripNo
 	// 16,384 is what the configuration has if nobody says anything.
 	if frame > 0 && frame != 16384 {
 		s.frame = uint32(min(frame, 1<<20))
@@ -83,7 +100,7 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 		return nil, err
 	}
 	l := &amqpListener{r: r, cfg: c}
-	l.owner = &connections{r: r, name: c.Name, endpoint: c.Host + ":" + c.Port, set: settingsOf(c.MaxFrameSize, c.MaxSessionFrames, c.IdleTimeoutSeconds, c.SASLMechanisms)}
+	l.owner = &connections{r: r, name: c.Name, endpoint: c.Host + ":" + c.Port, set: listenerSettings(c)}
 	l.owner.cost.Store(c.Cost)
 	tlsConfig, err := r.serverTLS(c.SSLProfile, c.AuthenticatePeer)
 	if err != nil {
@@ -105,6 +122,13 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 		}
 	})
 	return l, nil
+}
+
+func listenerSettings(c *config.Listener) linkSettings {
+	return settingsOf(shared{
+		frame: c.MaxFrameSize, sessionFrames: c.MaxSessionFrames, sessions: c.MaxSessions, idleSeconds: c.IdleTimeoutSeconds, capacity: c.LinkCapacity,
+		mechanisms: c.SASLMechanisms, strip: c.StripAnnotations, properties: c.OpenProperties,
+	})
 }
 
 func (l *amqpListener) bind(ctx context.Context) (net.Listener, error) {
@@ -218,7 +242,7 @@ func only(names []string, allowed ...string) bool {
 func (r *Router) setCost(o *connections, cost int64) {
 	o.cost.Store(cost)
 	for _, p := range r.peers {
-		if p.access == o.name && p.linkUp {
+		if p.owner == o && p.linkUp {
 			p.cost = int(max(1, cost))
 			r.step(linkstate.LinkUp{Link: p.linkID(), Cost: p.cost})
 		}
@@ -250,7 +274,10 @@ func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
 		return nil, err
 	}
 	k := &amqpConnector{r: r, cfg: c}
-	k.owner = &connections{r: r, name: c.Name, endpoint: c.Host + ":" + c.Port, set: settingsOf(c.MaxFrameSize, c.MaxSessionFrames, c.IdleTimeoutSeconds, c.SASLMechanisms)}
+	k.owner = &connections{r: r, name: c.Name, endpoint: c.Host + ":" + c.Port, set: settingsOf(shared{
+		frame: c.MaxFrameSize, sessionFrames: c.MaxSessionFrames, sessions: c.MaxSessions, idleSeconds: c.IdleTimeoutSeconds, capacity: c.LinkCapacity,
+		mechanisms: c.SASLMechanisms, strip: c.StripAnnotations, properties: c.OpenProperties,
+	})}
 	k.owner.cost.Store(c.Cost)
 	dial := trunk.DialConfig{
 		Name: c.Name, Role: role, Endpoints: []trunk.Endpoint{{Host: c.Host, Port: c.Port}},

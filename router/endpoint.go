@@ -66,7 +66,7 @@ func (p *peer) attachedConsumer(l *conn.Link) {
 func (p *peer) consume(l *conn.Link, t *consumerLink, key forward.Key, source *amqp.Source) {
 	t.key = key
 	c := &forward.Consumer{
-		Kind: forward.Local, Conn: forward.ConnID(p.id), Edge: p.isEdge(), Target: t, Capacity: routerCredit,
+		Kind: forward.Local, Conn: forward.ConnID(p.id), Edge: p.isEdge(), Target: t, Capacity: int64(p.capacity()),
 	}
 	if p.interEdge() {
 		c.Kind, c.Edge = forward.Proxy, true
@@ -121,7 +121,7 @@ func (p *peer) attachedProducer(l *conn.Link) {
 		target.Address = "amqp:/_$temp." + discriminator()
 		p.produce(l, &target, addressOf(target.Address))
 	case address == "":
-		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: routerCredit, OnSettle: !p.router()}, (*anonymousLink)(p))
+		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: p.capacity(), OnSettle: !p.router()}, (*anonymousLink)(p))
 		l.ForgetRemote()
 	case p.isEdge() && address == addrMesh:
 		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: meshCredit}, &meshEvents{p: p})
@@ -187,7 +187,7 @@ func (e *producerLink) reachable(key forward.Key, a *forward.Address) {
 	can := a.Counts().Reachable() || key.Class != forward.ClassMobile && key.Class != forward.ClassLocal
 	if can && !e.credited {
 		e.credited = true
-		e.link.SetCredit(routerCredit)
+		e.link.SetCredit(e.p.capacity())
 	}
 	if e.p.edge != nil {
 		e.p.edge.tell(e, a)

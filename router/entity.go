@@ -133,7 +133,11 @@ func (r *Router) createEntity(e config.Entity) error {
 		r.profiles[e.Name] = r.loadProfile(e)
 		return nil
 	case *config.Listener:
-		made, err = r.newAMQPListener(e)
+		if forWeb(e) {
+			made, err = r.newWebListener(e)
+		} else {
+			made, err = r.newAMQPListener(e)
+		}
 	case *config.Connector:
 		made, err = r.newAMQPConnector(e)
 	case *config.TCPListener:

@@ -91,7 +91,7 @@ func (p *peer) linkRow(l *conn.Link) manage.Link {
 	st, role := l.Stats(), p.linkRole(l)
 	row := manage.Link{
 		ID: l.ID(), LinkName: l.Name(), LinkType: role.kind, LinkDir: "in", Priority: uint32(role.priority),
-		Capacity: routerCredit, ConnectionID: strconv.FormatUint(p.id, 10), AdminStatus: "enabled", OperStatus: "up",
+		Capacity: p.capacity(), ConnectionID: strconv.FormatUint(p.id, 10), AdminStatus: "enabled", OperStatus: "up",
 		UndeliveredCount: uint64(st.Undelivered), UnsettledCount: uint64(st.Unsettled), DeliveryCount: st.Deliveries,
 		PresettledCount: st.Presettled, DroppedPresettledCount: st.Dropped, AcceptedCount: st.Accepted, RejectedCount: st.Rejected,
 		ReleasedCount: st.Released, ModifiedCount: st.Modified, CreditAvailable: st.Credit,

@@ -31,7 +31,7 @@ type connections struct {
 func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 	r := o.r
 	p := &peer{
-		r: r, owner: o, id: r.lastConn.Add(1), member: m, since: time.Now(), access: o.name,
+		r: r, owner: o, id: r.lastConn.Add(1), member: m, since: time.Now(),
 		cost: int(max(1, o.cost.Load())), links: map[*conn.Link]*linkRecord{},
 	}
 	m.App = p
@@ -42,7 +42,7 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 	r.box.post(func() { r.peers[p.id] = p })
 	return conn.Config{
 		Open: amqp.Open{
-			ContainerID: r.id, MaxFrameSize: o.set.frame, IdleTimeOut: o.set.idle,
+			ContainerID: r.id, MaxFrameSize: o.set.frame, IdleTimeOut: o.set.idle, ChannelMax: o.set.sessions,
 			OfferedCapabilities: append(capabilities(m.Role), capUnread),
 			DesiredCapabilities: capabilities(m.Role),
 			Properties:          o.properties(p, m),
@@ -69,7 +69,12 @@ type linkSettings struct {
 	window     uint32
 	mechanisms []amqp.Symbol
 	required   bool
-	plain      bool // peers without TLS are taken beside those with it
+	plain      bool   // peers without TLS are taken beside those with it
+	sessions   uint16 // highest channel; 0 is the default
+	capacity   uint32 // credit of links of clients
+	keepsIn    bool   // router annotations of clients count
+	keepsOut   bool   // clients get router annotations
+	properties map[string]any
 }
 
 func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
@@ -81,7 +86,9 @@ func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
 	if p.cost > 1 {
 		props = append(props, amqp.Pair{Key: propCost, Value: int32(p.cost)})
 	}
-	if m.Role != trunk.Normal {
+	if m.Role == trunk.Normal {
+		props = append(props, openProperties(o.set.properties)...)
+	} else {
 		props = append(props, amqp.Pair{Key: propAnnotations, Value: int32(2)})
 	}
 	if o.access != nil {
@@ -94,6 +101,7 @@ func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
 func (r *Router) opened(p *peer) {
 	p.up = true
 	p.logOpened()
+	p.logAnnotations()
 	if r.uplink != nil && p.isEdge() && p.dialed() {
 		r.uplink.opened(p)
 	}

@@ -105,7 +105,11 @@ type consumerLink struct {
 // way implements destination.
 func (t *consumerLink) way(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool) {
 	if !t.p.router() {
-		return stream.Path{Sending: send(t.link, c, out, m.settled, m.format), Choice: c}, true
+		path := stream.Path{Sending: send(t.link, c, out, m.settled, m.format), Choice: c}
+		if t.p.owner.set.keepsOut {
+			path.Annotations = t.p.r.onwardAnnotations(m)
+		}
+		return path, true
 	}
 	l := t.link
 	if m.streaming && t.p.streams {

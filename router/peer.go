@@ -17,7 +17,6 @@ type peer struct {
 	r      *Router
 	owner  *connections
 	id     uint64 // of the connection, unique in this process
-	access string // configured listener or connector that made it
 	member *trunk.Member
 	cost   int // configured, then the larger one of both ends
 	since  time.Time
@@ -61,6 +60,9 @@ func (p *peer) interEdge() bool { return p.member.Role == trunk.InterEdge }
 
 // router reports whether the other end is a router.
 func (p *peer) router() bool { return p.member.Role != trunk.Normal }
+
+// capacity is the number of deliveries that a link may have under way.
+func (p *peer) capacity() uint32 { return max(p.owner.set.capacity, 1) }
 
 // control reports whether routing messages are exchanged with the peer.
 func (p *peer) control() bool { return p.member.Role == trunk.InterRouter && !p.member.Data() }

@@ -53,7 +53,7 @@ func rejected(condition amqp.Symbol, text string) amqp.State {
 func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int) {
 	r := in.r
 	m := message{settled: in.rcv.Settled, priority: h.Priority, format: in.rcv.MessageFormat}
-	if h.Annotations.Len > 0 && in.p.router() {
+	if h.Annotations.Len > 0 && (in.p.router() || in.p.owner.set.keepsIn) {
 		m.annotations = new(amqp.Annotations)
 		if _, err := m.annotations.Decode(h.Annotations.In(h.Message)); err != nil {
 			return stream.Refuse(in.rcv, rejected(amqp.ErrInvalidField, err.Error())), len(h.Message)

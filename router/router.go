@@ -162,7 +162,7 @@ func (r *Router) annotations(flags uint32, in *amqp.Annotations) []byte {
 		out = *in
 		out.Trace = nil
 	}
-	if r.interior() {
+	if !r.edge() {
 		if !out.HasIngress {
 			out.HasIngress, out.Ingress = true, "0/"+r.id
 		}

@@ -248,7 +248,7 @@ func (r *Router) serveSocket(path string) error {
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	owner := &connections{r: r, name: "socket"}
+	owner := &connections{r: r, name: "socket", set: linkSettings{capacity: routerCredit}}
 	l := trunk.NewListener(trunk.ListenConfig{Name: owner.name, Role: trunk.Normal, Connections: maxSocketConnections, Log: r.log}, r.groups, owner)
 	r.run(func(ctx context.Context) {
 		if err := l.Run(ctx, ln); err != nil {

@@ -76,6 +76,8 @@ func (r *Router) status(e config.Entity) manage.Row {
 		return x.row()
 	case *amqpListener:
 		return x.row()
+	case *webListener:
+		return x.row()
 	}
 	switch e := e.(type) {
 	case *config.Router:
@@ -226,13 +228,10 @@ func (r *Router) connectionRow(p *peer) manage.Connection {
 		UptimeSeconds: uint32(time.Since(p.since).Seconds()), ProtocolTrace: p.traced,
 	}
 	if st.Remote != nil {
-		row.Properties = st.Remote.Properties
+		row.Properties = understood(st.Remote.Properties)
 	}
 	if p.dialed() {
-		row.Dir = "out"
-		if k, ok := r.entities[entityKey{(&config.Connector{}).Type(), p.access}].(*amqpConnector); ok {
-			row.Host = k.cfg.Host + ":" + k.cfg.Port
-		}
+		row.Dir, row.Host = "out", p.owner.endpoint // compat: as configured, so that clients find the connector
 	}
 	if st.TLS != nil {
 		row.SSL, row.IsEncrypted = true, true

@@ -58,6 +58,18 @@ func (p *peer) logOpened() {
 		"props", string(amqp.AppendValueText(nil, row.Properties)))
 }
 
+// logAnnotations says which version of router annotations the peer has.
+// compat: the words are upstream's.
+func (p *peer) logAnnotations() {
+	st := p.conn.State()
+	if st.Remote == nil || !p.router() {
+		return
+	}
+	if version, ok := st.Remote.Properties.Get(string(propAnnotations)).(int32); ok {
+		p.r.log.Debug(fmt.Sprintf("Remote router annotations version: %d", version), "module", "ROUTER", "conn", p.id)
+	}
+}
+
 // logLevel is the level of what concerns the connection as a whole: clients
 // come and go, and there may be many.
 func (p *peer) logLevel() slog.Level {

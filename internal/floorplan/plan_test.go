@@ -47,6 +47,7 @@ func plan() []row {
 		{pkg: "router/manage", may: []string{"router/amqp", "router/session", "router/config"}},
 		{pkg: "router/manage/client", may: []string{"router/amqp", "router/session", "router/conn"}},
 		{pkg: "router/vanflow", may: []string{"router/amqp", "router/session"}},
+		{pkg: "router/web"},
 		{pkg: "router/interop"},
 		{pkg: "router/bench"},
 		{pkg: "router/sim", may: []string{"router/...", "router"}},

@@ -51,6 +51,15 @@ const (
 	DistributionUnavailable = "unavailable"
 )
 
+// Values of stripAnnotations: from which direction of clients' messages the
+// router annotations are removed.
+const (
+	StripIn   = "in"
+	StripOut  = "out"
+	StripBoth = "both"
+	StripNo   = "no"
+)
+
 // Strategies of a tcpListener with several addresses.
 const (
 	StrategyNone     = "none"

@@ -173,6 +173,10 @@ func (n *Node) perform(q *request) (status int, body any, err error) {
 		body, err := n.create(q)
 		return StatusCreated, body, err
 	}
+	if name == "QUERY" && q.queriesByType() {
+		body, err := n.query(q)
+		return StatusOK, body, err
+	}
 	e, err := n.object(q)
 	if err != nil {
 		return 0, nil, err

@@ -257,6 +257,16 @@ func TestPagesOfAQuery(t *testing.T) {
 	}
 }
 
+func TestQueryByTheTypeOfItsEntities(t *testing.T) {
+	t.Parallel()
+	node := manage.New(west(t))
+	_, want := call(t, node, properties("operation", "QUERY", "entityType", "listener"), nil)
+	_, got := call(t, node, properties("operation", "QUERY", "type", "io.skupper.router.listener"), nil)
+	if diff := cmp.Diff(want, got); diff != "" || len(got.(amqp.Map).Get("results").(amqp.List)) == 0 {
+		t.Error(diff)
+	}
+}
+
 func TestQueryOfEverything(t *testing.T) {
 	t.Parallel()
 	node := manage.New(west(t))

@@ -10,7 +10,7 @@ import (
 // query answers QUERY: a table of the attributes asked for, one row for each
 // entity that has at least one of them.
 func (n *Node) query(q *request) (any, error) {
-	t, err := q.typed("entityType")
+	t, err := q.queried()
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,23 @@ func (n *Node) query(q *request) (any, error) {
 		{Key: "attributeNames", Value: list(names, func(s string) any { return s })},
 		{Key: "results", Value: results},
 	}, nil
+}
+
+// queried returns the type that a query is about, nil if it is about all of
+// them. compat: clients name it in type as well, where only that of the
+// management node would be due.
+func (q *request) queried() (*config.Type, error) {
+	if q.text("entityType") == "" && q.queriesByType() {
+		return q.typed("type")
+	}
+	return q.typed("entityType")
+}
+
+// queriesByType reports whether type names the entities that a query is about,
+// and not the management node that is to answer.
+func (q *request) queriesByType() bool {
+	t, err := q.typed("type")
+	return err == nil && t != nil && !t.Is("org.amqp.management") && q.text("name") == "" && q.text("identity") == ""
 }
 
 // row returns the attributes in the order of names. empty means that there is

@@ -94,6 +94,10 @@ func toAMQP(v any) any {
 	return v
 }
 
+// ConfigValue returns a value of a configuration, such as an openProperties
+// map has, as an AMQP value.
+func ConfigValue(v any) any { return plain(v) }
+
 // plain is toAMQP for the values of a configuration, where every integer is an
 // int64.
 func plain(v any) any {
