@@ -217,7 +217,11 @@ func (r *Router) controlDetached(p *peer, err *amqp.Error) {
 	}
 	p.linkUp = false
 	r.setHop(forward.HopID(p.id), nil)
-	r.log.Info("control link lost", "module", "ROUTER", "peer", p.remote, "err", err)
+	reason := "detached"
+	if err != nil {
+		reason = err.Error()
+	}
+	r.log.Info("control link lost", "module", "ROUTER", "peer", p.remote, "err", reason)
 	r.step(linkstate.LinkDown{Link: p.linkID()})
 }
 
@@ -238,7 +242,10 @@ func (r *Router) setHop(id forward.HopID, p *peer) {
 // who want to know.
 func (r *Router) publishTable() {
 	snap, changes := r.table.Publish()
-	r.snap.Store(snap)
+	if snap != r.snap.Swap(snap) {
+		next := make(chan struct{})
+		close(*r.news.Swap(&next))
+	}
 	for _, c := range changes {
 		r.announce(c)
 		if r.uplink != nil {

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"time"
 
 	"github.com/skupper-host/skupper/router/conn"
 	"github.com/skupper-host/skupper/router/forward"
@@ -14,7 +15,7 @@ import (
 type opener struct{ r *Router }
 
 // Open implements stream.Opener.
-func (o opener) Open(_ context.Context, q stream.Request) (stream.Path, error) {
+func (o opener) Open(ctx context.Context, q stream.Request) (stream.Path, error) {
 	r := o.r
 	snap := r.snap.Load()
 	key := snap.Names().Key(q.Address)
@@ -25,6 +26,9 @@ func (o opener) Open(_ context.Context, q stream.Request) (stream.Path, error) {
 		}
 	}
 	path, err := o.choose(snap, key, &m, q)
+	if err != nil && q.Reply == nil && key.Class == forward.ClassRouter {
+		path, err = o.awaitWay(ctx, key, &m, q)
+	}
 	if err != nil {
 		return path, err
 	}
@@ -35,6 +39,29 @@ func (o opener) Open(_ context.Context, q stream.Request) (stream.Path, error) {
 		d.Inline = true
 	}
 	return path, nil
+}
+
+// replyPatience is how long a reply waits for a way to where its request came
+// from. In a network that changes, the way there may be known a moment before
+// the way back; it is known when the link state of that router has come.
+const replyPatience = time.Second
+
+// awaitWay opens a reply as soon as there is a way to the router of its key.
+func (o opener) awaitWay(ctx context.Context, key forward.Key, m *message, q stream.Request) (stream.Path, error) {
+	ctx, cancel := context.WithTimeout(ctx, replyPatience)
+	defer cancel()
+	for {
+		news := *o.r.news.Load()
+		path, err := o.choose(o.r.snap.Load(), key, m, q)
+		if err == nil {
+			return path, nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return path, err
+		}
+	}
 }
 
 // replyPath is the way to a temporary address of this router.

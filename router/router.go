@@ -38,6 +38,7 @@ type Router struct {
 	// Published by the control loop, read by everybody.
 	self atomic.Pointer[origin]
 	snap atomic.Pointer[forward.Snapshot]
+	news atomic.Pointer[chan struct{}] // closed when snap is replaced
 	hops atomic.Pointer[map[forward.HopID]*peer]
 
 	lastConn atomic.Uint64 // connection numbers
@@ -104,6 +105,8 @@ func newRouter(cfg *config.Config, opt Options, spawn func(func(context.Context)
 	empty := map[forward.HopID]*peer{}
 	r.hops.Store(&empty)
 	snap, _ := r.table.Publish()
+	news := make(chan struct{})
+	r.news.Store(&news)
 	r.snap.Store(snap)
 	return r, nil
 }

@@ -67,6 +67,22 @@ func Run(ctx context.Context, opt Options) error {
 
 // run is Run with its log.
 func run(ctx context.Context, opt Options, logs *journal.Journal) error {
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	r, end, err := launch(ctx, opt, logs)
+	if r == nil {
+		return err
+	}
+	defer end()
+	r.serve(ctx, opt, reload)
+	return nil
+}
+
+// launch reads the configuration and starts the router, which lives until end
+// is called. The router is nil if it could not be started, or ctx was done
+// before it was.
+func launch(ctx context.Context, opt Options, logs *journal.Journal) (r *Router, end func(), err error) {
 	cfg, warnings, err := config.Load(opt.ConfigPath, opt.Environment)
 	settings := logSettings(cfg)
 	if err != nil {
@@ -76,46 +92,54 @@ func run(ctx context.Context, opt Options, logs *journal.Journal) error {
 		opt.Log.Error("log", "module", "AGENT", "err", err)
 	}
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	for _, w := range warnings {
 		opt.Log.Warn(w.String(), "module", "AGENT")
 	}
 	live, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	r, err := newRouter(cfg, opt, func(f func(context.Context)) { wg.Go(func() { f(live) }) })
-	if err != nil {
-		return err
+	end = func() {
+		cancel()
+		wg.Wait()
+	}
+	if r, err = newRouter(cfg, opt, func(f func(context.Context)) { wg.Go(func() { f(live) }) }); err != nil {
+		end()
+		return nil, nil, err
 	}
 	r.journal = logs
 	r.include = opt.Include
 	if err := r.serveSocket(opt.SocketPath); err != nil {
-		return err
+		end()
+		return nil, nil, err
 	}
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
-	defer signal.Stop(reload)
 	wg.Go(func() { r.loop(live) })
 	wg.Go(func() { r.keepLot(live) })
 	var problems []error
 	if err := r.box.call(ctx, func() { r.establish(cfg); problems = r.problems }); err != nil {
-		return nil // stopped before it began
+		end()
+		return nil, nil, nil // stopped before it began
 	}
 	if len(problems) > 0 {
-		return errors.Join(problems...)
+		end()
+		return nil, nil, errors.Join(problems...)
 	}
-	r.tellReady(live, opt.Notify)
+	return r, end, nil
+}
+
+// serve keeps the router running until ctx is done; then it drains. Each
+// signal makes it read its configuration again.
+func (r *Router) serve(ctx context.Context, opt Options, reload <-chan os.Signal) {
+	r.tellReady(opt.Notify)
 	for {
 		select {
 		case <-ctx.Done():
 			if opt.Notify != nil {
 				opt.Notify.Stopping()
 			}
-			r.drain(live, opt.Drain)
+			r.drain(opt.Drain)
 			r.flows.stop()
-			return nil
+			return
 		case <-reload:
 			r.reload(ctx, opt)
 		}
@@ -124,13 +148,13 @@ func run(ctx context.Context, opt Options, logs *journal.Journal) error {
 
 // drain withdraws this router's services from the network, takes no new
 // clients and waits for the open streams, but not longer than limit.
-func (r *Router) drain(ctx context.Context, limit time.Duration) {
+func (r *Router) drain(limit time.Duration) {
 	if limit <= 0 {
 		return
 	}
 	var open []*task
-	// ctx is not done before drain returns.
-	_ = r.box.call(ctx, func() {
+	// The control loop lives longer than this.
+	_ = r.box.call(context.Background(), func() {
 		for _, e := range r.entities {
 			if s, ok := e.(streams); ok {
 				open = append(open, s.withdraw())
@@ -154,7 +178,7 @@ func (r *Router) drain(ctx context.Context, limit time.Duration) {
 func (r *Router) threads() int { return int(r.cfg.Router.WorkerThreads) }
 
 // tellReady says that the router is up.
-func (r *Router) tellReady(ctx context.Context, n Notifier) {
+func (r *Router) tellReady(n Notifier) {
 	if r.interior() {
 		r.logDataConnections()
 	}
@@ -164,7 +188,7 @@ func (r *Router) tellReady(ctx context.Context, n Notifier) {
 		return
 	}
 	n.Ready()
-	r.spawn(func(context.Context) { n.Watchdog(ctx, r.alive) })
+	r.spawn(func(ctx context.Context) { n.Watchdog(ctx, r.alive) })
 }
 
 // alive reports whether the control loop still works.
@@ -181,6 +205,10 @@ func (r *Router) reload(ctx context.Context, opt Options) {
 		defer opt.Notify.Ready()
 	}
 	cfg, warnings, err := config.Load(opt.ConfigPath, opt.Environment)
+	if err == nil && (cfg.Router.ID != r.id || cfg.Router.Mode != r.mode) {
+		// Also a file that was cut off: an empty one is a valid configuration.
+		err = fmt.Errorf("it is of router %q, %s, and this is %q, %s: restart the router for that", cfg.Router.ID, cfg.Router.Mode, r.id, r.mode)
+	}
 	if err != nil {
 		r.log.Error("configuration is not taken", "module", "AGENT", "file", opt.ConfigPath, "err", err)
 		return

@@ -125,10 +125,7 @@ func appendAttr(b *strings.Builder, key string, v slog.Value) {
 	}
 	b.WriteString(key)
 	b.WriteByte('=')
-	s := v.String()
-	if err, ok := v.Any().(error); ok {
-		s = err.Error()
-	}
+	s := v.String() // of an error its text; of one that is a nil pointer too, without a panic
 	if strings.ContainsAny(s, "\n\r") {
 		s = strconv.Quote(s)
 	}

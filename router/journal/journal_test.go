@@ -231,3 +231,18 @@ func TestConcurrentUse(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// failure is an error that has no text when there is none.
+type failure struct{ text string }
+
+func (f *failure) Error() string { return f.text }
+
+func TestErrorThatIsNil(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	j := journal.New(own(&b, slog.LevelInfo), io.Discard)
+	slog.New(j.Handler()).Info("detached", "module", "ROUTER", "err", (*failure)(nil))
+	if got := j.Recent(1)[0].Text; got != "detached: err=<nil>" {
+		t.Error(got)
+	}
+}

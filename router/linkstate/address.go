@@ -150,10 +150,6 @@ func (e *Engine) addressesKnown(n *node, seq int64) {
 	if n.mobileSeq >= n.wantMobile {
 		n.mar.answered()
 	}
-	if !n.reachable && !n.withdrawn && n.holdoff == never {
-		n.holdoff = e.now + e.cfg.UnreachableHoldoff
-		e.holdoffDue = min(e.holdoffDue, n.holdoff)
-	}
 }
 
 func (e *Engine) replaceAddresses(n *node, list []announced) {
@@ -246,6 +242,6 @@ func (e *Engine) restoreAddresses(n *node) {
 func (e *Engine) dropAddresses(n *node) {
 	e.withdraw(n)
 	clear(n.addresses)
-	n.withdrawn, n.overfull = false, false
+	n.withdrawn, n.overfull = !n.reachable, false
 	n.mobileSeq, n.wantMobile = 0, 0
 }

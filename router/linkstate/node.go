@@ -138,7 +138,7 @@ func (e *Engine) learn(id string) *node {
 		}
 		return nil
 	}
-	n := &node{id: id, index: e.freeIndex(), holdoff: never, behind: never, addresses: map[string]Attributes{}}
+	n := &node{id: id, index: e.freeIndex(), holdoff: never, behind: never, addresses: map[string]Attributes{}, withdrawn: true}
 	n.lsr.due, n.mar.due = never, never
 	e.nodes[n.index] = n
 	e.byID[id] = n

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -185,7 +187,7 @@ func (l *Listener) Run(ctx context.Context) error {
 	defer loops.Wait()
 	pausing, stop := context.WithCancel(ctx)
 	defer stop()
-	defer l.closeSocket()
+	defer l.closeSocket(nil)
 	l.roster.begin()
 	defer l.roster.end()
 
@@ -228,13 +230,16 @@ func (l *Listener) reconcile(ctx context.Context) (net.Listener, error) {
 		wanted = wanted || t.since != 0
 	}
 	at, bound, have, given := l.endpoint, l.bound, l.socket, l.given
+	var unknown error
 	if wanted {
 		l.given = nil
+	} else {
+		unknown = l.unknown()
 	}
 	l.mu.Unlock()
 	switch {
 	case !wanted:
-		l.closeSocket()
+		l.closeSocket(unknown)
 		return nil, nil
 	case have != nil && bound == at:
 		return nil, nil
@@ -244,7 +249,7 @@ func (l *Listener) reconcile(ctx context.Context) (net.Listener, error) {
 	}
 	fresh, err := Bind(ctx, at, l.cfg.Backlog)
 	if errors.Is(err, syscall.EADDRINUSE) && have != nil && at.Port == bound.Port {
-		l.closeSocket() // in its own way: another address of the same port
+		l.closeSocket(nil) // in its own way: another address of the same port
 		fresh, err = Bind(ctx, at, l.cfg.Backlog)
 	}
 	if err != nil {
@@ -266,10 +271,23 @@ func (l *Listener) install(fresh net.Listener, at Endpoint, old net.Listener) {
 	}
 }
 
-func (l *Listener) closeSocket() {
+// unknown says why there is no socket while no address is reachable. It is
+// called with mu held.
+func (l *Listener) unknown() error {
+	names := make([]string, len(l.targets))
+	for i, t := range l.targets {
+		names[i] = t.Address
+	}
+	if len(names) == 0 {
+		return errors.New("no address is configured")
+	}
+	return fmt.Errorf("no connector for %s is known", strings.Join(names, ", "))
+}
+
+func (l *Listener) closeSocket(why error) {
 	l.mu.Lock()
 	old := l.socket
-	l.socket, l.bound, l.problem = nil, Endpoint{}, nil
+	l.socket, l.bound, l.problem = nil, Endpoint{}, why
 	l.mu.Unlock()
 	if old != nil {
 		_ = old.Close()
