@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -68,7 +69,19 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// networks is how many tests run beside each other, of those that may, unless
+// -parallel says it: they wait most of their time.
+const networks = "16"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", networks); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	if os.Getenv("SKUPPER") == "" {
 		if p, err := binary(); err == nil {

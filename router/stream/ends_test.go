@@ -44,9 +44,14 @@ func newEnds(t *testing.T) *ends {
 
 // server adds a destination whose server is f; nil refuses connections.
 func (e *ends) server(address string, f func(p program)) *destination {
+	return e.connector(address, e.dialer(f))
+}
+
+// connector adds a destination whose servers a dialer connects to.
+func (e *ends) connector(address string, dialer Dialer) *destination {
 	d := &destination{}
 	d.take = func(r Receiving, h *Head) session.Sink {
-		g, sink := NewEgress(&e.egress, e.dialer(f), r, h)
+		g, sink := NewEgress(&e.egress, dialer, r, h)
 		if g != nil {
 			e.done.Go(func() {
 				err := run(e.ctx, g)

@@ -55,8 +55,10 @@ func (j *junction) begin() bool {
 // lane is one direction of a junction.
 type lane struct {
 	src, dst Socket
-	moved    func(n int)
-	tap      func(p []byte)
+	// read and wrote are called with the number of bytes of each step. The
+	// answer to bytes that were written may be read before wrote is called.
+	read, wrote func(n int)
+	tap         func(p []byte)
 	// first does what precedes reading src; over tells that src has ended
 	// before.
 	first func() (over bool, err error)
@@ -64,19 +66,18 @@ type lane struct {
 }
 
 func (j *junction) lanes(client, server *meter) (up, down *lane) {
-	up = &lane{src: j.s.sock, dst: j.server, first: j.replay}
-	up.moved = func(n int) {
+	up = &lane{src: j.s.sock, dst: j.server, wrote: server.wrote}
+	up.first = func() (bool, error) { return j.replay(server) }
+	up.read = func(n int) {
 		client.asked()
 		server.asked()
 		client.read(n)
-		server.wrote(n)
 	}
-	down = &lane{src: j.server, dst: j.s.sock}
-	down.moved = func(n int) {
+	down = &lane{src: j.server, dst: j.s.sock, wrote: client.wrote}
+	down.read = func(n int) {
 		server.told()
 		client.told()
 		server.read(n)
-		client.wrote(n)
 	}
 	if client.tap != nil {
 		up.tap, down.tap = client.tap.Client, client.tap.Server
@@ -85,7 +86,7 @@ func (j *junction) lanes(client, server *meter) (up, down *lane) {
 }
 
 // replay sends the server what an earlier attempt has read of the client.
-func (j *junction) replay() (over bool, err error) {
+func (j *junction) replay(server *meter) (over bool, err error) {
 	s := j.s
 	s.mu.Lock()
 	retained, over := s.retained, s.outEnded
@@ -93,7 +94,10 @@ func (j *junction) replay() (over bool, err error) {
 	s.mu.Unlock()
 	defer free(retained)
 	for _, b := range retained {
-		if _, err := j.server.Write(b.Bytes()); err != nil {
+		server.asked()
+		n, err := j.server.Write(b.Bytes())
+		server.wrote(n)
+		if err != nil {
 			return over, err
 		}
 	}
@@ -140,7 +144,7 @@ func (l *lane) carry() error {
 	if sp, ok := l.src.(Splicer); ok && l.tap == nil {
 		did := false
 		err := again(l.src, func() (err error) {
-			did, err = sp.SpliceTo(l.dst, l.moved)
+			did, err = sp.SpliceTo(l.dst, l.read, l.wrote)
 			return err
 		})
 		if err != nil {
@@ -172,8 +176,9 @@ func (l *lane) step() error {
 	if l.tap != nil {
 		l.tap(b.Bytes())
 	}
+	l.read(b.Len())
 	n, err := l.dst.Write(b.Bytes())
-	l.moved(n)
+	l.wrote(n)
 	return err
 }
 

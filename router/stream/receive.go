@@ -80,6 +80,7 @@ func (k *sink) Lost(err error) { (*stream)(k).fail(err) }
 // deliver writes p in the goroutine that delivers.
 func (s *stream) deliver(p []byte, more bool) {
 	if len(p) > 0 {
+		s.asking()
 		n, err := s.sock.TryWrite(p)
 		if err != nil {
 			s.fail(err)
@@ -126,6 +127,7 @@ func (s *stream) drain() {
 			return
 		}
 		s.mu.Unlock()
+		s.asking()
 		n, err := s.sock.Write(b.Bytes())
 		b.Free()
 		s.wrote(n, true)
@@ -133,6 +135,14 @@ func (s *stream) drain() {
 			s.fail(err)
 			return
 		}
+	}
+}
+
+// asking notes that bytes are about to be written to the server: its answer may
+// be read before the write returns.
+func (s *stream) asking() {
+	if !s.ingress {
+		s.meter.asked()
 	}
 }
 
@@ -151,9 +161,6 @@ func (s *stream) observe(p []byte) {
 // time. queued tells that they came from the queue.
 func (s *stream) wrote(n int, queued bool) {
 	s.meter.wrote(n)
-	if !s.ingress && n > 0 {
-		s.meter.asked()
-	}
 	s.mu.Lock()
 	offset, due := s.in.consume(n, queued && s.queue.empty())
 	due = due && !s.inComplete && !s.over

@@ -62,7 +62,8 @@ type Parker interface {
 // the kernel.
 type Splicer interface {
 	// SpliceTo moves what can be read here to dst until the end of input
-	// (nil) or an error, and calls moved after each step with its number of
-	// bytes. It returns false at once if it cannot do that with dst.
-	SpliceTo(dst Socket, moved func(n int)) (ok bool, err error)
+	// (nil) or an error. In each step it calls read with the number of bytes
+	// before they leave and wrote when dst has taken them. It returns false at
+	// once if it cannot do that with dst.
+	SpliceTo(dst Socket, read, wrote func(n int)) (ok bool, err error)
 }

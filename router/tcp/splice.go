@@ -23,7 +23,7 @@ var errNoPipe = errors.New("no pipe")
 //
 // io.Copy would use splice(2) too, but owns its pipe, two descriptors, for as
 // long as the connection lives, and counts only at the end.
-func (s *plain) SpliceTo(dst stream.Socket, moved func(n int)) (bool, error) {
+func (s *plain) SpliceTo(dst stream.Socket, read, wrote func(n int)) (bool, error) {
 	to, ok := dst.(*plain)
 	if !ok {
 		return false, nil
@@ -38,10 +38,11 @@ func (s *plain) SpliceTo(dst stream.Socket, moved func(n int)) (bool, error) {
 		case err != nil || n == 0:
 			return true, err
 		}
+		read(n)
 		if err := m.drain(to); err != nil {
 			return true, err
 		}
-		moved(n)
+		wrote(n)
 	}
 }
 
