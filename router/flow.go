@@ -72,7 +72,7 @@ func (f serverFlow) Closed(err error) {
 	if text := ownFailure(err); text != "" {
 		f.Fail(text)
 	}
-	f.Close()
+	f.Close(time.Now())
 }
 
 // ownFailure says what went wrong at this end of a stream; empty if nothing

@@ -146,7 +146,7 @@ func (t *telemetry) stop() {
 // Usable implements vanflow.Publisher.
 func (t *telemetry) Usable(address string) bool {
 	snap := t.r.snap.Load()
-	n := snap.Lookup(snap.Names().Key(address)).Counts()
+	n := t.r.leading(snap, snap.Names().Key(address), false).Counts()
 	return n.Local+n.Proxy+n.Remote > 0
 }
 

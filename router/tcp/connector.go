@@ -62,15 +62,18 @@ type Connector struct {
 	opened, closed, missed atomic.Uint64 // connections; missed could not be made
 	failing                atomic.Bool   // the last one could not
 
+	live  chan struct{}          // closed when Run has begun
+	carry func(e *stream.Egress) // carries a stream from the network; set before live is closed
+
 	mu sync.Mutex
 	// Guarded by mu.
-	carry     func(e *stream.Egress) // carries a stream from the network; set by Run
 	drained   bool
 	lastError error
 	lastTime  time.Time
 }
 
-// NewConnector returns a connector. Run makes it live.
+// NewConnector returns a connector. It takes streams at once; they wait for Run,
+// which must follow.
 func NewConnector(cfg ConnectorConfig) *Connector {
 	if cfg.Host == "" {
 		cfg.Host = "127.0.0.1"
@@ -84,7 +87,8 @@ func NewConnector(cfg ConnectorConfig) *Connector {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Connector{cfg: cfg, change: make(chan struct{}, 1)}
+	c := &Connector{cfg: cfg, change: make(chan struct{}, 1), live: make(chan struct{})}
+	c.roster.begin()
 	c.resolve.host = cfg.Host
 	c.cfg.Stream.Totals, c.cfg.Stream.Continue = &c.roster.totals, c.roster.wg.Go
 	return c
@@ -97,9 +101,8 @@ func (c *Connector) Name() string { return c.cfg.Name }
 func (c *Connector) Address() string { return c.cfg.Address }
 
 // Run carries streams until ctx is done, and cuts those that are open then; or
-// until Drain, and then waits for those. It returns nil.
+// until Drain, and then waits for those. It is called once and returns nil.
 func (c *Connector) Run(ctx context.Context) error {
-	c.mu.Lock()
 	c.carry = func(e *stream.Egress) {
 		e.Start(ctx, func(err error) {
 			if err != nil {
@@ -108,9 +111,10 @@ func (c *Connector) Run(ctx context.Context) error {
 			c.roster.leave(e)
 		})
 	}
+	close(c.live)
+	c.mu.Lock()
 	drained := c.drained
 	c.mu.Unlock()
-	c.roster.begin()
 	stop := context.AfterFunc(ctx, func() { c.roster.cut(context.Cause(ctx)) })
 	defer stop()
 	if !drained {
@@ -146,11 +150,11 @@ func (c *Connector) Accept(r stream.Receiving, h *stream.Head) session.Sink {
 		c.roster.leave(nil)
 		return sink
 	}
-	c.mu.Lock()
-	carry := c.carry
-	c.mu.Unlock()
 	c.roster.hold(e)
-	c.roster.wg.Go(func() { carry(e) })
+	c.roster.wg.Go(func() {
+		<-c.live
+		c.carry(e)
+	})
 	return sink
 }
 

@@ -275,22 +275,22 @@ func start(t testing.TB, run func(ctx context.Context) error) {
 	})
 }
 
-// connect adds a connector to server for a service.
+// connect adds a connector to server for a service, and runs it.
 func (r *testRouter) connect(service string, server *net.TCPAddr, change func(*ConnectorConfig)) *Connector {
 	r.t.Helper()
+	c := r.connector(service, server, change)
+	start(r.t, c.Run)
+	return c
+}
+
+// connector adds a connector that does not run.
+func (r *testRouter) connector(service string, server *net.TCPAddr, change func(*ConnectorConfig)) *Connector {
 	cfg := ConnectorConfig{Name: service, Address: service, Host: server.IP.String(), Port: fmt.Sprint(server.Port)}
 	cfg.Stream.Opener, cfg.Lot = r, r.lot
 	if change != nil {
 		change(&cfg)
 	}
 	c := NewConnector(cfg)
-	live := make(chan struct{})
-	start(r.t, func(ctx context.Context) error {
-		c.roster.begin()
-		close(live)
-		return c.Run(ctx)
-	})
-	<-live
 	r.mu.Lock()
 	r.connectors[service] = append(r.connectors[service], c)
 	r.mu.Unlock()

@@ -510,3 +510,25 @@ func TestStallsAndResumes(t *testing.T) {
 		}
 	})
 }
+
+// TestStreamBeforeRun: a stream that comes before its connector runs waits for
+// that.
+func TestStreamBeforeRun(t *testing.T) {
+	t.Parallel()
+	for name, build := range topologies() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			top := build(t)
+			k := top.egress.connector("svc", serve(t, echo), nil)
+			_, address := top.ingress.listen("svc", nil)
+			c := dial(t, address)
+			fmt.Fprint(c, "hello")
+			_ = c.CloseWrite()
+			soon(t, "the stream is there", func() bool { return k.roster.counters().Opened == 1 })
+			start(t, k.Run)
+			if b, err := io.ReadAll(c); err != nil || string(b) != "hello" {
+				t.Errorf("%q, %v", b, err)
+			}
+		})
+	}
+}

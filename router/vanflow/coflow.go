@@ -19,10 +19,10 @@ type CoFlow struct {
 	// Only if own is nil.
 	identity string
 
-	mu      sync.Mutex
-	pending lateFields // Guarded by mu: not yet sent.
-	queued  bool       // Guarded by mu: in router.co.
-	closed  bool       // Guarded by mu.
+	mu     sync.Mutex
+	fields lateFields // Guarded by mu.
+	queued bool       // Guarded by mu: in router.co, to be sent.
+	closed time.Time  // Guarded by mu. Zero: open.
 }
 
 // coQueue holds the co-records that have something to send.
@@ -35,6 +35,12 @@ func (q *coQueue) push(c *CoFlow) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.queue = append(q.queue, c)
+}
+
+func (q *coQueue) putBack(list []*CoFlow) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.queue = append(q.queue, list...)
 }
 
 func (q *coQueue) take() []*CoFlow {
@@ -91,16 +97,25 @@ func (c *CoFlow) Fail(reason string) {
 	c.set(func(l *lateFields) { l.errorConnector = reason })
 }
 
-// Close says that nothing more will be noted.
-func (c *CoFlow) Close() {
+// Close says that nothing more will be noted. Everything is sent once more, since
+// messages may be lost.
+func (c *CoFlow) Close(now time.Time) {
 	if c == nil || c.own != nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed {
-		c.closed = true
-		c.router.flows.alive.Add(-1)
+	if c.closed.IsZero() {
+		c.closed = now
+		c.enqueue()
+	}
+}
+
+// enqueue makes the next step send what is known. mu is held.
+func (c *CoFlow) enqueue() {
+	if !c.queued {
+		c.queued = true
+		c.router.co.push(c)
 	}
 }
 
@@ -117,27 +132,33 @@ func (c *CoFlow) set(f func(*lateFields)) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f(&c.pending)
-	if !c.queued {
-		c.queued = true
-		c.router.co.push(c)
+	if c.closed.IsZero() {
+		f(&c.fields)
+		c.enqueue()
 	}
 }
 
-// emitCoRecords sends what co-records have to say to the routers of their
-// listeners.
-func (r *Router) emitCoRecords(out *[]Publication) {
+// emitCoRecords sends the co-records of which there is news to the routers of
+// their listeners. One whose router is out of reach waits: as long as the
+// connection is open, and then as long as the record does there.
+func (r *Router) emitCoRecords(now time.Time, usable Usable, out *[]Publication) {
 	batches := map[string]*batch{}
+	var waiting []*CoFlow
 	for _, c := range r.co.take() {
-		c.mu.Lock()
-		fields := c.pending
-		c.pending, c.queued = lateFields{}, false
-		c.mu.Unlock()
 		base := c.identity[:prefixLength]
-		b := batches[base]
-		if b == nil {
-			b = &batch{to: AddressCoRecords(base + ":0"), next: &r.message, out: out}
+		b, known := batches[base]
+		if !known {
+			if to := AddressCoRecords(base + ":0"); usable(to) {
+				b = &batch{to: to, next: &r.message, out: out}
+			}
 			batches[base] = b
+		}
+		fields, later := c.take(now, b != nil)
+		if later {
+			waiting = append(waiting, c)
+		}
+		if b == nil {
+			continue
 		}
 		b.begin(TypeBiflowTport, c.identity)
 		b.textIf(AttrTrace, fields.trace)
@@ -145,6 +166,24 @@ func (r *Router) emitCoRecords(out *[]Publication) {
 		b.end()
 	}
 	for _, b := range batches {
-		b.close()
+		if b != nil {
+			b.close()
+		}
 	}
+	r.co.putBack(waiting)
+}
+
+// take returns what is to be sent now. If it cannot be, it reports whether that
+// is worth another attempt.
+func (c *CoFlow) take(now time.Time, can bool) (fields lateFields, later bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !can && (c.closed.IsZero() || now.Before(c.closed.Add(endDelay))) {
+		return lateFields{}, true
+	}
+	c.queued = false
+	if !c.closed.IsZero() {
+		c.router.flows.alive.Add(-1)
+	}
+	return c.fields, false
 }

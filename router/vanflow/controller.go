@@ -148,7 +148,7 @@ func (c *Controller) Step(now time.Time, usable Usable) Output {
 	var out Output
 	c.announce(now, usable, &out.Send)
 	if c.due(now) {
-		c.records(usable, &out.Send)
+		c.records(now, usable, &out.Send)
 	}
 	out.Wake = c.wake()
 	return out
@@ -156,8 +156,8 @@ func (c *Controller) Step(now time.Time, usable Usable) Output {
 
 // Finish emits changes that are pending. The records stay: a router that
 // restarts has the same site.
-func (c *Controller) Finish(_ time.Time, usable Usable) Output {
+func (c *Controller) Finish(now time.Time, usable Usable) Output {
 	var out Output
-	c.records(usable, &out.Send)
+	c.records(now, usable, &out.Send)
 	return out
 }

@@ -212,6 +212,7 @@ func latency(d time.Duration) uint64 { return uint64(max(d.Microseconds(), 1)) }
 func (f *Flow) merge(r *Record) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	was := f.late
 	for _, a := range r.Attributes {
 		switch a.Code {
 		case AttrTrace:
@@ -226,11 +227,10 @@ func (f *Flow) merge(r *Record) {
 			f.late.proxyPort = cut(a.Text, maxText)
 		case AttrErrorConnectorSide:
 			f.late.errorConnector = cut(a.Text, maxText)
-		default:
-			continue
+		default: // the listener's side knows that better
 		}
-		f.changed = true
 	}
+	f.changed = f.changed || f.late != was
 }
 
 // CoRecords takes what arrives at the co-record address: what other routers
@@ -263,10 +263,10 @@ func (r *Router) emitFlows(now time.Time, usable Usable, out *[]Publication) {
 	send := usable(to)
 	b := batch{to: to, next: &r.message, out: out}
 	limit := len(*out) + messagesPerStep
-	gone := micros(now.Add(-endDelay))
+	full := r.flows.saturated.Load()
 	for _, f := range r.flows.snapshot() {
 		end := f.end.Load()
-		over := end != 0 && (end <= gone || !send)
+		over := end != 0 && f.over(end, now, send, full)
 		if send && len(*out) < limit && (over || end == 0) {
 			f.emit(&b, r.epoch, end)
 		}
@@ -275,6 +275,19 @@ func (r *Router) emitFlows(now time.Time, usable Usable, out *[]Publication) {
 		}
 	}
 	b.close()
+}
+
+// over reports whether the time has come to emit the end of a flow and forget it.
+// While nobody listens the end waits for those who know the flow and may have
+// lost their way to this router, unless the place is needed.
+func (f *Flow) over(end uint64, now time.Time, send, full bool) bool {
+	switch {
+	case send:
+		return end <= micros(now.Add(-endDelay))
+	case !f.emitted || full:
+		return true
+	}
+	return end <= micros(now.Add(-silence))
 }
 
 // emit adds to the batch what changed since the last emission: everything if

@@ -29,6 +29,9 @@ func (o *octets) add(in, out uint64) {
 	o.out.Add(out)
 }
 
+// reaching is an audience that is a router of listeners.
+func reaching(r *Router) Usable { return only(r.CoRecordAddress()) }
+
 // deliver hands the co-records of one router to the other.
 func deliver(from Output, to *Router) {
 	for _, p := range from.Send {
@@ -54,7 +57,7 @@ func TestFlowAcrossRouters(t *testing.T) {
 
 	co.Connected("127.0.0.1", "54636")
 	co.SetLatency(3484 * time.Microsecond)
-	out := east.Step(at(1), only(Address(west.ID())))
+	out := east.Step(at(1), reaching(west))
 	want(t, "co-record", transcript(t, out),
 		`vfcr.OD1Mr:0 BIFLOW_TPORT OD1Mr:2 trace="0/west-1" connector="X+Iln:1" processLatency=3484 proxyHost="127.0.0.1" proxyPort="54636"`+"\n")
 	deliver(out, west)
@@ -69,9 +72,9 @@ func TestFlowAcrossRouters(t *testing.T) {
 	want(t, "counted", transcript(t, west.Step(at(3), flows)), `mc/sfe.OD1Mr:0.flows BIFLOW_TPORT OD1Mr:2 octets=1001`+"\n")
 
 	co.Fail("reset")
-	co.Close()
-	co.Close()
-	deliver(east.Step(at(4), nobody), west)
+	co.Close(at(0))
+	co.Close(at(0))
+	deliver(east.Step(at(4), reaching(west)), west)
 	f.Fail("broken pipe")
 	f.Close(at(4))
 	f.Close(at(9))
@@ -90,7 +93,7 @@ func TestFlowInOneRouter(t *testing.T) {
 	f := r.Listener(at(0), "l", "127.0.0.1", "80", "web").Open(at(0), "10.0.0.1", "1")
 	co := r.Connector(at(0), "c", "127.0.0.1", "81", "web", "").Open(f.Identity(), nil)
 	co.Connected("127.0.0.1", "2")
-	co.Close()
+	co.Close(at(0))
 	count(f).add(3, 4)
 	f.Close(at(0.1))
 	want(t, "short connection", transcript(t, r.Step(at(1), only(AddressFlows(r.ID())))), "")
@@ -155,7 +158,7 @@ func TestNilFlow(t *testing.T) {
 	c.Connected("h", "1")
 	c.SetLatency(time.Second)
 	c.Fail("x")
-	c.Close()
+	c.Close(at(0))
 }
 
 // TestFlowLimit refuses records beyond 5,000 until the count is back at 4,990.
@@ -238,7 +241,7 @@ func TestFlowsConcurrently(t *testing.T) {
 				k.Up(at(0), "peer")
 				co.Connected("127.0.0.1", "2")
 				f.Fail("x")
-				co.Close()
+				co.Close(at(0))
 				f.Close(at(0))
 			}
 		})
@@ -273,6 +276,107 @@ func TestFlowsConcurrently(t *testing.T) {
 	}
 }
 
+// TestCoRecordsWait keeps co-records while the listener's router is out of
+// reach: as long as the connection is open, and then as long as the record.
+func TestCoRecordsWait(t *testing.T) {
+	t.Parallel()
+	west, east := newWest(), newEast()
+	c := east.Connector(at(0), "c", "127.0.0.1", "80", "web", "")
+	kept, ended, late := c.Open("OD1Mr:7", nil), c.Open("OD1Mr:8", nil), c.Open("OD1Mr:9", nil)
+	late.Close(at(0))
+	want(t, "out of reach", transcript(t, east.Step(at(1), nobody)), "")
+	kept.SetLatency(time.Millisecond)
+	for s := 2; s < 60; s++ {
+		east.Step(at(float64(s)), nobody)
+	}
+	ended.Close(at(59.5))
+	if n := east.flows.alive.Load(); n != 2 {
+		t.Errorf("%d flows alive, want 2", n)
+	}
+	want(t, "in reach", transcript(t, east.Step(at(60), reaching(west))), `
+		vfcr.OD1Mr:0 BIFLOW_TPORT OD1Mr:7 connector="X+Iln:1" processLatency=1000
+		vfcr.OD1Mr:0 BIFLOW_TPORT OD1Mr:8 connector="X+Iln:1"
+	`)
+	want(t, "once", transcript(t, east.Step(at(61), reaching(west))), "")
+	kept.Close(at(61))
+	kept.SetLatency(time.Second)
+	want(t, "again at the end", transcript(t, east.Step(at(62), reaching(west))),
+		`vfcr.OD1Mr:0 BIFLOW_TPORT OD1Mr:7 connector="X+Iln:1" processLatency=1000`+"\n")
+	if n := east.flows.alive.Load(); n != 0 {
+		t.Errorf("%d flows alive", n)
+	}
+}
+
+// TestNoNewsOfCoRecord does not emit again what was there before.
+func TestNoNewsOfCoRecord(t *testing.T) {
+	t.Parallel()
+	west, east := newWest(), newEast()
+	f := west.Listener(at(0), "l", "127.0.0.1", "80", "web").Open(at(0), "10.0.0.1", "1")
+	east.Connector(at(0), "c", "127.0.0.1", "81", "web", "").Open(f.Identity(), nil)
+	out := east.Step(at(1), reaching(west))
+	deliver(out, west)
+	flows := only(AddressFlows(west.ID()))
+	want(t, "first", transcript(t, west.Step(at(1), flows)),
+		`mc/sfe.OD1Mr:0.flows BIFLOW_TPORT OD1Mr:2 parent="OD1Mr:1" startTime=+0s sourceHost="10.0.0.1" sourcePort="1" octets=0 octetsReverse=0 connector="X+Iln:1"`+"\n")
+	deliver(out, west)
+	want(t, "again", transcript(t, west.Step(at(2), flows)), "")
+}
+
+// TestEndsWait emits what ended while collectors had lost their way to this
+// router, if they come back before they forget it.
+func TestEndsWait(t *testing.T) {
+	t.Parallel()
+	r := newWest()
+	l, k := r.Listener(at(0), "l", "127.0.0.1", "80", "web"), r.Listener(at(0), "k", "127.0.0.1", "81", "web")
+	f, g := l.Open(at(0), "10.0.0.1", "1"), l.Open(at(0), "10.0.0.1", "2")
+	r.Step(at(1), r.listening())
+	unknown := l.Open(at(1.5), "10.0.0.1", "3")
+	for _, x := range []*Flow{f, unknown} {
+		x.Close(at(2))
+	}
+	l.End(at(2))
+	for s := 2; s < 30; s++ {
+		want(t, "nobody", transcript(t, r.Step(at(float64(s)), nobody)), "")
+	}
+	want(t, "back", transcript(t, r.Step(at(30), r.listening())), `
+		mc/sfe.OD1Mr:0 LISTENER OD1Mr:1 endTime=+2s flowCountL4=3
+		mc/sfe.OD1Mr:0.flows BIFLOW_TPORT OD1Mr:3 endTime=+2s
+	`)
+	g.Close(at(31))
+	k.End(at(31))
+	for s := 31; s < 62; s++ {
+		want(t, "nobody", transcript(t, r.Step(at(float64(s)), nobody)), "")
+	}
+	want(t, "too late", transcript(t, r.Step(at(62), r.listening())), "")
+	if n := r.flows.alive.Load(); n != 0 || len(r.entries) != 1 {
+		t.Errorf("%d flows and %d records left", n, len(r.entries))
+	}
+}
+
+// TestEndsGiveWay has ended flows that nobody hears of leave their places to new
+// ones.
+func TestEndsGiveWay(t *testing.T) {
+	t.Parallel()
+	r := newWest()
+	l := r.Listener(at(0), "l", "127.0.0.1", "80", "web")
+	var open []*Flow
+	for range maxFlows {
+		open = append(open, l.Open(at(0), "10.0.0.1", "1"))
+	}
+	r.Step(at(1), r.listening())
+	for _, f := range open {
+		f.Close(at(2))
+	}
+	r.Step(at(3), nobody)
+	if l.Open(at(3), "10.0.0.1", "1") != nil {
+		t.Error("a flow too many")
+	}
+	r.Step(at(4), nobody)
+	if l.Open(at(4), "10.0.0.1", "1") == nil {
+		t.Error("no place")
+	}
+}
+
 // TestCoRecordsByRouter batches co-records per listener's router.
 func TestCoRecordsByRouter(t *testing.T) {
 	t.Parallel()
@@ -282,10 +386,13 @@ func TestCoRecordsByRouter(t *testing.T) {
 		c.Open(fmt.Sprintf("west%d:%d", i%2, i), nil)
 	}
 	counts := map[string][]int{}
-	for _, p := range r.Step(at(1), nobody).Send {
+	for _, p := range r.Step(at(1), everybody).Send {
 		m, err := Decode(p.Payload)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if !strings.HasPrefix(p.To, "vfcr.") {
+			continue
 		}
 		counts[p.To] = append(counts[p.To], len(m.Records))
 	}

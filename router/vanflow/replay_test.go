@@ -124,7 +124,7 @@ func TestFlowAsUpstream(t *testing.T) {
 
 	ours := Record{Type: TypeBiflowTport, Identity: flow}
 	step := func(now time.Time) {
-		deliver(east.Step(now, nobody), west)
+		deliver(east.Step(now, reaching(west)), west)
 		for _, p := range west.Step(now, only(AddressFlows("OD1Mr:0"))).Send {
 			m, err := Decode(p.Payload)
 			if err != nil {
@@ -141,7 +141,7 @@ func TestFlowAsUpstream(t *testing.T) {
 	}
 	end := when(&theirs, AttrEndTime)
 	f.Close(end)
-	co.Close()
+	co.Close(at(0))
 	step(end.Add(time.Second))
 	step(end.Add(endDelay))
 	if diff := cmp.Diff(theirs, ours); diff != "" {

@@ -125,9 +125,9 @@ func (r *Router) Step(now time.Time, usable Usable) Output {
 	var out Output
 	r.announce(now, usable, &out.Send)
 	if r.due(now) {
-		r.source.records(usable, &out.Send)
+		r.source.records(now, usable, &out.Send)
 		r.emitFlows(now, usable, &out.Send)
-		r.emitCoRecords(&out.Send)
+		r.emitCoRecords(now, usable, &out.Send)
 		r.emitLogs(usable, &out.Send)
 	}
 	out.Wake = r.wake()
@@ -141,7 +141,8 @@ func (r *Router) Finish(now time.Time, usable Usable) Output {
 	r.endAll(now)
 	r.flows.endAll(now)
 	var out Output
-	r.source.records(usable, &out.Send)
+	r.source.records(now, usable, &out.Send)
 	r.emitFlows(now.Add(endDelay), usable, &out.Send)
+	r.emitCoRecords(now, usable, &out.Send)
 	return out
 }

@@ -7,8 +7,8 @@ import (
 
 // Publisher is the router as the sources see it.
 type Publisher interface {
-	// Usable reports whether a multicast address has a consumer, here or
-	// anywhere in the network.
+	// Usable reports whether an address has a consumer, here or anywhere in the
+	// network, as far as this router can know.
 	Usable(address string) bool
 	// Publish sends a presettled message. It must not block; without a
 	// destination the message is dropped. In-process subscribers of this router

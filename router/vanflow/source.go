@@ -12,6 +12,9 @@ const (
 	beaconInterval    = 10 * time.Second
 	heartbeatInterval = 2 * time.Second
 	recordInterval    = time.Second // each record is emitted at most that often
+	// silence is how long collectors keep the records of a source that they do
+	// not hear.
+	silence = 30 * time.Second
 )
 
 // messagesPerStep bounds the RECORD messages of one Step; what does not fit
@@ -29,8 +32,8 @@ type Output struct {
 	Wake time.Time
 }
 
-// Usable tells whether a multicast address has a consumer, here or anywhere in
-// the network.
+// Usable tells whether an address has a consumer, here or anywhere in the
+// network, as far as this router can know.
 type Usable func(address string) bool
 
 // source is what both kinds of sources are made of: retained records, beacons,
@@ -120,7 +123,7 @@ func (s *source) wake() time.Time {
 
 // records emits the retained records that changed. Ended records leave once
 // they were emitted, or when nobody can know them any more.
-func (s *source) records(usable Usable, out *[]Publication) {
+func (s *source) records(now time.Time, usable Usable, out *[]Publication) {
 	send := usable(Address(s.id))
 	b := batch{to: Address(s.id), next: &s.message, out: out}
 	limit := len(*out) + messagesPerStep
@@ -134,7 +137,8 @@ func (s *source) records(usable Usable, out *[]Publication) {
 			e.emit(&b, s.epoch)
 		}
 		if e.record.Ended() {
-			if sent || !s.stable && !send || ended == maxEnded {
+			known := s.stable || send || e.emitted && e.record.Number(AttrEndTime) > micros(now.Add(-silence))
+			if sent || !known || ended == maxEnded {
 				continue
 			}
 			ended++
