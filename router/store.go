@@ -60,10 +60,15 @@ func (s store) Reload(sslProfile string) (err error) {
 	return err
 }
 
-// Status implements manage.Store.
-func (s store) Status(e config.Entity) (row manage.Row) {
-	s.on(func() { row = s.r.status(e) })
-	return row
+// Statuses implements manage.Store.
+func (s store) Statuses(entities []config.Entity) []manage.Row {
+	rows := make([]manage.Row, len(entities))
+	s.on(func() {
+		for i, e := range entities {
+			rows[i] = s.r.status(e)
+		}
+	})
+	return rows
 }
 
 func (r *Router) status(e config.Entity) manage.Row {
@@ -146,15 +151,13 @@ func (l *amqpListener) row() manage.ListenerStatus {
 }
 
 func (r *Router) listenerAddressRow(a *config.ListenerAddress) manage.Row {
-	for _, e := range r.entities {
-		s, ok := e.(*service)
-		if !ok || s.cfg.Name != a.Listener {
-			continue
-		}
-		for _, t := range s.listener.Status().Targets {
-			if t.Address == a.Address {
-				return manage.ListenerAddressStatus{ConnectionsOpened: int(t.Opened)}
-			}
+	s, ok := r.entities[entityKey{(&config.TCPListener{}).Type(), a.Listener}].(*service)
+	if !ok {
+		return manage.ListenerAddressStatus{}
+	}
+	for _, t := range s.listener.Status().Targets {
+		if t.Address == a.Address {
+			return manage.ListenerAddressStatus{ConnectionsOpened: int(t.Opened)}
 		}
 	}
 	return manage.ListenerAddressStatus{}

@@ -160,7 +160,7 @@ func (g *grantServer) listen(ctx context.Context) (net.Listener, int, error) {
 			return l, kept.Port, nil
 		}
 	}
-	busy := host.Look(ctx).Busy
+	busy := host.BusyPorts()
 	for port := grantPort; port < grantPort+1000; port++ {
 		if busy[port] {
 			continue

@@ -374,7 +374,7 @@ func (n *namespace) foreseen(s *site.Site, l *live, book grantBook, redeemed []s
 	with := *s
 	with.Objects = copies(s.Objects)
 	assess(&moment{
-		site: &with, live: l, why: "router starting", owner: host.PortOwner, expires: expiries(v.credentials), before: v.health, now: time.Now(),
+		site: &with, live: l, why: "router starting", owner: host.NewPortOwners().Of, expires: expiries(v.credentials), before: v.health, now: time.Now(),
 		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(redeemed),
 	})
 	health := map[resource.Ref]resource.Health{}

@@ -191,7 +191,7 @@ func (n *namespace) assessedAt(ctx context.Context, v *view, l *live, why string
 	s.Objects = copies(v.site.Objects)
 	assess(&moment{
 		site: &s, live: l, why: why, failure: v.failure, network: net,
-		owner: host.PortOwner, expires: expiries(v.credentials), before: v.health, now: time.Now(),
+		owner: host.NewPortOwners().Of, expires: expiries(v.credentials), before: v.health, now: time.Now(),
 		grants: v.grants, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(v.memory.Redeemed),
 	})
 	return s.Objects, net

@@ -127,10 +127,8 @@ func set(e config.Entity, p amqp.Pair) error {
 
 // reread returns the attributes of e as they are now.
 func (n *Node) reread(t *config.Type, e config.Entity) amqp.Map {
-	for _, now := range n.entities(t) {
-		if now.name == config.Name(e) {
-			return now.attributes()
-		}
+	if now := n.find([]*config.Type{t}, "name", config.Name(e)); len(now) > 0 {
+		return now[0].attributes()
 	}
 	return amqp.Map{} // gone again
 }

@@ -69,7 +69,8 @@ func (e *entity) attributes() amqp.Map {
 	return all
 }
 
-// entities returns all entities of that very type, in a stable order.
+// entities returns all entities of that very type, in a stable order. What is
+// observed of configured ones is missing; see observe.
 func (n *Node) entities(t *config.Type) []entity {
 	switch t.Name {
 	case "management":
@@ -101,15 +102,33 @@ func (n *Node) entities(t *config.Type) []entity {
 	var out []entity
 	for _, e := range n.store.Config().Entities() {
 		if e.Type() == t {
-			out = append(out, n.configured(e))
+			out = append(out, configured(e))
 		}
 	}
 	return out
 }
 
-// configured returns the entity with what is observed of it.
-func (n *Node) configured(e config.Entity) entity {
-	return entity{typ: e.Type(), name: config.Name(e), identity: config.Identity(e), configured: e, observed: n.store.Status(e)}
+// configured returns the entity without what is observed of it.
+func configured(e config.Entity) entity {
+	return entity{typ: e.Type(), name: config.Name(e), identity: config.Identity(e), configured: e}
+}
+
+// observe adds what is observed of configured entities, asked for at once: it
+// is the router's control loop that answers.
+func (n *Node) observe(list []entity) {
+	var at []int
+	var asked []config.Entity
+	for i := range list {
+		if list[i].configured != nil {
+			at, asked = append(at, i), append(asked, list[i].configured)
+		}
+	}
+	if len(asked) == 0 {
+		return
+	}
+	for i, row := range n.store.Statuses(asked) {
+		list[at[i]].observed = row
+	}
 }
 
 // logs returns one entity for each module, also for those without
@@ -129,7 +148,7 @@ func (n *Node) logs(t *config.Type) []entity {
 	out := make([]entity, len(modules))
 	for i, module := range modules {
 		l := c.Log(module)
-		out[i] = n.configured(&l)
+		out[i] = configured(&l)
 	}
 	return out
 }
@@ -211,5 +230,6 @@ func (n *Node) find(types []*config.Type, key, wanted string) []entity {
 			}
 		}
 	}
+	n.observe(out)
 	return out
 }

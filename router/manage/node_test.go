@@ -267,6 +267,44 @@ func TestQueryByTheTypeOfItsEntities(t *testing.T) {
 	}
 }
 
+// TestOnlyWhatIsShownIsObserved counts the entities whose status the router is
+// asked for: a page of a query costs a page, and reading one costs one.
+func TestOnlyWhatIsShownIsObserved(t *testing.T) {
+	t.Parallel()
+	store := &fixture{config: config.New()}
+	for i := range 1000 {
+		c := config.NewTCPConnector()
+		c.Name, c.Host, c.Port, c.Address = fmt.Sprintf("c%d", i), "localhost", "1", "a"
+		store.config.TCPConnectors = append(store.config.TCPConnectors, c)
+	}
+	node := manage.New(store)
+	page := func(offset int64, names ...any) int {
+		_, body := call(t, node, properties("operation", "QUERY", "entityType", "tcpConnector", "count", int64(100), "offset", offset),
+			properties("attributeNames", amqp.List(names)))
+		return len(body.(amqp.Map).Get("results").(amqp.List))
+	}
+	for _, row := range []struct {
+		what       string
+		offset     int64
+		names      []any
+		rows, cost int
+	}{
+		{"a page", 500, []any{"name", "connectionsOpened"}, 100, 100},
+		{"the last page", 950, []any{"identity"}, 50, 50},
+		{"beyond the end", 1000, []any{"name"}, 0, 0},
+		{"without a name, where some may be empty", 900, []any{"connectionsOpened"}, 100, 1000},
+	} {
+		store.asked = 0
+		if rows := page(row.offset, row.names...); rows != row.rows || store.asked != row.cost {
+			t.Errorf("%s: %d rows at the cost of %d, want %d and %d", row.what, rows, store.asked, row.rows, row.cost)
+		}
+	}
+	store.asked = 0
+	if r, _ := call(t, node, properties("operation", "READ", "type", "tcpConnector", "name", "c700"), nil); r.Status != 200 || store.asked != 1 {
+		t.Errorf("reading one: %d, %d statuses", r.Status, store.asked)
+	}
+}
+
 func TestQueryOfEverything(t *testing.T) {
 	t.Parallel()
 	node := manage.New(west(t))

@@ -2,6 +2,7 @@ package manage
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/config"
@@ -31,7 +32,16 @@ func (n *Node) query(q *request) (any, error) {
 	}
 	results := amqp.List{}
 	for _, sub := range descendants(t) {
-		for _, e := range n.entities(sub) {
+		page := n.entities(sub)
+		if neverEmpty(names) {
+			skipped := min(offset, int64(len(page)))
+			page, offset = page[skipped:], offset-skipped
+			if count >= 0 {
+				page = page[:min(int64(len(page)), count-int64(len(results)))]
+			}
+		}
+		n.observe(page)
+		for _, e := range page {
 			if count >= 0 && int64(len(results)) >= count {
 				break
 			}
@@ -67,6 +77,12 @@ func (q *request) queried() (*config.Type, error) {
 func (q *request) queriesByType() bool {
 	t, err := q.typed("type")
 	return err == nil && t != nil && !t.Is("org.amqp.management") && q.text("name") == "" && q.text("identity") == ""
+}
+
+// neverEmpty reports whether every entity has one of the attributes, so that
+// none has to be looked at to be counted.
+func neverEmpty(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return name == "name" || name == "identity" || name == "type" })
 }
 
 // row returns the attributes in the order of names. empty means that there is

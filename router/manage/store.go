@@ -21,11 +21,11 @@ type Store interface {
 	// changed.
 	Reload(sslProfile string) error
 
-	// Status returns what is observed of a configured entity: a RouterStatus,
-	// ConnectorStatus, TCPListenerStatus, TCPConnectorStatus,
-	// ListenerAddressStatus, AutoLinkStatus or PolicyStatus, as the type of
-	// the entity demands; nil for all other types, or if there is nothing.
-	Status(e config.Entity) Row
+	// Statuses returns what is observed of configured entities, in their order:
+	// a RouterStatus, ConnectorStatus, TCPListenerStatus, TCPConnectorStatus,
+	// ListenerAddressStatus, AutoLinkStatus or PolicyStatus, as the type of an
+	// entity demands; nil for all other types, or if there is nothing.
+	Statuses(entities []config.Entity) []Row
 
 	// Metrics returns the counters of the router.
 	Metrics() Metrics

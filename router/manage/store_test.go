@@ -15,6 +15,7 @@ type fixture struct {
 	refuse   error // of the next Change
 	reloaded []string
 	changed  []manage.ConnectionChange
+	asked    int // statuses
 }
 
 func (f *fixture) Config() *config.Config { return f.config }
@@ -37,7 +38,16 @@ func (f *fixture) Reload(profile string) error {
 	return nil
 }
 
-func (f *fixture) Status(e config.Entity) manage.Row {
+func (f *fixture) Statuses(entities []config.Entity) []manage.Row {
+	f.asked += len(entities)
+	rows := make([]manage.Row, len(entities))
+	for i, e := range entities {
+		rows[i] = status(e)
+	}
+	return rows
+}
+
+func status(e config.Entity) manage.Row {
 	switch x := e.(type) {
 	case *config.Router:
 		return manage.RouterStatus{Version: "3.5.1", HostName: "localhost", WorkerThreads: 4}

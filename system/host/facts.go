@@ -17,8 +17,7 @@ type Facts struct {
 	Hostname   string
 	FQDN       string // if it differs from Hostname
 	Interfaces []Interface
-	FirstPort  int          // first port that an ordinary process may bind
-	Busy       map[int]bool // ports on which something listens
+	FirstPort  int // first port that an ordinary process may bind
 }
 
 // Interface is a network interface with its addresses.
@@ -30,7 +29,7 @@ type Interface struct {
 // Look finds the facts out. It asks no name service: what a site is called must
 // not depend on whether one answers.
 func Look(ctx context.Context) Facts {
-	f := Facts{FirstPort: FirstPort(), Busy: busyPorts(), Interfaces: interfaces()}
+	f := Facts{FirstPort: FirstPort(), Interfaces: interfaces()}
 	f.Hostname, _ = os.Hostname()
 	if hosts, err := os.ReadFile("/etc/hosts"); err == nil && ctx.Err() == nil {
 		f.FQDN = fullName(hosts, f.Hostname)

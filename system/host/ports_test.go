@@ -72,16 +72,16 @@ func TestPortOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := l.Addr().(*net.TCPAddr).Port
-	if got, want := PortOwner(port), fmt.Sprintf("(pid %d)", os.Getpid()); !strings.HasSuffix(got, want) {
+	if got, want := NewPortOwners().Of(port), fmt.Sprintf("(pid %d)", os.Getpid()); !strings.HasSuffix(got, want) {
 		t.Errorf("port %d: %q, want %s", port, got, want)
 	}
-	if !Look(t.Context()).Busy[port] {
+	if !BusyPorts()[port] {
 		t.Errorf("port %d is not busy", port)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := PortOwner(port); got != "" {
+	if got := NewPortOwners().Of(port); got != "" {
 		t.Errorf("closed port %d: %q", port, got)
 	}
 }

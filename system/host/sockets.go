@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // listening is a TCP socket on which something listens.
@@ -56,7 +57,9 @@ func parseSocket(line string) (listening, bool) {
 	return listening{int(port), fields[9]}, true
 }
 
-func busyPorts() map[int]bool {
+// BusyPorts are the TCP ports of the network namespace on which something
+// listens now.
+func BusyPorts() map[int]bool {
 	busy := make(map[int]bool)
 	for _, l := range listeners() {
 		busy[l.port] = true
@@ -64,33 +67,59 @@ func busyPorts() map[int]bool {
 	return busy
 }
 
-// PortOwner says who listens on a TCP port: "nginx (pid 812)". It is empty if
-// nobody does, or if the process may not be looked at.
-func PortOwner(port int) string {
-	sockets := make(map[string]bool)
+// PortOwners tells who listens on TCP ports. It looks when it is first asked,
+// at all of them at once, and remembers: looking costs a walk through the
+// processes of the machine.
+type PortOwners struct{ byPort func() map[int]string }
+
+// NewPortOwners makes one for the moment at which it is first asked.
+func NewPortOwners() PortOwners { return PortOwners{sync.OnceValue(portOwners)} }
+
+// Of says who listens on a port: "nginx (pid 812)". It is empty if nobody does,
+// or if the process may not be looked at.
+func (o PortOwners) Of(port int) string { return o.byPort()[port] }
+
+// portOwners finds the process behind every listening socket.
+func portOwners() map[int]string {
+	ports := make(map[string]int)
 	for _, l := range listeners() {
-		if l.port == port {
-			sockets["socket:["+l.inode+"]"] = true
-		}
+		ports["socket:["+l.inode+"]"] = l.port
 	}
-	if len(sockets) == 0 {
-		return ""
-	}
-	fds, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	owners := make(map[int]string)
+	processes, err := os.ReadDir("/proc")
 	if err != nil {
-		return ""
+		return owners
 	}
+	for _, p := range processes {
+		if _, err := strconv.Atoi(p.Name()); err == nil {
+			addOwned(owners, ports, p.Name())
+		}
+	}
+	return owners
+}
+
+// addOwned notes the ports on which a process listens. A process that is gone
+// meanwhile, or that may not be looked at, has none.
+func addOwned(owners map[int]string, ports map[string]int, pid string) {
+	dir := filepath.Join("/proc", pid, "fd")
+	fds, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	name := ""
 	for _, fd := range fds {
-		target, err := os.Readlink(fd)
-		if err != nil || !sockets[target] {
+		target, err := os.Readlink(filepath.Join(dir, fd.Name()))
+		port, listens := ports[target]
+		if err != nil || !listens || owners[port] != "" {
 			continue
 		}
-		pid := strings.Split(fd, "/")[2]
-		name, err := os.ReadFile("/proc/" + pid + "/comm")
-		if err != nil {
-			continue
+		if name == "" {
+			comm, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
+			if err != nil {
+				return
+			}
+			name = fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(comm)), pid)
 		}
-		return fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(name)), pid)
+		owners[port] = name
 	}
-	return ""
 }

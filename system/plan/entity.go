@@ -13,8 +13,11 @@ import (
 // entities tells what the router will do about a new configuration. One that
 // cannot be read has no entities: it is overwritten anyway.
 func (p *planner) entities(have, want []byte) {
-	old, _ := state.Entities(have)
-	now, _ := state.Entities(want)
+	old, now, err := state.Difference(have, want)
+	if err != nil {
+		old = nil
+		now, _ = state.Entities(want)
+	}
 	before := make(map[string]state.Entity, len(old))
 	for _, e := range old {
 		before[e.Key()] = e

@@ -8,6 +8,15 @@ import (
 	"github.com/skupper-host/skupper/system/resource"
 )
 
+// busyAt is a host on which something listens on some ports.
+func busyAt(ports ...int) func() map[int]bool {
+	busy := make(map[int]bool)
+	for _, p := range ports {
+		busy[p] = true
+	}
+	return func() map[int]bool { return busy }
+}
+
 func TestPortsOfLinkAccess(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -18,10 +27,14 @@ func TestPortsOfLinkAccess(t *testing.T) {
 		{"first free ones", openDoc, Context{}, map[string]int{"s/inter-router": 55671, "s/edge": 45671, "skupper-local": 5671}},
 		{"kept", openDoc, Context{
 			Ports: map[string]int{"s/inter-router": 60001, "s/edge": 60002, "skupper-local": 60003, "old/edge": 60004},
-			Busy:  map[int]bool{60001: true, 60002: true, 60003: true},
+			Busy:  busyAt(60001, 60002, 60003),
+		}, map[string]int{"s/inter-router": 60001, "s/edge": 60002, "skupper-local": 60003}},
+		{"the ports of the host are not looked at for what is kept", openDoc, Context{
+			Ports: map[string]int{"s/inter-router": 60001, "s/edge": 60002, "skupper-local": 60003},
+			Busy:  func() map[int]bool { panic("looked at") },
 		}, map[string]int{"s/inter-router": 60001, "s/edge": 60002, "skupper-local": 60003}},
 		{"busy and claimed ones are passed by", openDoc, Context{
-			Busy:    map[int]bool{55671: true, 5671: true},
+			Busy:    busyAt(55671, 5671),
 			Claimed: []Socket{{Host: "10.0.0.1", Port: 55672}, {Host: "127.0.0.1", Port: 45671}},
 		}, map[string]int{"s/inter-router": 55673, "s/edge": 45672, "skupper-local": 5672}},
 		{
@@ -57,7 +70,7 @@ func TestNoFreePort(t *testing.T) {
 	for p := interRouterPort; p <= lastPort; p++ {
 		busy[p] = true
 	}
-	_, problems := build(t, openDoc, Context{Busy: busy})
+	_, problems := build(t, openDoc, Context{Busy: func() map[int]bool { return busy }})
 	if diff := cmp.Diff([]string{"site/s spec.linkAccess: no free port for role inter-router"}, problems); diff != "" {
 		t.Error(diff)
 	}

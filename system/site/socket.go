@@ -121,7 +121,11 @@ func (b *builder) port(key string, kept, start int) int {
 	port := kept
 	if port == 0 {
 		port = start
-		for port <= lastPort && (b.named(port) || b.ctx.Busy[port] || port < b.ctx.FirstPort) {
+		var busy map[int]bool
+		if b.ctx.Busy != nil {
+			busy = b.ctx.Busy()
+		}
+		for port <= lastPort && (b.named(port) || busy[port] || port < b.ctx.FirstPort) {
 			port++
 		}
 	}

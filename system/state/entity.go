@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Entity is one entry of a router's configuration: a type, and attributes as
@@ -48,6 +49,70 @@ func Entities(config []byte) ([]Entity, error) {
 	}
 	slices.SortStableFunc(list, func(a, b Entity) int { return cmp.Compare(a.Key(), b.Key()) })
 	return list, nil
+}
+
+// Difference returns the entities of two configurations, each list sorted by
+// key, without those that both have in the same words. Of thousands mostly a
+// few differ, and no more is read; only where a configuration is not laid out as
+// routers' configurations are written, nothing is left out.
+func Difference(was, is []byte) (before, after []Entity, err error) {
+	old, now := pieces(was), pieces(is)
+	common := make(map[string]int, len(old))
+	for _, p := range old {
+		common[p]++
+	}
+	after, ok := apart(now, common)
+	if ok {
+		clear(common)
+		for _, p := range now {
+			common[p]++
+		}
+		before, ok = apart(old, common)
+	}
+	if ok {
+		return before, after, nil
+	}
+	if before, err = Entities(was); err != nil {
+		return nil, nil, err
+	}
+	after, err = Entities(is)
+	return before, after, err
+}
+
+// pieceMark begins an entity in a configuration as routers' configurations are
+// written, with four blanks of indentation. No string can hold it, and nothing
+// that is nested deeper.
+const pieceMark = "\n    [\n"
+
+// pieces splits a configuration between its entities.
+func pieces(config []byte) []string {
+	text, _ := strings.CutSuffix(strings.TrimSpace(string(config)), "\n]")
+	list := strings.Split(text, pieceMark)
+	for i := range list[1:] {
+		list[i+1] = strings.TrimSuffix(list[i+1], ",")
+	}
+	return list
+}
+
+// apart parses the pieces that are not among others. It is not ok where they
+// turn out not to be entities.
+func apart(list []string, others map[string]int) (entities []Entity, ok bool) {
+	if list[0] != "[" && list[0] != "" {
+		return nil, false
+	}
+	for i, p := range list[1:] {
+		if others[p] > 0 {
+			others[p]--
+			continue
+		}
+		e, err := parseEntity(json.RawMessage("["+p), i)
+		if err != nil {
+			return nil, false
+		}
+		entities = append(entities, e)
+	}
+	slices.SortStableFunc(entities, func(a, b Entity) int { return cmp.Compare(a.Key(), b.Key()) })
+	return entities, true
 }
 
 func parseEntity(raw json.RawMessage, position int) (Entity, error) {

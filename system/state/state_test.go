@@ -96,6 +96,48 @@ func TestEntities(t *testing.T) {
 	}
 }
 
+// laidOut writes pairs as routers' configurations are written.
+func laidOut(pairs ...string) string {
+	if len(pairs) == 0 {
+		return "[]"
+	}
+	return "[\n    [\n        " + strings.Join(pairs, "\n    ],\n    [\n        ") + "\n    ]\n]"
+}
+
+func TestDifference(t *testing.T) {
+	t.Parallel()
+	a, b, c := `"log", {"module": "A"}`, `"log", {"module": "B"}`, `"address", {"prefix": "c"}`
+	for _, row := range []struct{ name, was, is, gone, fresh string }{
+		{"nothing", laidOut(a, b), laidOut(a, b), "", ""},
+		{"order", laidOut(a, b), laidOut(b, a), "", ""},
+		{"the first ever", "", laidOut(b, a), "", "log/A log/B"},
+		{"all of it", laidOut(a), "", "log/A", ""},
+		{"one for another", laidOut(a, b), laidOut(b, c), "log/A", "address/c"},
+		{"an attribute", laidOut(a, b), laidOut(`"log", {"module": "A", "enable": "info+"}`, b), "log/A", "log/A"},
+		{"twice", laidOut(a, a), laidOut(a), "log/A", ""},
+		{"another layout", "[[" + a + "],[" + b + "]]", laidOut(a), "log/A log/B", "log/A"},
+		{"empty", "[]", laidOut(a), "", "log/A"},
+	} {
+		before, after, err := Difference([]byte(row.was), []byte(row.is))
+		if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		keys := func(list []Entity) string {
+			var names []string
+			for _, e := range list {
+				names = append(names, e.Key())
+			}
+			return strings.Join(names, " ")
+		}
+		if keys(before) != row.gone || keys(after) != row.fresh {
+			t.Errorf("%s: gone %q, fresh %q", row.name, keys(before), keys(after))
+		}
+	}
+	if _, _, err := Difference([]byte("[\n    [\n"), []byte(laidOut(a))); err == nil {
+		t.Error("half a configuration is understood")
+	}
+}
+
 func FuzzEntities(f *testing.F) {
 	f.Add([]byte(`[["router",{"id":"r","metadata":"{\"id\":\"s\"}"}],["listener",{"name":"a-edge","role":"edge","port":1}]]`))
 	f.Add([]byte(`[["x",{"a":null,"b":1e400,"c":"\ud800"}]]`))
@@ -103,6 +145,10 @@ func FuzzEntities(f *testing.F) {
 		list, err := Entities(config)
 		if err != nil {
 			return
+		}
+		before, after, err := Difference(nil, config)
+		if err != nil || len(before) > 0 || len(list)+len(after) > 0 && cmp.Diff(list, after) != "" {
+			t.Errorf("against nothing: %v, %v", before, err)
 		}
 		if !slices.IsSortedFunc(list, func(a, b Entity) int { return strings.Compare(a.Key(), b.Key()) }) {
 			t.Error("not sorted")

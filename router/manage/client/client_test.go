@@ -27,7 +27,7 @@ type store struct {
 }
 
 func (s *store) Config() *config.Config          { return s.config }
-func (s *store) Status(config.Entity) manage.Row { return nil }
+func (s *store) Statuses(list []config.Entity) []manage.Row { return make([]manage.Row, len(list)) }
 func (s *store) Reload(string) error             { return nil }
 func (s *store) Nodes() []manage.RouterNode      { return nil }
 func (s *store) LogStats() []manage.LogStats     { return nil }
@@ -134,10 +134,10 @@ func TestQueryInPages(t *testing.T) {
 		pages func(offset int64) amqp.List
 		want  int
 	}{
-		"two and a half pages": {func(o int64) amqp.List { return numbers(o, min(o+500, 1250)) }, 1250},
-		"full pages":           {func(o int64) amqp.List { return numbers(o, min(o+500, 1000)) }, 1000},
-		"all rows every time":  {func(int64) amqp.List { return numbers(0, 500) }, 500},
-		"more than a page":     {func(int64) amqp.List { return numbers(0, 700) }, 700},
+		"two and a half pages": {func(o int64) amqp.List { return numbers(o, min(o+2000, 5000)) }, 5000},
+		"full pages":           {func(o int64) amqp.List { return numbers(o, min(o+2000, 4000)) }, 4000},
+		"all rows every time":  {func(int64) amqp.List { return numbers(0, 2000) }, 2000},
+		"more than a page":     {func(int64) amqp.List { return numbers(0, 2700) }, 2700},
 		"nothing":              {func(int64) amqp.List { return amqp.List{} }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
