@@ -286,6 +286,11 @@ func (a *Agent) Status(ctx context.Context, name string) (*api.Status, error) {
 	return existing(ctx, a, name, (*namespace).status)
 }
 
+// Check implements api.Controller.
+func (a *Agent) Check(ctx context.Context, name string, r api.CheckRequest) (*api.Check, error) {
+	return existing(ctx, a, name, func(n *namespace, ctx context.Context) (*api.Check, error) { return n.check(ctx, r) })
+}
+
 // Apply implements api.Controller.
 func (a *Agent) Apply(ctx context.Context, name string, r api.ApplyRequest) (*api.Result, error) {
 	n, err := a.space(ctx, name)

@@ -30,6 +30,8 @@ type moment struct {
 	expires map[string]time.Time  // end of each credential, by name
 	before  map[resource.Ref]resource.Health
 	now     time.Time
+
+	keys map[string]bool // routing keys of the site's own listeners; nil until they are asked for
 }
 
 // assess says of every object of the site how it is: conditions, then what
@@ -373,7 +375,7 @@ func (m *moment) connector(c *resource.Connector, h *resource.Health) {
 		m.set(h, resource.ConditionMatched, m.down())
 		return
 	}
-	entity, ok := m.live.opens[fmt.Sprintf("connector/%s@%s", c.Name, c.Spec.Host)]
+	entity, ok := m.live.opens[connectorEntity(c)]
 	switch text := entity.text("connectionMsg"); {
 	case !ok:
 		m.set(h, resource.ConditionConfigured, pending("the router does not know it yet"))
@@ -388,17 +390,24 @@ func (m *moment) connector(c *resource.Connector, h *resource.Health) {
 
 // listened reports whether some listener of the network has the routing key.
 func (m *moment) listened(key string) bool {
-	for _, l := range m.site.Listeners {
-		if l.RoutingKey == key {
-			return true
+	if m.keys == nil {
+		m.keys = listenedKeys(m.site)
+	}
+	return m.keys[key] || m.network != nil && m.network.listeners[key] > 0
+}
+
+// listenedKeys are the routing keys that a site listens for.
+func listenedKeys(s *site.Site) map[string]bool {
+	keys := map[string]bool{}
+	for _, l := range s.Listeners {
+		keys[l.RoutingKey] = true
+	}
+	for _, l := range s.MultiKeyListeners {
+		for _, k := range l.Keys {
+			keys[k.RoutingKey] = true
 		}
 	}
-	for _, l := range m.site.MultiKeyListeners {
-		if slices.ContainsFunc(l.Keys, func(k site.WeightedKey) bool { return k.RoutingKey == key }) {
-			return true
-		}
-	}
-	return m.network != nil && m.network.listeners[key] > 0
+	return keys
 }
 
 // Certificates are shown as expiring this long before they end, if nobody

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 
 	"github.com/skupper-host/skupper/router/manage/client"
@@ -28,17 +29,27 @@ type managementAsker struct {
 }
 
 // Query implements Asker.
-func (a *managementAsker) Query(ctx context.Context, node, entityType string) ([]map[string]any, error) {
+func (a *managementAsker) Query(ctx context.Context, node, entityType string, attributes ...string) ([]map[string]any, error) {
 	c, err := a.client(ctx, node)
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.Query(ctx, entityType)
+	list, err := c.Query(ctx, entityType, attributes...)
 	rows := make([]map[string]any, 0, len(list))
 	for _, e := range list {
 		rows = append(rows, e)
 	}
 	return rows, err
+}
+
+// Read implements Asker.
+func (a *managementAsker) Read(ctx context.Context, entityType, name string) (map[string]any, error) {
+	e, err := a.own.Read(ctx, client.Ref{Type: entityType, Name: name})
+	var refused *client.Error
+	if errors.As(err, &refused) && (refused.Status == http.StatusNotFound || refused.Status == http.StatusBadRequest) {
+		return nil, nil // none, or one of another type with that name
+	}
+	return e, err
 }
 
 func (a *managementAsker) client(ctx context.Context, node string) (*client.Client, error) {

@@ -27,7 +27,7 @@ func (d *documents) encode(o resource.Object) []byte {
 	defer d.mu.Unlock()
 	ref := o.Ref()
 	for _, k := range d.kept[ref] {
-		if reflect.DeepEqual(k.object, o) {
+		if k.object == o || reflect.DeepEqual(k.object, o) {
 			d.next[ref] = append(d.next[ref], k)
 			return k.text
 		}

@@ -120,7 +120,17 @@ type configRouter struct {
 
 func (r configRouter) Close() error { return nil }
 
-func (r configRouter) Query(_ context.Context, node, typ string) ([]map[string]any, error) {
+func (r configRouter) Read(ctx context.Context, typ, name string) (map[string]any, error) {
+	rows, err := r.Query(ctx, "", typ)
+	for _, row := range rows {
+		if row["name"] == name {
+			return row, err
+		}
+	}
+	return nil, err
+}
+
+func (r configRouter) Query(_ context.Context, node, typ string, _ ...string) ([]map[string]any, error) {
 	if node != "" {
 		return nil, errors.New("no route")
 	}

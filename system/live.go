@@ -1,18 +1,28 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
+
+	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/state"
 )
 
-// Asker asks a running router for its entities.
+// Asker asks a running router for its entities. Its methods may be called at
+// the same time.
 type Asker interface {
 	// Query returns the entities of a type, one map each. node is the address
 	// of the management node to ask, "" for that of the router at the other end
-	// of the connection.
-	Query(ctx context.Context, node, entityType string) ([]map[string]any, error)
+	// of the connection. attributes are those that are wanted, none all.
+	Query(ctx context.Context, node, entityType string, attributes ...string) ([]map[string]any, error)
+	// Read returns one entity of that router, by its name; nil if there is none.
+	Read(ctx context.Context, entityType, name string) (map[string]any, error)
 	Close() error
 }
 
@@ -32,7 +42,7 @@ const (
 // live is what a running router says of itself at one moment. Maps are by
 // entity name.
 type live struct {
-	id, mode, version string
+	id, mode, version string // empty in an answer about a few entities
 	metadata          string
 
 	links     map[string]row // connectors to other routers
@@ -78,64 +88,240 @@ func (r row) number(name string) int64 {
 	return 0
 }
 
-// ask reads everything that status needs. It fails as a whole: half an answer
-// would be half a truth.
+// attributesOf are the attributes that are asked for of each type: a large site
+// has thousands of entities, and most of what they have is known.
+func attributesOf(typ string) []string {
+	switch typ {
+	case typeRouter:
+		return []string{"name", "id", "mode", "version", "metadata"}
+	case typeConnector:
+		return []string{"name", "host", "port", "connectionStatus", "connectionMsg"}
+	case typeListener:
+		return []string{"name", "operStatus", "connectionMsg"}
+	case typeTCPIn:
+		return []string{"name", "address", "sslProfile", "operStatus", "connectionMsg", "connectionsOpened", "connectionsClosed", "bytesIn", "bytesOut"}
+	case typeTCPOut:
+		return []string{"name", "address", "sslProfile", "connectionMsg", "lastError", "connectionsOpened", "connectionsClosed", "connectionsFailed", "bytesIn", "bytesOut"}
+	case typeKey:
+		return []string{"name", "address", "listener"}
+	case typeConnection:
+		return []string{"name", "dir", "role", "host", "container", "uptimeSeconds"}
+	case typeNode:
+		return []string{"name", "id", "cost", "nextHop"}
+	case typeAddress:
+		return []string{"key", "name", "subscriberCount", "remoteCount", "inProcess"}
+	}
+	return nil
+}
+
+// ask reads everything that status needs, all types at the same time. It fails
+// as a whole: half an answer would be half a truth.
 func ask(ctx context.Context, a Asker) (*live, error) {
 	l := &live{reach: map[string]int64{}}
-	routers, err := a.Query(ctx, "", typeRouter)
-	if err != nil {
-		return nil, err
+	var addresses []row
+	lists := []struct {
+		typ  string
+		rows *[]row
+		into *map[string]row
+	}{
+		{typ: typeConnector, into: &l.links},
+		{typ: typeListener, into: &l.listeners},
+		{typ: typeTCPIn, into: &l.accepts},
+		{typ: typeTCPOut, into: &l.opens},
+		{typ: typeKey, into: &l.keys},
+		{typ: typeConnection, rows: &l.connections},
+		{typ: typeNode, rows: &l.nodes},
+		{typ: typeAddress, rows: &addresses},
+		{typ: typeRouter},
 	}
+	errs := make([]error, len(lists))
+	var asked sync.WaitGroup
+	for i, q := range lists {
+		asked.Go(func() {
+			list, err := a.Query(ctx, "", q.typ, attributesOf(q.typ)...)
+			switch {
+			case err != nil:
+				errs[i] = err
+			case q.rows != nil:
+				*q.rows = rowsOf(list)
+			case q.into != nil:
+				*q.into = byName(list)
+			default:
+				errs[i] = l.introduce(list)
+			}
+		})
+	}
+	asked.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, cmp.Or(ctx.Err(), err)
+	}
+	for _, r := range addresses {
+		if key, ok := strings.CutPrefix(r.text("key"), "M"); ok {
+			l.reach[key] += consumers(r)
+		}
+	}
+	return l, nil
+}
+
+// introduce takes what the router says of itself.
+func (l *live) introduce(routers []map[string]any) error {
 	if len(routers) != 1 {
-		return nil, fmt.Errorf("router: %d entities of type router", len(routers))
+		return fmt.Errorf("router: %d entities of type router", len(routers))
 	}
 	self := row(routers[0])
 	l.id, l.mode, l.version, l.metadata = self.text("id"), self.text("mode"), self.text("version"), self.text("metadata")
-	var errs []error
-	named := func(typ string) map[string]row {
-		list, err := a.Query(ctx, "", typ)
-		errs = append(errs, err)
-		m := make(map[string]row, len(list))
-		for _, r := range list {
-			m[row(r).text("name")] = r
-		}
-		return m
-	}
-	l.links, l.listeners = named(typeConnector), named(typeListener)
-	l.accepts, l.opens, l.keys = named(typeTCPIn), named(typeTCPOut), named(typeKey)
-	l.connections, err = queryRows(ctx, a, typeConnection)
-	errs = append(errs, err)
-	l.nodes, err = queryRows(ctx, a, typeNode)
-	errs = append(errs, err)
-	addresses, err := queryRows(ctx, a, typeAddress)
-	errs = append(errs, err)
-	for _, r := range addresses {
-		if key, ok := strings.CutPrefix(r.text("key"), "M"); ok {
-			l.reach[key] += r.number("subscriberCount") + r.number("remoteCount") + r.number("inProcess")
-		}
-	}
-	return l, errors.Join(errs...)
+	return nil
 }
 
-func queryRows(ctx context.Context, a Asker, typ string) ([]row, error) {
-	list, err := a.Query(ctx, "", typ)
+// consumers is how many take what is sent to an address, here and elsewhere.
+func consumers(address row) int64 {
+	return address.number("subscriberCount") + address.number("remoteCount") + address.number("inProcess")
+}
+
+func rowsOf(list []map[string]any) []row {
 	rows := make([]row, 0, len(list))
 	for _, r := range list {
 		rows = append(rows, r)
 	}
-	return rows, err
+	return rows
 }
 
-// active counts open connections by entity, for the plan.
-func (l *live) active() map[string]int64 {
-	m := map[string]int64{}
-	for name, r := range l.accepts {
-		m["tcpListener/"+name] = r.number("connectionsOpened") - r.number("connectionsClosed")
-	}
-	for name, r := range l.opens {
-		m["tcpConnector/"+name] = r.number("connectionsOpened") - r.number("connectionsClosed")
+func byName(list []map[string]any) map[string]row {
+	m := make(map[string]row, len(list))
+	for _, r := range list {
+		m[row(r).text("name")] = r
 	}
 	return m
+}
+
+// askFew reads of the router only what the status of a few listeners and
+// connectors needs.
+func askFew(ctx context.Context, a Asker, objects *resource.Set) (*live, error) {
+	l := &live{reach: map[string]int64{}, accepts: map[string]row{}, opens: map[string]row{}}
+	read := func(typ, name string) (row, error) { return a.Read(ctx, typ, name) }
+	var err error
+	reach := func(keys ...string) {
+		for _, key := range keys {
+			address, failure := read(typeAddress, "M"+key)
+			l.reach[key], err = consumers(address), errors.Join(err, failure)
+		}
+	}
+	into := func(m map[string]row, typ, name string) {
+		entity, failure := read(typ, name)
+		if entity != nil {
+			m[name] = entity
+		}
+		err = errors.Join(err, failure)
+	}
+	for o := range objects.All() {
+		switch o := o.(type) {
+		case *resource.Listener:
+			into(l.accepts, typeTCPIn, "listener/"+o.Name)
+			reach(o.Spec.RoutingKey)
+		case *resource.MultiKeyListener:
+			into(l.accepts, typeTCPIn, "multiAddress/"+o.Name)
+			reach(routingKeys(o)...)
+		case *resource.Connector:
+			into(l.opens, typeTCPOut, connectorEntity(o))
+		}
+	}
+	return l, err
+}
+
+// routingKeys lists the routing keys of a multi-key listener.
+func routingKeys(o *resource.MultiKeyListener) []string {
+	var keys []string
+	if s := o.Spec.Strategy.Priority; s != nil {
+		keys = append(keys, s.RoutingKeys...)
+	}
+	if s := o.Spec.Strategy.Weighted; s != nil {
+		keys = slices.AppendSeq(keys, maps.Keys(s.RoutingKeys))
+	}
+	return keys
+}
+
+// connectorEntity is the name of the tcpConnector of a connector.
+func connectorEntity(c *resource.Connector) string {
+	return fmt.Sprintf("connector/%s@%s", c.Name, c.Spec.Host)
+}
+
+// readFew is up to how many entities are read one by one; more are cheaper as a
+// table.
+const readFew = 16
+
+// entityTypes are the types of a configuration that are asked after, by the
+// names that configurations have for them.
+func entityTypes() map[string]string {
+	return map[string]string{
+		"tcpListener": typeTCPIn, "tcpConnector": typeTCPOut, "connector": typeConnector, "listener": typeListener, "listenerAddress": typeKey,
+	}
+}
+
+// find looks for entities of a configuration in the router. Those that are
+// missing are not in the result, nor are those of types that nobody asks after.
+func find(ctx context.Context, a Asker, wanted []state.Entity, attributes ...string) (map[string]row, error) {
+	types := entityTypes()
+	byType := map[string][]state.Entity{}
+	for _, e := range wanted {
+		if types[e.Type] != "" {
+			byType[e.Type] = append(byType[e.Type], e)
+		}
+	}
+	found := map[string]row{}
+	for typ, list := range byType {
+		if len(list) > readFew {
+			all, err := a.Query(ctx, "", types[typ], append(attributes, "name")...)
+			if err != nil {
+				return nil, err
+			}
+			there := byName(all)
+			for _, e := range list {
+				if r := there[e.Name]; r != nil {
+					found[e.Key()] = r
+				}
+			}
+			continue
+		}
+		for _, e := range list {
+			r, err := a.Read(ctx, types[typ], e.Name)
+			if err != nil {
+				return nil, err
+			}
+			if r != nil {
+				found[e.Key()] = r
+			}
+		}
+	}
+	return found, nil
+}
+
+// active counts the open connections of entities, for the plan.
+func active(ctx context.Context, a Asker, entities []state.Entity) (map[string]int64, error) {
+	bridges := slices.DeleteFunc(slices.Clone(entities), func(e state.Entity) bool { return e.Type != "tcpListener" && e.Type != "tcpConnector" })
+	found, err := find(ctx, a, bridges, "connectionsOpened", "connectionsClosed")
+	m := map[string]int64{}
+	for key, r := range found {
+		m[key] = r.number("connectionsOpened") - r.number("connectionsClosed")
+	}
+	return m, err
+}
+
+// lacking is the error about the first entity that the router does not have.
+func lacking(ctx context.Context, a Asker, wanted []state.Entity) error {
+	types := entityTypes()
+	found, err := find(ctx, a, wanted)
+	if err != nil {
+		return err
+	}
+	for _, e := range wanted {
+		if types[e.Type] != "" && found[e.Key()] == nil {
+			return fmt.Errorf("it does not have %s %s", e.Type, e.Name)
+		}
+	}
+	if len(found) == 0 { // nothing was asked: it must answer all the same
+		_, err = a.Query(ctx, "", typeRouter, attributesOf(typeRouter)...)
+	}
+	return err
 }
 
 // siteOf is the name of the site that a router serves. Routers are named

@@ -71,8 +71,11 @@ func makeHome(paths layout.Paths) error {
 // loadPorts takes up the registry of ports; the agent holds its lock.
 func (m *machine) loadPorts() error {
 	ports, err := host.LoadPorts(m.options.Paths.PortsFile())
-	if err != nil {
+	if ports == nil {
 		return err
+	}
+	if err != nil {
+		m.log.Warn("registry of ports is made anew", keyErr, err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -137,7 +137,7 @@ func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 		return &visited{l.metadata, rows(l.accepts), rows(l.opens), rows(l.keys)}, nil
 	}
 	v := &visited{}
-	routers, err := a.Query(ctx, t.node(), typeRouter)
+	routers, err := a.Query(ctx, t.node(), typeRouter, attributesOf(typeRouter)...)
 	if err != nil {
 		return nil, err
 	}
@@ -145,13 +145,15 @@ func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 		v.metadata = row(r).text("metadata")
 	}
 	for typ, into := range map[string]*[]row{typeTCPIn: &v.accepts, typeTCPOut: &v.opens, typeKey: &v.keys} {
-		list, err := a.Query(ctx, t.node(), typ)
+		attributes := []string{"name", "address"}
+		if typ == typeKey {
+			attributes = append(attributes, "listener")
+		}
+		list, err := a.Query(ctx, t.node(), typ, attributes...)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range list {
-			*into = append(*into, r)
-		}
+		*into = rowsOf(list)
 	}
 	return v, nil
 }

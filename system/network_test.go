@@ -9,12 +9,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/state"
 )
 
 // fakeRouters answers queries for several routers; "" is the first.
 type fakeRouters map[string]map[string][]map[string]any
 
-func (f fakeRouters) Query(_ context.Context, node, typ string) ([]map[string]any, error) {
+func (f fakeRouters) Read(_ context.Context, typ, name string) (map[string]any, error) {
+	for _, r := range f[""][typ] {
+		if r["name"] == name {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
+func (f fakeRouters) Query(_ context.Context, node, typ string, _ ...string) ([]map[string]any, error) {
 	r, ok := f[node]
 	if !ok {
 		return nil, errors.New("no route to " + node)
@@ -90,8 +100,9 @@ func TestAsk(t *testing.T) {
 	if l.reach["db"] != 1 || l.reach["x"] != 0 {
 		t.Errorf("reach %v", l.reach)
 	}
-	if got := l.active()["tcpListener/listener/db"]; got != 5 {
-		t.Errorf("%d active connections, want 5", got)
+	counts, err := active(t.Context(), threeSites(), []state.Entity{{Type: "tcpListener", Name: "listener/db"}, {Type: "tcpConnector", Name: "gone"}, {Type: "log"}})
+	if err != nil || len(counts) != 1 || counts["tcpListener/listener/db"] != 5 {
+		t.Errorf("active connections %v, %v", counts, err)
 	}
 	remote := remoteLinks(l, nil, time.Unix(1000, 0))
 	if len(remote) != 2 || remote[0].RemoteSite != "device" || remote[1].RemoteSite != "east" {

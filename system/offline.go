@@ -62,6 +62,16 @@ func (o *Offline) Status(ctx context.Context, name string) (*api.Status, error) 
 	return n.status(ctx)
 }
 
+// Check implements api.Controller.
+func (o *Offline) Check(ctx context.Context, name string, r api.CheckRequest) (*api.Check, error) {
+	n, err := o.space(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer n.router.close()
+	return n.check(ctx, r)
+}
+
 // Apply implements api.Controller: the input is written, nothing is started.
 func (o *Offline) Apply(ctx context.Context, name string, r api.ApplyRequest) (*api.Result, error) {
 	r.Store = r.Store || !r.DryRun

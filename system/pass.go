@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -222,17 +223,15 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 // converge brings the machine to what the site wants, or leaves everything,
 // input included, as it was.
 func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, have state.State, memory state.Memory, c *composed) (*outcome, error) {
-	l, _ := n.router.look(ctx) // a router that does not answer has no connections to lose
-	if l != nil {
-		have.Active = l.active()
-	}
 	book := n.book(ctx, w, c.site)
-	objects, health := n.foreseen(c.site, l, book, memory.Redeemed)
+	objects, health := n.foreseen(c.site, n.lookFor(ctx, w, memory), book, memory)
 	out, err := n.render(c, c.site, memory, have, w, objects)
 	if err != nil {
 		n.publishFailure(w, memory, c, err)
 		return nil, err
 	}
+	before, after := n.difference(have, out.State)
+	have.Active = n.active(ctx, without(before, after))
 	steps := plan.Make(out.State, have)
 	if w.restart && !out.Memory.Stopped {
 		steps = withRestart(steps, layout.UnitName(n.paths.Name), out.State)
@@ -248,7 +247,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	if err != nil {
 		return nil, err
 	}
-	err = n.carryOut(ctx, h, have, steps, out)
+	err = n.carryOut(ctx, h, have, steps, out, after)
 	if err != nil && !touches(steps) && !c.edit.Changes() {
 		// Only records were to be written, such as the status of a resource.
 		// The site is as wanted; the next pass tries again.
@@ -262,6 +261,54 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	}
 	n.publish(o, health, book)
 	return o, nil
+}
+
+// lookFor is what the router says, for the status in the files. Whoever asked
+// for a change does not wait for that: he is served with what it said last, and
+// the loop brings the files up to date. It is nil for a router that does not
+// answer, or need not.
+func (n *namespace) lookFor(ctx context.Context, w wish, memory state.Memory) *live {
+	switch {
+	case memory.Stopped || memory.Generation == 0:
+		n.router.forget()
+		return nil
+	case w.change != nil:
+		return n.router.recent(ctx)
+	}
+	l, _ := n.router.look(ctx) // nil says it
+	return l
+}
+
+// difference is what the router's configuration loses, and what it gets.
+func (n *namespace) difference(have, want state.State) (before, after []state.Entity) {
+	was, is := have.Files[n.paths.RouterConfig()].Data, want.Files[n.paths.RouterConfig()].Data
+	before, after, err := state.Difference(was, is)
+	if err != nil { // it is overwritten, all of it
+		before, after, _ = state.Difference(nil, is)
+	}
+	return before, after
+}
+
+// without lists the entities that are not among others, whatever they say.
+func without(list, others []state.Entity) []state.Entity {
+	keys := make(map[string]bool, len(others))
+	for _, e := range others {
+		keys[e.Key()] = true
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(e state.Entity) bool { return keys[e.Key()] })
+}
+
+// active counts the connections of what goes. A router that does not answer has
+// none to lose.
+func (n *namespace) active(ctx context.Context, entities []state.Entity) (counts map[string]int64) {
+	if len(entities) == 0 {
+		return nil
+	}
+	_ = n.router.ask(ctx, func(ctx context.Context, a Asker) (err error) {
+		counts, err = active(ctx, a, entities)
+		return err
+	})
+	return counts
 }
 
 // book is what is known of the grants of a site, with the grant server up
@@ -298,17 +345,18 @@ func withRestart(steps []plan.Step, unit string, want state.State) []plan.Step {
 	return append(steps, plan.Step{Op: plan.Restart, Subject: "router", Unit: unit, Spec: want.Units[unit]})
 }
 
-// carryOut applies a plan. Ports are claimed before, so that no other
-// namespace takes them meanwhile.
-func (n *namespace) carryOut(ctx context.Context, h *host.Namespace, have state.State, steps []plan.Step, out render.Output) error {
+// carryOut applies a plan. after are the entities that the router gets by it.
+func (n *namespace) carryOut(ctx context.Context, h *host.Namespace, have state.State, steps []plan.Step, out render.Output, after []state.Entity) error {
 	if len(steps) == 0 {
 		return nil
 	}
 	if touches(steps) {
 		n.log.Info("applying", keyGeneration, out.Memory.Generation, keyPlan, plan.Summarize(steps).String())
-		n.log.Debug("plan", keyPlan, plan.Lines(steps))
+		if n.log.Enabled(ctx, slog.LevelDebug) {
+			n.log.Debug("plan", keyPlan, plan.Lines(steps))
+		}
 	}
-	return h.Apply(ctx, have, steps, host.Confirm(func(ctx context.Context) error { return n.confirm(ctx, out) }))
+	return h.Apply(ctx, have, steps, host.Confirm(func(ctx context.Context) error { return n.confirm(ctx, steps, out, after) }))
 }
 
 // touches reports whether a plan does more than bookkeeping.
@@ -322,24 +370,29 @@ const (
 	confirmEvery   = 20 * time.Millisecond
 )
 
-// confirm returns when the router has the configuration, or says why not.
-func (n *namespace) confirm(ctx context.Context, out render.Output) error {
-	if out.Memory.Stopped {
+// confirm returns when the router has what the plan gives it, or says why not.
+// One that was started must have everything.
+func (n *namespace) confirm(ctx context.Context, steps []plan.Step, out render.Output, after []state.Entity) error {
+	told := func(ops ...plan.Op) bool {
+		return slices.ContainsFunc(steps, func(s plan.Step) bool { return slices.Contains(ops, s.Op) })
+	}
+	switch {
+	case out.Memory.Stopped || !told(plan.Start, plan.Restart, plan.Reload):
 		return nil
+	case told(plan.Start, plan.Restart):
+		n.router.forget()
+		var err error
+		if after, err = state.Entities(out.State.Files[n.paths.RouterConfig()].Data); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(n.m.options.Confirm, confirmTimeout))
 	defer cancel()
-	wanted, err := state.Entities(out.State.Files[n.paths.RouterConfig()].Data)
-	if err != nil {
-		return err
-	}
 	var last error
 	for {
-		l, err := n.router.look(ctx)
+		err := n.router.ask(ctx, func(ctx context.Context, a Asker) error { return lacking(ctx, a, after) })
 		if err == nil {
-			if err = l.lacks(wanted); err == nil {
-				return nil
-			}
+			return nil
 		}
 		if ctx.Err() == nil {
 			last = err
@@ -369,13 +422,17 @@ var errSilent = errors.New("no answer")
 // foreseen is the status of the objects as the files will have it: that of the
 // router as it is now. What the new configuration changes is written by a later
 // pass, when the router says so.
-func (n *namespace) foreseen(s *site.Site, l *live, book grantBook, redeemed []string) ([]resource.Object, map[resource.Ref]resource.Health) {
+func (n *namespace) foreseen(s *site.Site, l *live, book grantBook, memory state.Memory) ([]resource.Object, map[resource.Ref]resource.Health) {
 	v := n.seen.Load()
 	with := *s
 	with.Objects = copies(s.Objects)
+	why := "router starting"
+	if memory.Stopped {
+		why = "router stopped"
+	}
 	assess(&moment{
-		site: &with, live: l, why: "router starting", owner: host.NewPortOwners().Of, expires: expiries(v.credentials), before: v.health, now: time.Now(),
-		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(redeemed),
+		site: &with, live: l, why: why, owner: host.NewPortOwners().Of, expires: expiries(v.credentials), before: v.health, now: time.Now(),
+		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(memory.Redeemed),
 	})
 	health := map[resource.Ref]resource.Health{}
 	for o := range with.Objects.All() {

@@ -17,15 +17,19 @@ const (
 )
 
 // routerView asks one router. It keeps one connection, made when it is first
-// needed; questions wait for each other.
+// needed, over which several may ask at the same time.
 type routerView struct {
 	dial   func(ctx context.Context, socket string) (Asker, error)
 	socket string
 
-	mu   sync.Mutex // held while the router is asked
-	conn Asker      // guarded by mu; nil when there is none
+	mu   sync.Mutex
+	conn Asker // guarded by mu; nil when there is none
 
-	surveys   sync.WaitGroup
+	lastMu  sync.Mutex
+	last    *live     // guarded by lastMu; what the router said last, nil after a failure
+	lastAt  time.Time // guarded by lastMu
+	surveys sync.WaitGroup
+
 	surveyMu  sync.Mutex
 	known     *network      // guarded by surveyMu; nil before the first survey
 	surveying chan struct{} // guarded by surveyMu; closed when the running survey ends, nil if none runs
@@ -38,50 +42,84 @@ func newRouterView(dial func(context.Context, string) (Asker, error), socket str
 // errNoDial is returned where nobody knows how to ask a router.
 var errNoDial = errors.New("no client for the router")
 
-// look asks the router for everything that status needs. A connection that
-// turns out to be dead, as after a restart, is replaced once.
-func (r *routerView) look(ctx context.Context) (*live, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	old := r.conn != nil
-	l, err := r.lookOnce(ctx)
-	if err != nil && old && ctx.Err() == nil {
-		l, err = r.lookOnce(ctx)
-	}
+// look asks the router for everything that status needs.
+func (r *routerView) look(ctx context.Context) (l *live, err error) {
+	err = r.ask(ctx, func(ctx context.Context, a Asker) error {
+		l, err = ask(ctx, a)
+		return err
+	})
+	r.lastMu.Lock()
+	defer r.lastMu.Unlock()
+	r.last, r.lastAt = l, time.Now()
 	return l, err
 }
 
-// lookOnce is look over the present connection; r.mu is held.
-func (r *routerView) lookOnce(ctx context.Context) (*live, error) {
-	if err := r.connect(ctx); err != nil {
-		return nil, err
+// recent is what the router said a moment ago; it is asked if that is too long
+// ago. It is nil where the router does not answer.
+func (r *routerView) recent(ctx context.Context) *live {
+	r.lastMu.Lock()
+	last, at := r.last, r.lastAt
+	r.lastMu.Unlock()
+	if last != nil && time.Since(at) < 2*statusEvery {
+		return last
 	}
-	l, err := ask(ctx, r.conn)
-	if err != nil {
-		_ = r.conn.Close() // it is broken already
-		r.conn = nil
-		return nil, err
-	}
-	return l, nil
+	l, _ := r.look(ctx) // nil says it
+	return l
 }
 
-func (r *routerView) connect(ctx context.Context) error {
+// forget drops what the router said: it is about to be another one.
+func (r *routerView) forget() {
+	r.lastMu.Lock()
+	defer r.lastMu.Unlock()
+	r.last = nil
+}
+
+// ask puts a question. A connection that turns out to be dead, as after a
+// restart, is replaced once.
+func (r *routerView) ask(ctx context.Context, question func(context.Context, Asker) error) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	for {
+		conn, fresh, err := r.connection(ctx)
+		if err != nil {
+			return err
+		}
+		if err = question(ctx, conn); err == nil {
+			return nil
+		}
+		r.drop(conn)
+		if fresh || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// connection is the one to the router; fresh says that it was made now.
+func (r *routerView) connection(ctx context.Context) (conn Asker, fresh bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.conn != nil {
-		return nil
+		return r.conn, false, nil
 	}
 	if r.dial == nil {
-		return errNoDial
+		return nil, false, errNoDial
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	conn, err := r.dial(ctx, r.socket)
-	if err != nil {
-		return err
+	if r.conn, err = r.dial(ctx, r.socket); err != nil {
+		r.conn = nil
 	}
-	r.conn = conn
-	return nil
+	return r.conn, true, err
+}
+
+// drop ends a connection that is broken.
+func (r *routerView) drop(conn Asker) {
+	r.mu.Lock()
+	if r.conn == conn {
+		r.conn = nil
+	}
+	r.mu.Unlock()
+	_ = conn.Close() // it is broken already
 }
 
 // network is what is known of the network around l. News are collected in the
@@ -136,9 +174,10 @@ func (r *routerView) survey(l *live, done chan struct{}) {
 func (r *routerView) close() {
 	r.surveys.Wait()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.conn != nil {
-		_ = r.conn.Close() // nothing more is asked
-		r.conn = nil
+	conn := r.conn
+	r.conn = nil
+	r.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close() // nothing more is asked
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/skupper-host/skupper/system/render"
 	"github.com/skupper-host/skupper/system/resource"
 	"github.com/skupper-host/skupper/system/site"
-	"github.com/skupper-host/skupper/system/state"
 )
 
 // status tells how the namespace is now. It asks the router and the supervisor,
@@ -29,7 +28,7 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 		return nil, n.missing()
 	}
 	l, unit, why := n.look(ctx, v)
-	objects, net := n.assessedAt(ctx, v, l, why)
+	objects, net := n.assessedAt(ctx, v, l, why, nil)
 	s := &api.Status{
 		Namespace: n.line(v, unit, l, why), Observed: l != nil, Generation: v.memory.Generation, Error: v.failure,
 		Objects: []json.RawMessage{}, Links: []api.LinkState{}, RemoteLinks: []api.LinkState{},
@@ -102,6 +101,11 @@ func (n *namespace) unitStatus(ctx context.Context) host.UnitStatus {
 // look asks the supervisor and the router; why says why the router does not
 // answer.
 func (n *namespace) look(ctx context.Context, v *view) (l *live, unit host.UnitStatus, why string) {
+	return n.lookWith(ctx, v, nil)
+}
+
+// lookWith is look with questions of one's own; nil asks everything.
+func (n *namespace) lookWith(ctx context.Context, v *view, question func(context.Context, Asker) (*live, error)) (l *live, unit host.UnitStatus, why string) {
 	unit = n.unitStatus(ctx)
 	switch {
 	case v.memory.Generation == 0:
@@ -109,7 +113,15 @@ func (n *namespace) look(ctx context.Context, v *view) (l *live, unit host.UnitS
 	case v.memory.Stopped:
 		return nil, unit, "router stopped"
 	}
-	l, err := n.router.look(ctx)
+	var err error
+	if question == nil {
+		l, err = n.router.look(ctx)
+	} else {
+		err = n.router.ask(ctx, func(ctx context.Context, a Asker) (err error) {
+			l, err = question(ctx, a)
+			return err
+		})
+	}
 	if err == nil {
 		return l, unit, ""
 	}
@@ -174,21 +186,24 @@ func ago(t, now time.Time) string {
 // assessed is the status of the objects now.
 func (n *namespace) assessed(ctx context.Context, v *view) (*resource.Set, *network) {
 	l, _, why := n.look(ctx, v)
-	return n.assessedAt(ctx, v, l, why)
+	return n.assessedAt(ctx, v, l, why, nil)
 }
 
-// assessedAt is assessed for a router that was asked already. The objects are
-// copies.
-func (n *namespace) assessedAt(ctx context.Context, v *view, l *live, why string) (*resource.Set, *network) {
+// assessedAt is assessed for a router that was asked already, of some objects of
+// the site; nil means all. The objects are copies.
+func (n *namespace) assessedAt(ctx context.Context, v *view, l *live, why string, some *resource.Set) (*resource.Set, *network) {
 	if v.site == nil {
 		return pendingSet(v), nil
 	}
+	if some == nil {
+		some = v.site.Objects
+	}
 	var net *network
-	if l != nil {
+	if l != nil && l.id != "" {
 		net = n.router.network(ctx, l)
 	}
 	s := *v.site
-	s.Objects = copies(v.site.Objects)
+	s.Objects = copies(some)
 	assess(&moment{
 		site: &s, live: l, why: why, failure: v.failure, network: net,
 		owner: host.NewPortOwners().Of, expires: expiries(v.credentials), before: v.health, now: time.Now(),
@@ -325,15 +340,7 @@ func bridgeStates(l *live) (listeners, connectors []api.BridgeState) {
 
 // ownKeys are the routing keys that this site uses itself.
 func ownKeys(s *site.Site) map[string]bool {
-	m := map[string]bool{}
-	for _, l := range s.Listeners {
-		m[l.RoutingKey] = true
-	}
-	for _, l := range s.MultiKeyListeners {
-		for _, k := range l.Keys {
-			m[k.RoutingKey] = true
-		}
-	}
+	m := listenedKeys(s)
 	for _, c := range s.Connectors {
 		m[c.RoutingKey] = true
 	}
@@ -369,17 +376,4 @@ func certificates(s *site.Site, pairs map[render.CredentialKey]pki.Pair, now tim
 		list = append(list, entry)
 	}
 	return list
-}
-
-// lacks reports what of a configuration the router does not have yet.
-func (l *live) lacks(wanted []state.Entity) error {
-	have := map[string]map[string]row{
-		"tcpListener": l.accepts, "tcpConnector": l.opens, "connector": l.links, "listener": l.listeners, "listenerAddress": l.keys,
-	}
-	for _, e := range wanted {
-		if m, ok := have[e.Type]; ok && m[e.Name] == nil {
-			return fmt.Errorf("it does not have %s %s", e.Type, e.Name)
-		}
-	}
-	return nil
 }

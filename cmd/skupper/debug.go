@@ -158,7 +158,7 @@ func checkSite(s *api.Status) []check {
 	default:
 		return append(list, failed("router", s.Namespace.Message, "`skupper system logs` shows what it said"))
 	}
-	all, err := views(s, waitedKinds()...)
+	all, err := views(s, kindsWithStatus()...)
 	if err != nil {
 		return append(list, failed("status", err.Error(), ""))
 	}
@@ -200,4 +200,13 @@ func glob(dir, pattern string) []string {
 		return nil // the pattern is ours
 	}
 	return list
+}
+
+// kindsWithStatus are the kinds that can be in order or not.
+func kindsWithStatus() []string {
+	return []string{
+		string(resource.KindSite), string(resource.KindLink), string(resource.KindListener), string(resource.KindConnector),
+		string(resource.KindMultiKeyListener), string(resource.KindRouterAccess), string(resource.KindAccessGrant),
+		string(resource.KindAccessToken), string(resource.KindCertificate),
+	}
 }

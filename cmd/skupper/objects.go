@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
@@ -150,12 +151,12 @@ func (p *program) finish(ctx context.Context, in *command.Input, c api.Controlle
 	})
 }
 
-// changed lists the objects that a result names.
-func changed(r *api.Result) []string {
-	var refs []string
+// changed lists the objects that a result names and that are there.
+func changed(r *api.Result) []api.Ref {
+	var refs []api.Ref
 	for _, c := range r.Changes {
-		if c.Action != api.Deleted {
-			refs = append(refs, c.Object)
+		if kind, name, ok := strings.Cut(c.Object, "/"); ok && c.Action != api.Deleted {
+			refs = append(refs, api.Ref{Kind: kind, Name: name})
 		}
 	}
 	return refs

@@ -25,7 +25,6 @@ type view struct {
 	}
 	Status struct {
 		Status, Message string
-		Conditions      []struct{ Type, Status, Message string }
 
 		HasMatchingConnector, HasMatchingListener, HasDestination bool
 		SitesInNetwork                                            int
@@ -40,16 +39,6 @@ type view struct {
 
 // ref is the object's name as commands print it.
 func (v *view) ref() string { return lower(v.Kind) + "/" + v.Metadata.Name }
-
-// holds reports whether a condition is true.
-func (v *view) holds(condition string) bool {
-	for _, c := range v.Status.Conditions {
-		if c.Type == condition {
-			return c.Status == "True"
-		}
-	}
-	return false
-}
 
 // keys are the routing keys of a listener or a multi-key listener, in order.
 func (v *view) keys() []string {
@@ -81,14 +70,4 @@ func views(s *api.Status, kinds ...string) ([]*view, error) {
 		}
 	}
 	return list, nil
-}
-
-// find returns the view with that reference, or nil.
-func find(list []*view, ref string) *view {
-	for _, v := range list {
-		if v.ref() == ref {
-			return v
-		}
-	}
-	return nil
 }

@@ -9,12 +9,13 @@ import (
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/system/api"
-	"github.com/skupper-host/skupper/system/resource"
 )
 
-// pollEvery is how often a waiting command looks. A look costs the agent one
-// query of the router, below a millisecond.
-const pollEvery = 100 * time.Millisecond
+// How often a waiting command looks: at first often, since most waits are short.
+const (
+	pollFirst = 5 * time.Millisecond // doubled up to pollEvery
+	pollEvery = 100 * time.Millisecond
+)
 
 // The targets of --wait.
 const (
@@ -58,8 +59,8 @@ func waitTarget(in *command.Input, standard string) string {
 // awaited is what a command waits for.
 type awaited struct {
 	namespace  string
-	generation int64    // the input that must be in effect
-	refs       []string // objects, as "listener/db"; none: the site as a whole
+	generation int64     // the input that must be in effect
+	refs       []api.Ref // objects; none: the site as a whole
 	target     string
 	timeout    time.Duration
 }
@@ -70,25 +71,37 @@ func (p *program) wait(ctx context.Context, c api.Controller, a awaited) error {
 	if a.target == waitNone {
 		return nil
 	}
+	return p.await(ctx, c, a, api.CheckRequest{
+		Generation: a.generation, Objects: a.refs, Site: len(a.refs) == 0, Ready: a.target == waitReady,
+	})
+}
+
+// awaitGone returns when the router no longer has what was deleted: what is not
+// there any more has no status, only the input counts.
+func (p *program) awaitGone(ctx context.Context, c api.Controller, a awaited) error {
+	return p.await(ctx, c, a, api.CheckRequest{Generation: a.generation})
+}
+
+// await asks until the answer is yes.
+func (p *program) await(ctx context.Context, c api.Controller, a awaited, r api.CheckRequest) error {
 	limit, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	show := p.newProgress()
 	defer show.end()
 	var missing string
-	for {
-		s, err := c.Status(limit, a.namespace)
+	for pause := pollFirst; ; pause = min(2*pause, pollEvery) {
+		check, err := c.Check(limit, a.namespace, r)
 		switch {
 		case err != nil && limit.Err() == nil:
 			return err
+		case err == nil && check.Done:
+			return nil
 		case err == nil:
-			var done bool
-			if done, missing, err = a.met(s); done || err != nil {
-				return err
-			}
+			missing = check.Missing
 			show.say(missing)
 		}
 		select {
-		case <-time.After(pollEvery):
+		case <-time.After(pause):
 		case <-limit.Done():
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -100,68 +113,6 @@ func (p *program) wait(ctx context.Context, c api.Controller, a awaited) error {
 			}
 		}
 	}
-}
-
-// met reports whether the wait is over, and otherwise what is missing. An
-// input that was refused will never be in effect.
-func (a awaited) met(s *api.Status) (done bool, missing string, err error) {
-	if s.Error != "" && s.Generation < a.generation {
-		return false, "", &api.Error{Kind: api.Internal, Message: s.Error}
-	}
-	if s.Generation < a.generation {
-		return false, "the agent has not applied the input yet", nil
-	}
-	if !s.Observed {
-		return false, "router: " + first(s.Namespace.Message, "does not answer yet"), nil
-	}
-	all, err := views(s, waitedKinds()...)
-	if err != nil {
-		return false, "", err
-	}
-	refs := a.refs
-	if len(refs) == 0 {
-		for _, v := range all {
-			if v.Kind == string(resource.KindSite) {
-				refs = append(refs, v.ref())
-			}
-		}
-	}
-	for _, ref := range refs {
-		v := find(all, ref)
-		if v == nil {
-			continue // of a kind without a status
-		}
-		if !a.reached(v) {
-			return false, fmt.Sprintf("%s: %s: %s", ref, v.Status.Status, v.Status.Message), nil
-		}
-	}
-	return true, "", nil
-}
-
-func (a awaited) reached(v *view) bool {
-	switch {
-	case a.target == waitReady:
-		return v.Status.Status == resource.StatusReady
-	case v.Kind == string(resource.KindAccessGrant), v.Kind == string(resource.KindAccessToken), v.Kind == string(resource.KindCertificate):
-		return true
-	}
-	return v.holds(resource.ConditionConfigured)
-}
-
-// waitedKinds are the kinds that can be waited for.
-func waitedKinds() []string {
-	return []string{
-		string(resource.KindSite), string(resource.KindLink), string(resource.KindListener), string(resource.KindConnector),
-		string(resource.KindMultiKeyListener), string(resource.KindRouterAccess), string(resource.KindAccessGrant),
-		string(resource.KindAccessToken), string(resource.KindCertificate),
-	}
-}
-
-// awaitGone returns when the router no longer has the objects.
-func (p *program) awaitGone(ctx context.Context, c api.Controller, a awaited) error {
-	a.target = waitConfigured
-	a.refs = []string{"none/none"} // only the generation counts: deleted objects have no status
-	return p.wait(ctx, c, a)
 }
 
 // progress shows what a wait waits for: on a terminal one line that changes,

@@ -44,6 +44,18 @@ type binding struct {
 // and never written.
 var bindings = bindAll()
 
+// structs has the struct of every type that may stand in a file, by its name.
+// It is built once and never written.
+var structs = structTypes()
+
+func structTypes() map[string]reflect.Type {
+	all := map[string]reflect.Type{}
+	for name, e := range emptyEntities() {
+		all[name] = reflect.TypeOf(e).Elem()
+	}
+	return all
+}
+
 func bindAll() map[reflect.Type]*binding {
 	all := map[reflect.Type]*binding{}
 	for name, e := range emptyEntities() {
@@ -121,12 +133,13 @@ func (b *binding) fill(v reflect.Value) {
 // NewEntity returns an entity of that type with the defaults. ok is false if
 // entities of the type do not stand in a file.
 func NewEntity(t *Type) (e Entity, ok bool) {
-	e, ok = emptyEntities()[t.Name]
-	if ok {
-		b, v := of(e)
-		b.fill(v)
+	st, ok := structs[t.Name]
+	if !ok {
+		return nil, false
 	}
-	return e, ok
+	v := reflect.New(st)
+	bindings[st].fill(v.Elem())
+	return v.Interface().(Entity), true
 }
 
 // store puts a value of the right Go type into the struct v.

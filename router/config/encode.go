@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -19,24 +20,27 @@ import (
 // connector, role and port of listener, value of listenerAddress, and module of
 // log. A network or policy that would be empty is left out.
 func (c *Config) Encode() []byte {
-	entities := c.Entities()
+	type place struct {
+		Entity
+		rank int
+		name string
+	}
+	var entities []place
 	rank := map[*Type]int{}
-	for i, e := range entities {
+	for i, e := range c.Entities() {
 		if _, seen := rank[e.Type()]; !seen {
 			rank[e.Type()] = i
 		}
+		entities = append(entities, place{e, rank[e.Type()], Name(e)})
 	}
-	slices.SortStableFunc(entities, func(a, b Entity) int {
-		if d := rank[a.Type()] - rank[b.Type()]; d != 0 {
-			return d
-		}
-		return strings.Compare(Name(a), Name(b))
+	slices.SortStableFunc(entities, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.name, b.name))
 	})
 	var b bytes.Buffer
 	b.WriteByte('[')
 	first := true
 	for _, e := range entities {
-		attrs := written(e)
+		attrs := written(e.Entity)
 		if len(attrs) == 0 && e.Type().Singleton {
 			continue
 		}
@@ -61,9 +65,13 @@ func encodeEntity(b *bytes.Buffer, typ string, attrs []Attr) {
 	}
 	b.WriteByte('\n')
 	for i, a := range attrs {
-		value, _ := json.MarshalIndent(a.Value, "            ", "    ") // strings, numbers, bools and maps of them: no error
+		value, _ := json.Marshal(a.Value) // strings, numbers, bools and maps of them: no error
 		b.WriteString("            " + strconv.Quote(a.Name) + ": ")
-		b.Write(value)
+		if value[0] == '{' || value[0] == '[' {
+			_ = json.Indent(b, value, "            ", "    ") // it is JSON
+		} else {
+			b.Write(value)
+		}
 		if i < len(attrs)-1 {
 			b.WriteByte(',')
 		}

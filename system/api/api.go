@@ -15,6 +15,8 @@ type Controller interface {
 	Namespaces(ctx context.Context) ([]Namespace, error)
 	// Status tells how a namespace is now, asked of the running router.
 	Status(ctx context.Context, namespace string) (*Status, error)
+	// Check tells whether an input is in effect and its objects are as wanted.
+	Check(ctx context.Context, namespace string, r CheckRequest) (*Check, error)
 	// Apply adds and changes resources.
 	Apply(ctx context.Context, namespace string, r ApplyRequest) (*Result, error)
 	// Delete removes resources.
@@ -161,6 +163,20 @@ type Service struct {
 	Listeners  int    `json:"listeners"`
 	Connectors int    `json:"connectors"`
 	Local      bool   `json:"local"` // this site has one of them
+}
+
+// CheckRequest asks whether an input is in effect and objects are as wanted.
+type CheckRequest struct {
+	Generation int64 `json:"generation"` // of the input
+	Objects    []Ref `json:"objects"`    // those without a status are passed over
+	Site       bool  `json:"site"`       // the Site, too
+	Ready      bool  `json:"ready"`      // they work; otherwise the running router has them
+}
+
+// Check is the answer to a CheckRequest. That an input was refused is an error.
+type Check struct {
+	Done    bool   `json:"done"`
+	Missing string `json:"missing"` // what is not so yet, in one line; "" when Done
 }
 
 // File is input under the name that messages use for it.

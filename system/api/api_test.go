@@ -29,6 +29,10 @@ func (e echo) Status(_ context.Context, ns string) (*Status, error) {
 	return &Status{Namespace: Namespace{Name: ns}, Router: Router{Since: time.Unix(1, 0).UTC()}}, e.err
 }
 
+func (e echo) Check(_ context.Context, ns string, r CheckRequest) (*Check, error) {
+	return &Check{Missing: fmt.Sprint(ns, r)}, e.err
+}
+
 func (e echo) Apply(_ context.Context, ns string, r ApplyRequest) (*Result, error) {
 	return &Result{Summary: ns + " " + string(r.Files[0].Data), Changes: []Change{{"site/west", Created}}}, e.err
 }
@@ -92,6 +96,9 @@ func TestClientAsksWhatTheControllerHears(t *testing.T) {
 		{"agent", func(c Controller) (any, error) { return c.Agent(ctx) }},
 		{"namespaces", func(c Controller) (any, error) { return c.Namespaces(ctx) }},
 		{"status", func(c Controller) (any, error) { return c.Status(ctx, "we/st ä") }},
+		{"check", func(c Controller) (any, error) {
+			return c.Check(ctx, "west", CheckRequest{Generation: 3, Objects: []Ref{{"Listener", "db"}}, Ready: true})
+		}},
 		{"apply", func(c Controller) (any, error) {
 			return c.Apply(ctx, "west", ApplyRequest{Files: []File{{"a.yaml", []byte("kind: Site")}}})
 		}},
@@ -219,6 +226,8 @@ func TestDescriptionNamesEveryRouteAndField(t *testing.T) {
 		Result{},
 		LinkRequest{},
 		LinkFile{},
+		CheckRequest{},
+		Check{},
 		RenewRequest{},
 		TokenRequest{},
 		TokenFile{},

@@ -48,6 +48,11 @@ func (c *Client) Status(ctx context.Context, namespace string) (*Status, error) 
 	return call[Status](ctx, c, "GET", path(namespace, ""), nil)
 }
 
+// Check implements Controller.
+func (c *Client) Check(ctx context.Context, namespace string, r CheckRequest) (*Check, error) {
+	return call[Check](ctx, c, "POST", path(namespace, "/check"), r)
+}
+
 // Apply implements Controller.
 func (c *Client) Apply(ctx context.Context, namespace string, r ApplyRequest) (*Result, error) {
 	return call[Result](ctx, c, "POST", path(namespace, "/apply"), r)

@@ -34,6 +34,7 @@ func routes() []route {
 		{"GET", "/v1/namespaces/{namespace}", func(c Controller, r *http.Request) (any, error) {
 			return c.Status(r.Context(), r.PathValue("namespace"))
 		}},
+		{"POST", "/v1/namespaces/{namespace}/check", with(Controller.Check)},
 		{"POST", "/v1/namespaces/{namespace}/apply", with(Controller.Apply)},
 		{"POST", "/v1/namespaces/{namespace}/delete", with(Controller.Delete)},
 		{"POST", "/v1/namespaces/{namespace}/patch", with(Controller.Patch)},

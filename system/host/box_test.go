@@ -449,7 +449,7 @@ func agentWork() error {
 	}
 	for _, dir := range []string{base.UnitDir, base.DataHome, base.RunDir} {
 		path := filepath.Join(dir, "skupper-try")
-		if err := errors.Join(writeFile(path, []byte("x")), os.Chown(path, o.uid, o.gid), os.Remove(path)); err != nil {
+		if err := errors.Join(writeFile(path, []byte("x"), durable), os.Chown(path, o.uid, o.gid), os.Remove(path)); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func (n *Namespace) Note(events ...Event) error {
 		if i := bytes.IndexByte(old, '\n'); i >= 0 {
 			old = old[i+1:]
 		}
-		return writeFile(n.paths.Events(), append(old, lines.Bytes()...))
+		return writeFile(n.paths.Events(), append(old, lines.Bytes()...), durable)
 	}
 	f, err := os.OpenFile(n.paths.Events(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {

@@ -121,6 +121,18 @@ func (d *folder) give(fd int, name string, mode fs.FileMode, o ids) error {
 	return d.fail("chmod", name, unix.Fchmod(fd, uint32(mode.Perm())))
 }
 
+// beginFlush has the disk begin with a file that is to be flushed. Where the
+// file system knows no such thing, flushing does it all.
+func (d *folder) beginFlush(name string) error {
+	fd, err := unix.Openat(d.fd(), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return d.fail("open", name, err)
+	}
+	defer func() { _ = unix.Close(fd) }() // only read from
+	_ = unix.SyncFileRange(fd, 0, 0, unix.SYNC_FILE_RANGE_WRITE)
+	return nil
+}
+
 // flush writes a file of d to the disk.
 func (d *folder) flush(name string) error {
 	fd, err := unix.Openat(d.fd(), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)

@@ -44,28 +44,29 @@ type task struct {
 }
 
 // move is what happens to one file. A file that is written comes from Temp; a
-// file that was there is kept as Kept until the change is over.
+// file that was there is kept as Kept until the change is over, if at all.
 type move struct {
 	Path string `json:"path"`
 	Temp string `json:"temp,omitempty"`
-	Kept string `json:"kept"`
+	Kept string `json:"kept,omitempty"`
 }
 
 func (n *Namespace) journalPath() string { return filepath.Join(n.paths.InternalDir(), journalName) }
 
 // writeJournal makes a change certain: once it returns nil, the change will be
-// completed, by this process or the next.
+// completed, by this process or the next. It is not flushed: after a loss of
+// power there are no processes that are half told, and the next pass sees from
+// the files what is left to do.
 func (n *Namespace) writeJournal(j *journal) error {
 	j.Schema = journalSchema
 	data, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	return writeFile(n.journalPath(), append(data, '\n'))
+	return writeFile(n.journalPath(), append(data, '\n'), volatile)
 }
 
-// markDone notes that a step is done. It is not flushed: what must not be done
-// twice is about processes, and these do not survive a loss of power either.
+// markDone notes that a step is done.
 func (n *Namespace) markDone(step int) error {
 	f, err := os.OpenFile(n.journalPath(), os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -118,7 +119,7 @@ func (n *Namespace) dropJournal() error {
 	if err := os.Remove(n.journalPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("journal: %w", err)
 	}
-	return syncDir(n.paths.InternalDir())
+	return nil
 }
 
 // putSpaceBy takes space on the disk for a transaction, bytes.
@@ -144,9 +145,16 @@ func (n *Namespace) giveSpaceBack(id string) error {
 
 func (n *Namespace) sparePath(id string) string { return scratchPath(n.journalPath(), id, ".spare") }
 
-// writeFile replaces a file of our own, whole and flushed, readable by its owner
-// only.
-func writeFile(path string, data []byte) (err error) {
+// persistence says whether a file survives a loss of power.
+type persistence bool
+
+const (
+	volatile persistence = false
+	durable  persistence = true
+)
+
+// writeFile replaces a file of our own, whole, readable by its owner only.
+func writeFile(path string, data []byte, p persistence) (err error) {
 	dir, name := filepath.Split(path)
 	f, err := os.CreateTemp(dir, "."+name+scratchMark+"*") // 0600
 	if err != nil {
@@ -158,10 +166,13 @@ func writeFile(path string, data []byte) (err error) {
 		}
 	}()
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if p == durable && err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := os.Rename(f.Name(), path); err != nil || p == volatile {
 		return err
 	}
 	return syncDir(dir)

@@ -216,6 +216,11 @@ func scenario(r *rig, n int) state.State {
 	}
 	s.Files[p.RouterConfig()] = state.File{Data: []byte(`[["router",{"id":"` + g + `"}]]`), Mode: 0o600, Subject: state.SubjectConfig, Entities: true}
 	s.Files[p.RuntimeResource("Site", "west")] = state.File{Data: []byte("same"), Mode: 0o600, Subject: state.SubjectResources, Record: true}
+	// Records that are not kept for the way back.
+	changing := map[bool]string{true: "old", false: "new"}[n == 1]
+	for name, text := range map[string]string{"db": g, changing: g} {
+		s.Files[p.RuntimeResource("Listener", name)] = state.File{Data: []byte(text), Mode: 0o600, Subject: state.SubjectResources, Record: true, Derived: true}
+	}
 	s.Files[p.State()] = state.File{Data: []byte(g), Mode: 0o600, Subject: state.SubjectMemory, Record: true}
 	s.Files[p.Unit] = state.File{Data: []byte("unit " + g), Mode: 0o644, Subject: state.SubjectUnit}
 	identity := "one"

@@ -18,7 +18,8 @@ type Host struct {
 	units Units
 
 	// reach is called before every operation that changes something, with words
-	// for it; an error stands for the failure of the operation. It is for tests.
+	// for it; an error stands for the failure of the operation. It is for tests;
+	// nil otherwise.
 	reach func(point string) error
 
 	mu   sync.Mutex
@@ -27,7 +28,7 @@ type Host struct {
 
 // New makes the host of an instance whose units are supervised by units.
 func New(base layout.Paths, units Units) *Host {
-	return &Host{base: base, units: units, reach: func(string) error { return nil }, seen: make(map[string]map[string]seen)}
+	return &Host{base: base, units: units, seen: make(map[string]map[string]seen)}
 }
 
 // Units is what supervises the routers.

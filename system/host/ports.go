@@ -40,7 +40,9 @@ func (e *ClaimError) Error() string {
 // Hint says what a person can do.
 func (e *ClaimError) Hint() string { return "choose another port" }
 
-// LoadPorts reads the registry; there may be none yet.
+// LoadPorts reads the registry; there may be none yet. One that is damaged is
+// put aside: the error says so, and the empty registry beside it fills again as
+// the namespaces claim what they have.
 func LoadPorts(path string) (*Ports, error) {
 	p := &Ports{path: path}
 	data, err := os.ReadFile(path)
@@ -51,7 +53,8 @@ func LoadPorts(path string) (*Ports, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(data, &p.claims); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		p.claims = nil
+		return p, errors.Join(fmt.Errorf("%s is damaged and put aside: %w", path, err), os.Rename(path, path+".bad"))
 	}
 	p.saved = slices.Clone(p.claims)
 	return p, nil
@@ -64,10 +67,14 @@ func (p *Ports) Claims() []Claim { return slices.Clone(p.claims) }
 // address that another namespace has; then nothing changes.
 func (p *Ports) Claim(namespace string, claims []Claim) error {
 	others := slices.DeleteFunc(slices.Clone(p.claims), func(c Claim) bool { return c.Namespace == namespace })
+	at := make(map[int][]Claim, len(others))
+	for _, o := range others {
+		at[o.Port] = append(at[o.Port], o)
+	}
 	var errs []error
 	for _, c := range claims {
-		for _, o := range others {
-			if o.Port == c.Port && overlap(o.Host, c.Host) {
+		for _, o := range at[c.Port] {
+			if overlap(o.Host, c.Host) {
 				errs = append(errs, &ClaimError{c, o})
 			}
 		}
@@ -100,7 +107,8 @@ func (p *Ports) Release(namespace string) {
 	p.claims = slices.DeleteFunc(p.claims, func(c Claim) bool { return c.Namespace == namespace })
 }
 
-// Save writes the registry if it has changed.
+// Save writes the registry if it has changed. It is not flushed: it can be made
+// again.
 func (p *Ports) Save() error {
 	if slices.Equal(p.claims, p.saved) {
 		return nil
@@ -112,7 +120,7 @@ func (p *Ports) Save() error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(p.path, append(data, '\n')); err != nil {
+	if err := writeFile(p.path, append(data, '\n'), volatile); err != nil {
 		return err
 	}
 	p.saved = slices.Clone(p.claims)

@@ -60,8 +60,11 @@ func TestPorts(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadPorts(path); err == nil || !strings.Contains(err.Error(), path) {
+	if p, err := LoadPorts(path); err == nil || !strings.Contains(err.Error(), path) || p == nil || len(p.Claims()) > 0 {
 		t.Errorf("damaged: %v", err)
+	}
+	if p, err := LoadPorts(path); err != nil || p == nil {
+		t.Errorf("a damaged registry is not put aside: %v", err)
 	}
 }
 

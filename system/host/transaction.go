@@ -26,8 +26,11 @@ type transaction struct {
 	owners  *owners
 	tasks   []task
 	staged  []string          // scratch files that were written
+	durable []string          // those that must survive a loss of power
 	kept    map[string]string // files that an earlier transaction kept, by path
-	touched map[string]bool   // directories with changed entries
+	touched map[string]bool   // directories whose entries must survive it, too
+
+	complete bool // everything is done
 }
 
 func newTransaction(n *Namespace) *transaction {
@@ -100,16 +103,17 @@ func (t *transaction) commit(steps []plan.Step) error {
 // spare is space for directories and records, bytes.
 const spare = 64 << 10
 
-// room is how much space going back may take, bytes: a journal, and what is
-// deleted, which has to be written again where its directory goes as well.
+// room is how much space going back may take, bytes: a journal, and what has to
+// be written again: what is deleted together with its directory, and what is not
+// kept.
 func (t *transaction) room(steps []plan.Step) int64 {
 	n := int64(spare)
 	for _, task := range t.tasks {
 		n += int64(len(task.Text)) + 512*int64(1+len(task.Files))
 	}
 	for _, s := range steps {
-		if s.Op == plan.Delete {
-			for _, f := range s.Files {
+		for _, f := range s.Files {
+			if s.Op == plan.Delete || f.Derived {
 				n += int64(len(f.Data))
 			}
 		}
@@ -118,6 +122,9 @@ func (t *transaction) room(steps []plan.Step) int64 {
 }
 
 func (t *transaction) reach(format string, args ...any) error {
+	if t.ns.host.reach == nil {
+		return nil
+	}
 	return t.ns.host.reach(fmt.Sprintf(format, args...))
 }
 
@@ -153,12 +160,16 @@ func (t *transaction) stage(s plan.Step) error {
 	}
 	task := task{Op: s.Op, Text: s.String(), Path: s.Path, Unit: s.Unit, Spec: s.Spec}
 	for _, path := range slices.Sorted(maps.Keys(s.Files)) {
-		m := move{Path: path, Kept: scratchPath(path, t.id, ".old")}
+		f := s.Files[path]
+		m := move{Path: path}
+		if !f.Derived {
+			m.Kept = scratchPath(path, t.id, ".old")
+		}
 		if s.Op == plan.Write {
 			m.Temp = scratchPath(path, t.id, ".new")
 			if kept, ok := t.kept[path]; ok {
 				m.Temp = kept
-			} else if err := t.stageFile(m.Temp, s.Files[path]); err != nil {
+			} else if err := t.stageFile(m.Temp, f); err != nil {
 				return err
 			}
 		}
@@ -181,20 +192,23 @@ func (t *transaction) stageFile(temp string, f state.File) error {
 		return err
 	}
 	t.staged = append(t.staged, temp)
+	if !f.Derived {
+		t.durable = append(t.durable, temp)
+	}
 	return d.create(name, f.Data, f.Mode, owner)
 }
 
 // flush makes what was staged survive a loss of power.
 func (t *transaction) flush() error {
-	if len(t.staged) == 0 {
+	if len(t.durable) == 0 {
 		return nil
 	}
 	if err := t.reach("flush"); err != nil {
 		return err
 	}
-	if len(t.staged) > flushEach {
+	if len(t.durable) > flushEach {
 		var errs []error
-		for _, path := range []string{t.staged[0], t.staged[len(t.staged)-1]} { // unit files may be elsewhere
+		for _, path := range []string{t.durable[0], t.durable[len(t.durable)-1]} { // unit files may be elsewhere
 			d, err := t.folders.at(filepath.Dir(path))
 			if err != nil {
 				return err
@@ -203,13 +217,17 @@ func (t *transaction) flush() error {
 		}
 		return errors.Join(errs...)
 	}
-	for _, path := range t.staged {
-		d, name, err := t.folders.of(path)
-		if err != nil {
-			return err
-		}
-		if err := d.flush(name); err != nil {
-			return err
+	// Writing begins with all of them, so that they share one commit of the
+	// file system's journal.
+	for _, do := range []func(*folder, string) error{(*folder).beginFlush, (*folder).flush} {
+		for _, path := range t.durable {
+			d, name, err := t.folders.of(path)
+			if err != nil {
+				return err
+			}
+			if err := do(d, name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -221,11 +239,14 @@ func (t *transaction) unstage() error {
 	for _, path := range t.staged {
 		errs = append(errs, t.removeScratch(path))
 	}
-	t.staged = nil
+	t.staged, t.durable = nil, nil
 	return errors.Join(append(errs, t.ns.giveSpaceBack(t.id))...)
 }
 
 func (t *transaction) removeScratch(path string) error {
+	if path == "" {
+		return nil
+	}
 	d, name, err := t.folders.of(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -256,7 +277,7 @@ func (t *transaction) do(ctx context.Context, s *task) error {
 }
 
 // move puts a file into its place, or takes it away. The file that was there
-// keeps a second name. Everything in it may be done again.
+// keeps a second name if it is to be kept. Everything in it may be done again.
 func (t *transaction) move(m move) error {
 	d, name, err := t.folders.of(m.Path)
 	if errors.Is(err, fs.ErrNotExist) && m.Temp == "" {
@@ -265,17 +286,16 @@ func (t *transaction) move(m move) error {
 	if err != nil {
 		return err
 	}
+	if m.Kept == "" {
+		return t.moveDerived(d, name, m)
+	}
 	t.touched[d.path] = true
 	kept := filepath.Base(m.Kept)
 	if m.Temp == "" {
 		if err := t.reach("put aside %s", m.Path); err != nil {
 			return err
 		}
-		err := d.rename(name, kept)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
+		return missing(d.rename(name, kept))
 	}
 	temp := filepath.Base(m.Temp)
 	if there, err := d.exists(temp); err != nil || !there {
@@ -291,6 +311,20 @@ func (t *transaction) move(m move) error {
 		return err
 	}
 	return d.rename(temp, name)
+}
+
+// moveDerived is move for a file that need not be kept.
+func (t *transaction) moveDerived(d *folder, name string, m move) error {
+	if m.Temp == "" {
+		if err := t.reach("delete %s", m.Path); err != nil {
+			return err
+		}
+		return d.remove(name)
+	}
+	if err := t.reach("replace %s", m.Path); err != nil {
+		return err
+	}
+	return missing(d.rename(filepath.Base(m.Temp), name)) // in its place already
 }
 
 // dispensable reports whether a change can do without the second name of a
@@ -373,6 +407,9 @@ func (t *transaction) unit(ctx context.Context, s *task) error {
 // finish ends the transaction: the directories are flushed, and nothing is left
 // of it but what it did.
 func (t *transaction) finish() error {
+	if err := t.reach("end journal"); err != nil {
+		return err
+	}
 	for path := range t.touched {
 		d, err := t.folders.at(path)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -385,12 +422,10 @@ func (t *transaction) finish() error {
 			return err
 		}
 	}
-	if err := t.reach("end journal"); err != nil {
-		return err
-	}
 	if err := t.ns.dropJournal(); err != nil {
 		return err
 	}
+	t.complete = true
 	t.cleanUp()
 	return nil
 }
@@ -401,11 +436,12 @@ func (t *transaction) cleanUp() {
 	_ = t.ns.giveSpaceBack(t.id)
 	for _, s := range t.tasks {
 		for _, m := range s.Files {
+			if m.Kept == "" && t.complete {
+				continue // it is in its place, and nothing else was made
+			}
 			_ = t.reach("clean up %s", m.Path)
 			_ = t.removeScratch(m.Kept)
-			if m.Temp != "" {
-				_ = t.removeScratch(m.Temp)
-			}
+			_ = t.removeScratch(m.Temp)
 		}
 	}
 }
@@ -416,6 +452,9 @@ func (t *transaction) keptFiles() map[string]string {
 	kept := make(map[string]string)
 	for _, s := range t.tasks {
 		for _, m := range s.Files {
+			if m.Kept == "" {
+				continue
+			}
 			d, name, err := t.folders.of(m.Kept)
 			if err != nil {
 				continue

@@ -1,7 +1,7 @@
 package input
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,7 +43,7 @@ func (e *Edit) Set() *resource.Set { return e.set }
 // it is defined. What it says of itself decides, not where it came from.
 func (e *Edit) Put(o resource.Object) (Action, error) {
 	old := e.set.Find(o.Ref())
-	if old != nil && same(old, o) {
+	if old != nil && resource.SameWish(old, o) {
 		return Unchanged, nil
 	}
 	path := e.snap.paths.InputResource(string(o.Ref().Kind), o.Head().Name)
@@ -60,11 +60,6 @@ func (e *Edit) Put(o resource.Object) (Action, error) {
 	}
 	e.set.Put(o)
 	return action, text.Put(resource.WithoutStatus(o))
-}
-
-// same reports whether two objects want the same.
-func same(a, b resource.Object) bool {
-	return bytes.Equal(resource.EncodeYAML(resource.WithoutStatus(a)), resource.EncodeYAML(resource.WithoutStatus(b)))
 }
 
 // Remove drops an object and reports whether it was there.
@@ -113,7 +108,7 @@ func (e *Edit) Hash() string {
 	for path, t := range e.texts {
 		delete(after.files, path)
 		if !t.Empty() {
-			after.files[path] = &loaded{data: t.Bytes()}
+			after.files[path] = &loaded{sum: sha256.Sum256(t.Bytes())}
 		}
 	}
 	return after.hash()

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,6 +26,7 @@ type Store struct {
 type loaded struct {
 	stamp  stamp
 	data   []byte
+	sum    [sha256.Size]byte // of data
 	parsed *resource.File
 }
 
@@ -134,7 +136,7 @@ func (s *Store) load(path string, info fs.FileInfo) *loaded {
 	if err != nil {
 		return &loaded{parsed: unreadable(path, err)}
 	}
-	return &loaded{stamp: now, data: data, parsed: resource.ParseFile(resource.Input{Name: path, Data: data})}
+	return &loaded{stamp: now, data: data, sum: sha256.Sum256(data), parsed: resource.ParseFile(resource.Input{Name: path, Data: data})}
 }
 
 func unreadable(path string, err error) *resource.File {
@@ -212,14 +214,17 @@ func material(dir string) (Material, error) {
 // hash covers names and content of everything.
 func (s *Snapshot) hash() string {
 	h := sha256.New()
-	add := func(name string, data []byte) { fmt.Fprintf(h, "%q %d\n%s", name, len(data), data) }
+	add := func(name string, sum [sha256.Size]byte) {
+		_, _ = io.WriteString(h, name) // it never fails
+		_, _ = h.Write(append(sum[:], 0))
+	}
 	for _, path := range sorted(s.files) {
-		add(path, s.files[path].data)
+		add(path, s.files[path].sum)
 	}
 	for i, m := range []Material{s.Certs, s.Issuers, s.Proxies} {
 		for _, dir := range sorted(m) {
 			for _, name := range sorted(m[dir]) {
-				add(fmt.Sprintf("%d/%s/%s", i, dir, name), m[dir][name])
+				add(fmt.Sprintf("%d/%s/%s", i, dir, name), sha256.Sum256(m[dir][name]))
 			}
 		}
 	}

@@ -16,17 +16,18 @@ func (r *renderer) resources() {
 		encode = resource.EncodeYAML
 	}
 	p := r.in.Paths
-	for _, o := range r.in.Objects {
-		ref := o.Ref()
-		r.file(p.RuntimeResource(string(ref.Kind), ref.Name), state.File{
-			Data: encode(o), Mode: 0o600, Secret: holdsSecrets(ref.Kind), Subject: state.SubjectResources, Record: true,
+	add := func(path string, o resource.Object, subject string) {
+		secret := holdsSecrets(o.Ref().Kind)
+		r.file(path, state.File{
+			Data: encode(o), Mode: 0o600, Secret: secret, Subject: subject, Record: true,
+			Derived: !secret, // a grant's record counts what was redeemed
 		})
 	}
+	for _, o := range r.in.Objects {
+		add(p.RuntimeResource(string(o.Ref().Kind), o.Ref().Name), o, state.SubjectResources)
+	}
 	for _, o := range r.in.Snapshot {
-		ref := o.Ref()
-		r.file(filepath.Join(p.Snapshot(), string(ref.Kind)+"-"+ref.Name+".yaml"), state.File{
-			Data: encode(o), Mode: 0o600, Secret: holdsSecrets(ref.Kind), Subject: state.SubjectSnapshot, Record: true,
-		})
+		add(filepath.Join(p.Snapshot(), string(o.Ref().Kind)+"-"+o.Ref().Name+".yaml"), o, state.SubjectSnapshot)
 	}
 }
 

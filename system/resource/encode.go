@@ -16,11 +16,19 @@ import (
 //
 // compat: byte for byte what upstream writes for Site, Listener and Connector.
 func EncodeYAML(o Object) []byte {
+	m := tree(o)
+	if text, ok := emitPlain(m); ok {
+		return text
+	}
+	return encodeTree(m)
+}
+
+func encodeTree(m map[string]any) []byte {
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
-	enc.SetIndent(2)
-	if err := enc.Encode(tree(o)); err != nil {
-		panic("resource: encode " + o.Ref().String() + ": " + err.Error())
+	enc.SetIndent(indentStep)
+	if err := enc.Encode(m); err != nil {
+		panic("resource: encode: " + err.Error())
 	}
 	return out.Bytes()
 }
@@ -167,6 +175,12 @@ func zeroOf(v reflect.Value) any {
 // nobody knows included, or, for objects that were made, their values.
 func Same(a, b Object) bool {
 	return a.Ref() == b.Ref() && reflect.DeepEqual(content(a), content(b))
+}
+
+// SameWish reports whether two objects want the same: what is in them without
+// their status, as far as it is known here.
+func SameWish(a, b Object) bool {
+	return a.Ref() == b.Ref() && reflect.DeepEqual(tree(WithoutStatus(a)), tree(WithoutStatus(b)))
 }
 
 func content(o Object) any {

@@ -28,12 +28,22 @@ type Text struct {
 type document struct {
 	chunk
 	ref     Ref
-	root    *yaml.Node // with the comments around it; nil if the piece is empty
+	root    *yaml.Node // with the comments around it; nil if the piece is empty, or not read
+	made    bool       // the text was made of an object, and is read when it is needed
 	changed bool       // root says something else than text
 }
 
 // node is the content of the document.
-func (d *document) node() *yaml.Node { return d.root.Content[0] }
+func (d *document) node() *yaml.Node {
+	if d.root == nil {
+		n, problem := d.parse()
+		if problem != nil {
+			panic("resource: text of " + d.ref.String() + ": " + problem.Error()) // EncodeYAML made it
+		}
+		d.root = n
+	}
+	return d.root.Content[0]
+}
 
 func documentNode(n *yaml.Node) *yaml.Node {
 	return &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{n}}
@@ -123,6 +133,10 @@ func (t *Text) Put(o Object) error {
 }
 
 func (t *Text) add(o Object) error {
+	if !t.json {
+		t.docs = append(t.docs, document{ref: o.Ref(), chunk: chunk{text: EncodeYAML(o)}, made: true})
+		return nil
+	}
 	n := new(yaml.Node)
 	if err := n.Encode(tree(o)); err != nil {
 		return fmt.Errorf("%s: %w", o.Ref(), err)
@@ -140,7 +154,7 @@ func (t *Text) Remove(ref Ref) bool {
 
 // Empty reports whether no resource is left, so that the file can go.
 func (t *Text) Empty() bool {
-	return !slices.ContainsFunc(t.docs, func(d document) bool { return d.root != nil })
+	return !slices.ContainsFunc(t.docs, func(d document) bool { return d.root != nil || d.made })
 }
 
 // Bytes is the file as it is to be written.

@@ -57,6 +57,10 @@ type File struct {
 	// Record marks bookkeeping: such a file changes because something else
 	// does, and is not counted as a change of its own.
 	Record bool
+	// Derived marks a record that can be made again from everything else. It
+	// need not survive a loss of power, nor be kept for the way back of a change
+	// that fails.
+	Derived bool
 	// Entities marks the router's configuration; a plan compares it entity by
 	// entity.
 	Entities bool

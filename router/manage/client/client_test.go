@@ -26,13 +26,13 @@ type store struct {
 	config *config.Config
 }
 
-func (s *store) Config() *config.Config          { return s.config }
+func (s *store) Config() *config.Config                     { return s.config }
 func (s *store) Statuses(list []config.Entity) []manage.Row { return make([]manage.Row, len(list)) }
-func (s *store) Reload(string) error             { return nil }
-func (s *store) Nodes() []manage.RouterNode      { return nil }
-func (s *store) LogStats() []manage.LogStats     { return nil }
-func (s *store) Allocators() []manage.Allocator  { return nil }
-func (s *store) VhostStats() []manage.VhostStats { return nil }
+func (s *store) Reload(string) error                        { return nil }
+func (s *store) Nodes() []manage.RouterNode                 { return nil }
+func (s *store) LogStats() []manage.LogStats                { return nil }
+func (s *store) Allocators() []manage.Allocator             { return nil }
+func (s *store) VhostStats() []manage.VhostStats            { return nil }
 func (s *store) Change(edit func(*config.Config) (*config.Config, error)) error {
 	next, err := edit(s.config)
 	if err == nil {
