@@ -108,6 +108,7 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 		return l, err
 	}
 	l.owner.set.required = c.AuthenticatePeer
+	l.owner.set.handshake = time.Duration(c.InitialHandshakeTimeoutSeconds) * time.Second
 	l.owner.access = r.flows.newAccessFlow(c, r.ordinal(c.SSLProfile))
 	l.owner.set.plain = !c.AuthenticatePeer && !c.RequireSSL && !c.RequireEncryption
 	l.listener = trunk.NewListener(trunk.ListenConfig{

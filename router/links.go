@@ -48,7 +48,7 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 			Properties:          o.properties(p, m),
 		},
 		SASL: conn.SASL{Mechanisms: o.set.mechanisms, Required: o.set.required}, Log: r.log, Trace: trace, Serial: &r.lastLink, PlainToo: o.set.plain,
-		SessionWindow: o.set.window,
+		SessionWindow: o.set.window, HandshakeTimeout: o.set.handshake,
 	}, p
 }
 
@@ -75,6 +75,7 @@ type linkSettings struct {
 	keepsIn    bool   // router annotations of clients count
 	keepsOut   bool   // clients get router annotations
 	properties map[string]any
+	handshake  time.Duration // for each stage; 0 is the default
 }
 
 func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
