@@ -284,8 +284,10 @@ func address(entity row) string {
 }
 
 // connectionOf is the connection that a connector made, nil if it has none.
-func (l *live) connectionOf(connector row) row {
-	for _, c := range l.connections {
+func (l *live) connectionOf(connector row) row { return connectionAmong(l.connections, connector) }
+
+func connectionAmong(connections []row, connector row) row {
+	for _, c := range connections {
 		if c.text("dir") == "out" && c.text("host") == address(connector) && c.text("container") != "" {
 			return c
 		}
@@ -294,7 +296,11 @@ func (l *live) connectionOf(connector row) row {
 }
 
 // peerOf is the id of the router at the other end of a connector.
-func (l *live) peerOf(connector row) string { return l.connectionOf(connector).text("container") }
+func (l *live) peerOf(connector row) string { return peerAmong(l.connections, connector) }
+
+func peerAmong(connections []row, connector row) string {
+	return connectionAmong(connections, connector).text("container")
+}
 
 func (m *moment) listener(l *resource.Listener, h *resource.Health) {
 	entity, verdictOf := m.accepting("listener/"+l.Name, l.Spec.Port)

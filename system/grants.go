@@ -92,7 +92,7 @@ func (n *namespace) dropStaleGrants(ctx context.Context) {
 	if len(refs) == 0 {
 		return
 	}
-	_, err := n.request(ctx, false, nil, wish{
+	_, err := n.request(ctx, false, wish{
 		change: func(e *input.Edit) ([]api.Change, error) { return dropAll(e, refs, api.DeleteRequest{}) },
 	})
 	if err != nil {
@@ -206,7 +206,7 @@ func (n *namespace) makeGrant(ctx context.Context, name, host string, r api.Toke
 	g.Spec.RedemptionsAllowed, g.Spec.ExpirationWindow = max(r.Redemptions, 1), first(r.Window, "15m")
 	g.Annotations = map[string]string{grantHost: host}
 	set := resource.NewSet(g)
-	_, err := n.request(ctx, false, nil, wish{
+	_, err := n.request(ctx, false, wish{
 		change: func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, api.ApplyRequest{}) }, strict: true,
 	})
 	return err

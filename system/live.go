@@ -95,7 +95,7 @@ func attributesOf(typ string) []string {
 	case typeRouter:
 		return []string{"name", "id", "mode", "version", "metadata"}
 	case typeConnector:
-		return []string{"name", "host", "port", "connectionStatus", "connectionMsg"}
+		return []string{"name", "role", "host", "port", "connectionStatus", "connectionMsg"}
 	case typeListener:
 		return []string{"name", "operStatus", "connectionMsg"}
 	case typeTCPIn:

@@ -51,8 +51,9 @@ type namespace struct {
 type view struct {
 	site        *site.Site // of the generation in effect; nil if there is none
 	memory      state.Memory
-	failure     string // why the newest input is not in effect
-	warnings    []string
+	failure     string             // why the newest input is not in effect
+	warnings    []resource.Warning // about the input
+	dropped     []resource.Warning // about what was given last and is not in the input
 	hasInput    bool
 	siteName    string
 	credentials []api.Certificate

@@ -30,6 +30,8 @@ type networkSite struct {
 	hops                        int // of its nearest router; 0 is this one
 	cost                        int
 	listeners, connectors       map[string][]string // names by routing key
+	links                       []resource.LinkRecord
+	peers                       []string // routers at the other ends of links, "" where it is not known
 }
 
 // siteID is the id of the site that a router serves, "" if it is not known.
@@ -63,7 +65,7 @@ const (
 // target is a router to ask, and how far away it is.
 type target struct {
 	id         string
-	edge       bool // it hangs on this router
+	edge       bool
 	hops, cost int
 }
 
@@ -76,8 +78,9 @@ func (t target) node() string {
 	return "_topo/0/" + t.id + "/$management"
 }
 
-// survey asks every router of the network what it serves. Routers of edge
-// sites are found at the routers that they hang on.
+// survey asks every router of the network what it serves, this one first. Each
+// names others: those that it knows as nodes, and those of edge sites that hang
+// on it.
 func survey(ctx context.Context, a Asker, l *live, now time.Time) *network {
 	n := &network{
 		sites: map[string]*networkSite{}, byRouter: map[string]string{},
@@ -86,55 +89,88 @@ func survey(ctx context.Context, a Asker, l *live, now time.Time) *network {
 	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
 	var mu sync.Mutex
-	var wg sync.WaitGroup
 	slots := make(chan struct{}, surveyParallel)
-	for _, t := range targets(l) {
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			r, err := visit(ctx, a, l, t)
-			if err != nil {
-				return // it is not reachable now; the next survey tries again
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			n.add(t, r)
-		})
+	seen := map[string]bool{l.id: true}
+	for wave := []target{{id: l.id}}; len(wave) > 0; {
+		var wg sync.WaitGroup
+		var named []target
+		for _, t := range wave {
+			wg.Go(func() {
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				r, err := visit(ctx, a, l, t)
+				if err != nil {
+					return // it is not reachable now; the next survey tries again
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				n.add(t, r)
+				named = append(named, r.beyond(t)...)
+			})
+		}
+		wg.Wait()
+		wave = unseen(named, seen)
 	}
-	wg.Wait()
+	n.resolve()
 	return n
 }
 
-// targets lists this router and every one that it knows.
-func targets(l *live) []target {
-	list := []target{{id: l.id}}
-	for _, node := range l.nodes {
-		if id := node.text("id"); id != l.id && id != "" {
-			t := target{id: id, hops: 1, cost: int(node.number("cost"))}
-			if via := node.text("nextHop"); via != "" && via != id && via != "(self)" {
-				t.hops = 2
-			}
+// unseen are the targets that were not asked yet, each once, as the nearest
+// router names it. They are seen now.
+func unseen(named []target, seen map[string]bool) []target {
+	slices.SortFunc(named, func(a, b target) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.hops, b.hops), cmp.Compare(a.cost, b.cost))
+	})
+	var list []target
+	for _, t := range named {
+		if !seen[t.id] {
+			seen[t.id] = true
 			list = append(list, t)
 		}
 	}
-	for _, c := range l.connections {
-		if c.text("role") == "edge" && c.text("container") != "" {
-			list = append(list, target{id: c.text("container"), edge: true, hops: 1, cost: 1})
-		}
-	}
-	slices.SortFunc(list, func(a, b target) int { return cmp.Compare(a.id, b.id) })
-	return slices.CompactFunc(list, func(a, b target) bool { return a.id == b.id })
+	return list
 }
 
 // visited is what one router says.
 type visited struct {
-	metadata             string
-	accepts, opens, keys []row
+	metadata                    string
+	accepts, opens, keys, links []row
+	connections, nodes          []row
 }
 
+// beyond are the routers that a visited one names.
+func (v *visited) beyond(t target) []target {
+	var list []target
+	for _, node := range v.nodes {
+		id := node.text("id")
+		if id == t.id || id == "" {
+			continue
+		}
+		next := target{id: id, hops: t.hops + 1, cost: t.cost + int(node.number("cost"))}
+		if via := node.text("nextHop"); via != "" && via != id && via != "(self)" {
+			next.hops++
+		}
+		list = append(list, next)
+	}
+	for _, c := range v.connections {
+		if id := c.text("container"); c.text("role") == roleEdge && id != "" && id != t.id {
+			list = append(list, target{id: id, edge: c.text("dir") == "in", hops: t.hops + 1, cost: t.cost + 1})
+		}
+	}
+	return list
+}
+
+// Roles of connections between routers.
+const (
+	roleEdge        = "edge"
+	roleInterRouter = "inter-router"
+)
+
+// visit asks a router. Who are the nodes of the network is asked of this router
+// or, where that is an edge router, of those that it hangs on.
 func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 	if t.id == l.id {
-		return &visited{l.metadata, rows(l.accepts), rows(l.opens), rows(l.keys)}, nil
+		return &visited{l.metadata, rows(l.accepts), rows(l.opens), rows(l.keys), rows(l.links), l.connections, l.nodes}, nil
 	}
 	v := &visited{}
 	routers, err := a.Query(ctx, t.node(), typeRouter, attributesOf(typeRouter)...)
@@ -144,18 +180,29 @@ func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 	for _, r := range routers {
 		v.metadata = row(r).text("metadata")
 	}
-	for typ, into := range map[string]*[]row{typeTCPIn: &v.accepts, typeTCPOut: &v.opens, typeKey: &v.keys} {
-		attributes := []string{"name", "address"}
-		if typ == typeKey {
-			attributes = append(attributes, "listener")
-		}
-		list, err := a.Query(ctx, t.node(), typ, attributes...)
+	asked := map[string]*[]row{typeTCPIn: &v.accepts, typeTCPOut: &v.opens, typeKey: &v.keys, typeConnector: &v.links, typeConnection: &v.connections}
+	if l.mode == roleEdge && t.hops == 1 {
+		asked[typeNode] = &v.nodes
+	}
+	for typ, into := range asked {
+		list, err := a.Query(ctx, t.node(), typ, surveyed(typ)...)
 		if err != nil {
 			return nil, err
 		}
 		*into = rowsOf(list)
 	}
 	return v, nil
+}
+
+// surveyed are the attributes that a survey asks for of each type.
+func surveyed(typ string) []string {
+	switch typ {
+	case typeTCPIn, typeTCPOut:
+		return []string{"name", "address"}
+	case typeConnection:
+		return []string{"name", "dir", "role", "host", "container"}
+	}
+	return attributesOf(typ)
 }
 
 func rows(m map[string]row) []row {
@@ -198,10 +245,27 @@ func (n *network) add(t target, v *visited) {
 		n.listeners[k]++
 		s.listeners[k] = append(s.listeners[k], strings.TrimPrefix(r.text("listener"), "multiAddress/"))
 	}
+	for _, c := range v.links {
+		if role := c.text("role"); role == roleInterRouter || role == roleEdge {
+			s.links = append(s.links, resource.LinkRecord{Name: c.text("name"), Operational: c.text("connectionStatus") == "SUCCESS"})
+			s.peers = append(s.peers, peerAmong(v.connections, c))
+		}
+	}
 	for _, r := range v.opens {
 		k := r.text("address")
 		n.connectors[k]++
 		s.connectors[k] = append(s.connectors[k], bridgeName(r))
+	}
+}
+
+// resolve gives links the names of the sites that they lead to.
+func (n *network) resolve() {
+	for _, s := range n.sites {
+		for i, peer := range s.peers {
+			if peer != "" {
+				s.links[i].RemoteSiteName, s.links[i].RemoteSiteID = n.siteName(peer), n.siteID(peer)
+			}
+		}
 	}
 }
 
@@ -221,7 +285,7 @@ func (n *network) records() []resource.SiteRecord {
 	var list []resource.SiteRecord
 	for _, key := range slices.Sorted(maps.Keys(n.sites)) {
 		s := n.sites[key]
-		r := resource.SiteRecord{ID: s.id, Name: s.name, Platform: s.platform, Version: s.version}
+		r := resource.SiteRecord{ID: s.id, Name: s.name, Platform: s.platform, Version: s.version, Links: s.links}
 		used := map[string]bool{}
 		for k := range s.listeners {
 			used[k] = true

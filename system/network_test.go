@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/resource"
 	"github.com/skupper-host/skupper/system/state"
 )
 
@@ -88,6 +89,55 @@ func TestSurvey(t *testing.T) {
 	}
 	if n.siteID("east-00000002") != "id-e" || n.siteID("unknown") != "" || (*network)(nil).siteID("x") != "" {
 		t.Error("site ids are not found by router")
+	}
+}
+
+// TestSurveyFromAnEdge finds the interior routers behind the one that an edge
+// router hangs on, and the edge routers of those.
+func TestSurveyFromAnEdge(t *testing.T) {
+	t.Parallel()
+	f := fakeRouters{
+		"": {
+			typeRouter:     {{"id": "device-00000001", "mode": "edge", "metadata": `{"id":"id-d"}`}},
+			typeConnector:  {{"name": "up", "role": "edge", "host": "hub", "port": "1", "connectionStatus": "SUCCESS"}},
+			typeConnection: {{"role": "edge", "dir": "out", "container": "hub-00000002", "host": "hub:1"}},
+		},
+		"_topo/0/hub-00000002/$management": {
+			typeRouter:     {{"metadata": `{"id":"id-h"}`}},
+			typeNode:       {{"id": "hub-00000002", "nextHop": "(self)"}, {"id": "far-00000003", "cost": int64(3)}},
+			typeConnection: {{"role": "edge", "dir": "in", "container": "device-00000001", "host": "10.0.0.9:1"}},
+		},
+		"_topo/0/far-00000003/$management": {
+			typeRouter:     {{"metadata": `{"id":"id-f"}`}},
+			typeConnector:  {{"name": "hub", "role": "inter-router", "host": "hub", "port": "2", "connectionStatus": "FAILED"}},
+			typeConnection: {{"role": "edge", "dir": "in", "container": "phone-00000004", "host": "10.0.0.8:1"}},
+		},
+		"_edge/phone-00000004/$management": {typeRouter: {{"metadata": `{"id":"id-p"}`}}},
+	}
+	l, err := ask(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := survey(t.Context(), f, l, time.Unix(1, 0))
+	want := []api.Site{
+		{ID: "id-d", Name: "device", Routers: []string{"device-00000001"}},
+		{ID: "id-h", Name: "hub", Routers: []string{"hub-00000002"}, Hops: 1, Cost: 1},
+		{ID: "id-f", Name: "far", Routers: []string{"far-00000003"}, Hops: 2, Cost: 4},
+		{ID: "id-p", Name: "phone", Routers: []string{"phone-00000004"}, Hops: 3, Cost: 5},
+	}
+	if d := cmp.Diff(want, n.sitesNearFirst()); d != "" {
+		t.Errorf("sites (-want +got):\n%s", d)
+	}
+	links := map[string][]resource.LinkRecord{}
+	for _, r := range n.records() {
+		links[r.Name] = r.Links
+	}
+	wantLinks := map[string][]resource.LinkRecord{
+		"device": {{Name: "up", RemoteSiteID: "id-h", RemoteSiteName: "hub", Operational: true}},
+		"far":    {{Name: "hub"}}, "hub": nil, "phone": nil,
+	}
+	if d := cmp.Diff(wantLinks, links); d != "" {
+		t.Errorf("links (-want +got):\n%s", d)
 	}
 }
 

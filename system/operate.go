@@ -48,7 +48,7 @@ func stopped(is bool) func(*state.Memory) {
 // change makes a pass for an operation; note is added where nothing was to do.
 func (n *namespace) change(ctx context.Context, r api.OperateRequest, w wish, was bool, note string) (*api.Result, error) {
 	w.dryRun = r.DryRun
-	result, err := n.request(ctx, r.DryRun, nil, w)
+	result, err := n.request(ctx, r.DryRun, w)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (n *namespace) renew(ctx context.Context, r api.RenewRequest) (*api.Result,
 		}
 		changes = append(changes, api.Change{Object: "certificate/" + name, Action: api.Configured})
 	}
-	result, err := n.request(ctx, r.DryRun, nil, wish{renew: names, dryRun: r.DryRun})
+	result, err := n.request(ctx, r.DryRun, wish{renew: names, dryRun: r.DryRun})
 	if err != nil {
 		return nil, err
 	}

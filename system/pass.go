@@ -35,13 +35,24 @@ type wish struct {
 	restart bool     // restart the router in any case
 	renew   []string // certificates to make anew
 
+	warnings func() []resource.Warning // about what the change was made from; nil: none
+
 	grants func(grantBook) grantBook // of what is known of the grants
+}
+
+// given are the warnings about what the change was made from.
+func (w wish) given() []resource.Warning {
+	if w.warnings == nil {
+		return nil
+	}
+	return w.warnings()
 }
 
 // outcome is what a pass did or, with dryRun, would do.
 type outcome struct {
 	changes  []api.Change
-	warnings []string
+	warnings []resource.Warning
+	dropped  []resource.Warning
 	steps    []plan.Step
 	output   render.Output
 	site     *site.Site
@@ -117,7 +128,8 @@ type composed struct {
 	edit     *input.Edit
 	changes  []api.Change
 	site     *site.Site // nil where there is no Site, and need not be
-	warnings []string
+	warnings []resource.Warning
+	dropped  []resource.Warning
 }
 
 // compose loads the input, makes the change in memory, and builds the site.
@@ -142,14 +154,29 @@ func (n *namespace) compose(ctx context.Context, w wish, memory state.Memory) (*
 	context.Tolerant = !w.strict
 	context.Strategies = n.strategies()
 	built, warnings, err := site.Build(set, context)
-	for _, warning := range append(slices.Clone(snap.Warnings), warnings...) {
-		c.warnings = append(c.warnings, warning.String())
-	}
+	c.warnings = append(slices.Clone(snap.Warnings), warnings...)
+	c.dropped = n.droppedBy(w, c)
 	if err := errors.Join(snap.Err, err); err != nil {
 		return c, err
 	}
 	c.site = built
 	return c, nil
+}
+
+// droppedBy are the warnings about what a change was made from that the input
+// does not hold, such as documents that were skipped: nothing but these
+// warnings tells of it. They stay until the next change.
+func (n *namespace) droppedBy(w wish, c *composed) []resource.Warning {
+	if w.change == nil || !slices.ContainsFunc(c.changes, func(ch api.Change) bool { return ch.Action != api.Unchanged }) {
+		return n.seen.Load().dropped
+	}
+	var list []resource.Warning
+	for _, given := range w.given() {
+		if !slices.ContainsFunc(c.warnings, given.SameAs) {
+			list = append(list, given)
+		}
+	}
+	return list
 }
 
 // strategies are those of the running multi-key listeners: they cannot change.
@@ -185,7 +212,7 @@ func (n *namespace) firstPlan(ctx context.Context, w wish, err error) (*outcome,
 	if err != nil {
 		return nil, err
 	}
-	o := &outcome{changes: c.changes, warnings: c.warnings, defined: true}
+	o := &outcome{changes: c.changes, warnings: c.warnings, dropped: c.dropped, defined: true}
 	if c.site == nil || !w.start || w.store {
 		return o, nil
 	}
@@ -200,7 +227,7 @@ func (n *namespace) firstPlan(ctx context.Context, w wish, err error) (*outcome,
 
 // storeOnly writes the input and runs nothing.
 func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcome, error) {
-	o := &outcome{changes: c.changes, warnings: c.warnings, memory: memory, site: c.site, defined: memory.Generation == 0}
+	o := &outcome{changes: c.changes, warnings: c.warnings, dropped: c.dropped, memory: memory, site: c.site, defined: memory.Generation == 0}
 	if w.dryRun {
 		return o, nil
 	}
@@ -208,7 +235,7 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 		return nil, err
 	}
 	v := *n.seen.Load()
-	v.memory, v.warnings, v.hasInput = memory, c.warnings, c.edit.Set().Len() > 0
+	v.memory, v.warnings, v.dropped, v.hasInput = memory, c.warnings, c.dropped, c.edit.Set().Len() > 0
 	v.siteName = ""
 	for _, s := range resource.Of[*resource.Site](c.edit.Set()) {
 		v.siteName = s.Name
@@ -237,7 +264,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 		steps = withRestart(steps, layout.UnitName(n.paths.Name), out.State)
 	}
 	o := &outcome{
-		changes: c.changes, warnings: c.warnings, steps: steps, output: out, site: c.site, memory: out.Memory,
+		changes: c.changes, warnings: c.warnings, dropped: c.dropped, steps: steps, output: out, site: c.site, memory: out.Memory,
 		started: memory.Generation == 0 && !out.Memory.Stopped,
 	}
 	if w.dryRun {
@@ -461,11 +488,8 @@ func (n *namespace) render(c *composed, s *site.Site, memory state.Memory, have 
 func (n *namespace) publish(o *outcome, health map[resource.Ref]resource.Health, book grantBook) {
 	v := &view{
 		grants: book,
-		site:   o.site, memory: o.memory, warnings: o.warnings, hasInput: true, siteName: o.site.Name, health: health,
+		site:   o.site, memory: o.memory, warnings: o.warnings, dropped: o.dropped, hasInput: true, siteName: o.site.Name, health: health,
 		credentials: certificates(o.site, o.output.Credentials, time.Now()),
-	}
-	for _, s := range o.site.Objects.Skipped {
-		v.warnings = append(v.warnings, fmt.Sprintf("%s %s (%s) is not served on hosts and was skipped", s.Kind, s.Name, s.APIVersion))
 	}
 	n.seen.Store(v)
 	if err := n.m.claim(n.paths.Name, o.site); err != nil {

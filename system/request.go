@@ -23,9 +23,10 @@ func (n *namespace) apply(ctx context.Context, r api.ApplyRequest) (*api.Result,
 	if err != nil {
 		return nil, wrong(err)
 	}
-	return n.request(ctx, r.DryRun, texts(warnings), wish{
-		change: func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, r) },
-		strict: true, start: r.Start && !r.Store, store: r.Store, dryRun: r.DryRun,
+	return n.request(ctx, r.DryRun, wish{
+		change:   func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, r) },
+		warnings: func() []resource.Warning { return warnings },
+		strict:   true, start: r.Start && !r.Store, store: r.Store, dryRun: r.DryRun,
 	})
 }
 
@@ -38,10 +39,17 @@ func parse(files []api.File) (*resource.Set, []resource.Warning, error) {
 	return resource.Parse(in)
 }
 
-func texts(warnings []resource.Warning) []string {
-	list := make([]string, 0, len(warnings))
-	for _, w := range warnings {
+// texts are warnings in words, each once: those that were given, and those of
+// the input that say something else.
+func texts(given, more []resource.Warning) []string {
+	list := make([]string, 0, len(given)+len(more))
+	for _, w := range given {
 		list = append(list, w.String())
+	}
+	for _, w := range more {
+		if !slices.ContainsFunc(given, w.SameAs) {
+			list = append(list, w.String())
+		}
 	}
 	return list
 }
@@ -126,7 +134,7 @@ func (n *namespace) remove(ctx context.Context, r api.DeleteRequest) (*api.Resul
 	for o := range set.All() {
 		refs = append(refs, o.Ref())
 	}
-	return n.request(ctx, r.DryRun, nil, wish{
+	return n.request(ctx, r.DryRun, wish{
 		change: func(e *input.Edit) ([]api.Change, error) { return dropAll(e, refs, r) },
 		noSite: true, store: r.Store, dryRun: r.DryRun,
 	})
@@ -225,48 +233,54 @@ func (n *namespace) patch(ctx context.Context, r api.PatchRequest) (*api.Result,
 	if err != nil {
 		return nil, err
 	}
-	return n.request(ctx, r.DryRun, nil, wish{
+	var warnings []resource.Warning
+	return n.request(ctx, r.DryRun, wish{
 		change: func(e *input.Edit) ([]api.Change, error) {
 			old := e.Set().Find(refs[0])
 			if old == nil {
 				return nil, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("%s does not exist", refs[0])}
 			}
-			o, err := patched(old, r.Fields)
+			o, about, err := patched(old, r.Fields)
 			if err != nil {
 				return nil, err
 			}
+			warnings = about
 			action, err := e.Put(o)
 			return []api.Change{{Object: refs[0].String(), Action: actionOf(action)}}, err
 		},
-		strict: true, store: r.Store, dryRun: r.DryRun,
+		warnings: func() []resource.Warning { return warnings },
+		strict:   true, store: r.Store, dryRun: r.DryRun,
 	})
 }
 
 // patched is a copy of o with some fields changed, checked as any document.
-func patched(o resource.Object, fields map[string]any) (resource.Object, error) {
+func patched(o resource.Object, fields map[string]any) (resource.Object, []resource.Warning, error) {
 	var tree map[string]any
 	if err := json.Unmarshal(resource.EncodeJSON(resource.WithoutStatus(o)), &tree); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for path, value := range fields {
 		setField(tree, strings.Split(path, "."), value)
 	}
 	data, err := json.Marshal(tree)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	f := resource.ParseFile(resource.Input{Name: "command line.json", Data: data})
 	for _, e := range f.Errors {
 		e.File, e.Line = "", 0
 	}
 	if err := resource.JoinErrors(f.Errors); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(f.Objects) != 1 {
-		return nil, fmt.Errorf("%s: %d objects after the change", o.Ref(), len(f.Objects))
+		return nil, nil, fmt.Errorf("%s: %d objects after the change", o.Ref(), len(f.Objects))
 	}
 	f.Objects[0].Head().Source = o.Head().Source
-	return f.Objects[0], nil
+	for i := range f.Warnings {
+		f.Warnings[i].File, f.Warnings[i].Line = "", 0
+	}
+	return f.Objects[0], f.Warnings, nil
 }
 
 func setField(tree map[string]any, path []string, value any) {
@@ -286,27 +300,43 @@ func setField(tree map[string]any, path []string, value any) {
 }
 
 // request makes one pass for somebody who asked.
-func (n *namespace) request(ctx context.Context, dryRun bool, warnings []string, w wish) (*api.Result, error) {
+func (n *namespace) request(ctx context.Context, dryRun bool, w wish) (*api.Result, error) {
 	if err := n.take(ctx); err != nil {
 		return nil, err
 	}
 	defer n.give()
+	before := n.seen.Load().memory.InputHash
 	o, err := n.pass(ctx, w)
 	if err != nil {
 		return nil, wrong(err)
 	}
 	r := n.result(o)
-	r.Warnings = append(warnings, r.Warnings...)
+	r.Warnings = texts(w.given(), news(o, w.change != nil, before))
 	if !dryRun {
 		n.wake() // statuses follow
 	}
 	return r, nil
 }
 
+// news are the warnings of an outcome that whoever asked has not heard: those
+// about what he changed or, where he changed nothing, about an input that was
+// not in effect before.
+func news(o *outcome, change bool, before string) []resource.Warning {
+	if !change {
+		if before != "" && before == o.memory.InputHash {
+			return nil
+		}
+		return o.warnings
+	}
+	return slices.DeleteFunc(slices.Clone(o.warnings), func(w resource.Warning) bool {
+		return !slices.ContainsFunc(o.changes, func(c api.Change) bool { return c.Object == w.Object.String() })
+	})
+}
+
 // result is an outcome in the words of the interface.
 func (n *namespace) result(o *outcome) *api.Result {
 	r := &api.Result{
-		Changes: o.changes, Warnings: slices.Compact(slices.Sorted(slices.Values(o.warnings))), State: api.Running,
+		Changes: o.changes, State: api.Running,
 		Started: o.started, Generation: o.memory.Generation,
 	}
 	if touches(o.steps) {

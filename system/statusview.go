@@ -33,7 +33,7 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 		Namespace: n.line(v, unit, l, why), Observed: l != nil, Generation: v.memory.Generation, Error: v.failure,
 		Objects: []json.RawMessage{}, Links: []api.LinkState{}, RemoteLinks: []api.LinkState{},
 		Listeners: []api.BridgeState{}, Connectors: []api.BridgeState{},
-		Certificates: slices.Clone(v.credentials), Network: []api.Site{}, Services: []api.Service{}, Warnings: v.warnings,
+		Certificates: slices.Clone(v.credentials), Network: []api.Site{}, Services: []api.Service{}, Warnings: texts(v.warnings, v.dropped),
 	}
 	for _, o := range sortedObjects(objects) {
 		s.Objects = append(s.Objects, json.RawMessage(resource.EncodeJSON(Redacted(o))))
@@ -252,6 +252,16 @@ func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api
 	out := api.Namespace{
 		Name: n.paths.Name, Platform: n.m.render().Platform, Site: v.siteName, Dir: n.paths.Dir,
 		State: api.Running, Unit: layout.UnitName(n.paths.Name), PID: unit.PID,
+		Generation: v.memory.Generation, Warnings: texts(v.warnings, v.dropped),
+	}
+	for _, c := range v.credentials {
+		if out.Expires.IsZero() || !c.Expires.IsZero() && c.Expires.Before(out.Expires) {
+			out.Expires = c.Expires
+		}
+	}
+	if l != nil {
+		out.Since = unit.Since
+		l.count(&out)
 	}
 	switch {
 	case v.memory.Generation == 0:
@@ -268,6 +278,30 @@ func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api
 		out.Message = v.failure
 	}
 	return out
+}
+
+// count tells of the router what a line about its namespace has room for.
+func (l *live) count(out *api.Namespace) {
+	out.RouterID, out.Version = l.id, l.version
+	for _, r := range l.links {
+		tally(&out.Links, r.text("connectionStatus") == "SUCCESS")
+	}
+	for _, r := range l.accepts {
+		tally(&out.Listeners, !failedToListen(r))
+		out.Connections += r.number("connectionsOpened") - r.number("connectionsClosed")
+	}
+	for _, r := range l.opens {
+		out.Connections += r.number("connectionsOpened") - r.number("connectionsClosed")
+	}
+	out.RemoteLinks = len(l.callers())
+}
+
+func tally(t *api.Tally, up bool) {
+	if up {
+		t.Up++
+	} else {
+		t.Down++
+	}
 }
 
 // linkStates are the links that this site asked for.
@@ -294,20 +328,27 @@ func linkStates(v *view, l *live, objects *resource.Set, now time.Time) []api.Li
 // however many connections it has.
 func remoteLinks(l *live, net *network, now time.Time) []api.LinkState {
 	list := []api.LinkState{}
-	seen := map[string]bool{}
-	for _, c := range l.connections {
-		role, peer := c.text("role"), c.text("container")
-		if c.text("dir") != "in" || role != "inter-router" && role != "edge" || peer == "" || seen[peer] {
-			continue
-		}
-		seen[peer] = true
+	for peer, c := range l.callers() {
 		list = append(list, api.LinkState{
-			Name: peer, RemoteSite: net.siteName(peer), Direction: "incoming", Role: role, Endpoint: c.text("host"),
+			Name: peer, RemoteSite: net.siteName(peer), Direction: "incoming", Role: c.text("role"), Endpoint: c.text("host"),
 			Status: resource.StatusReady, Message: "OK", Since: since(c, now),
 		})
 	}
 	slices.SortFunc(list, func(a, b api.LinkState) int { return cmp.Compare(a.Name, b.Name) })
 	return list
+}
+
+// callers are the routers that connected to this one, each with the first of
+// its connections.
+func (l *live) callers() map[string]row {
+	m := map[string]row{}
+	for _, c := range l.connections {
+		role, peer := c.text("role"), c.text("container")
+		if c.text("dir") == "in" && (role == roleInterRouter || role == roleEdge) && peer != "" && m[peer] == nil {
+			m[peer] = c
+		}
+	}
+	return m
 }
 
 // since is when a connection was made.

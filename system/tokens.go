@@ -121,7 +121,7 @@ func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost in
 		return nil, err
 	}
 	set := resource.NewSet(objects...)
-	return n.request(ctx, false, nil, wish{
+	return n.request(ctx, false, wish{
 		change: func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, api.ApplyRequest{}) },
 		memory: func(m *state.Memory) { m.Redeemed = append(slices.Clone(m.Redeemed), print) },
 		noSite: true,

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -114,7 +115,11 @@ func (p *program) bridgeCommands(b bridge) *command.Command {
 				Flags:    append(deleteWaitFlags(), dryRunFlag()),
 				Examples: []command.Example{{Line: fmt.Sprintf("skupper %s delete db", b.noun), Text: "Remove it; open connections may finish"}},
 				Run: func(ctx context.Context, in *command.Input) error {
-					return p.remove(ctx, in, api.DeleteRequest{Missing: true, Objects: []api.Ref{{Kind: string(b.kind), Name: in.Arg(0)}}})
+					ref, err := p.named(ctx, in.Arg(0), statusKinds(b.kind)...)
+					if err != nil {
+						return err
+					}
+					return p.remove(ctx, in, api.DeleteRequest{Missing: true, Objects: []api.Ref{{Kind: string(ref.Kind), Name: ref.Name}}})
 				},
 			},
 			p.statusCommand(b.noun, optional, statusKinds(b.kind)...),
@@ -140,6 +145,33 @@ func statusKinds(kind resource.Kind) []resource.Kind {
 		return []resource.Kind{kind, resource.KindMultiKeyListener}
 	}
 	return []resource.Kind{kind}
+}
+
+// named is the object with a name among those of some kinds; where there is
+// none, what one of the first kind would be.
+func (p *program) named(ctx context.Context, name string, kinds ...resource.Kind) (resource.Ref, error) {
+	ref := resource.Ref{Kind: kinds[0], Name: name}
+	if len(kinds) == 1 {
+		return ref, nil
+	}
+	c, _, err := p.controller(ctx)
+	if err != nil {
+		return ref, err
+	}
+	s, err := c.Status(ctx, p.namespace)
+	if err != nil {
+		return ref, err
+	}
+	for _, kind := range kinds {
+		list, err := views(s, string(kind))
+		if err != nil {
+			return ref, err
+		}
+		if slices.ContainsFunc(list, func(v *view) bool { return v.Metadata.Name == name }) {
+			return resource.Ref{Kind: kind, Name: name}, nil
+		}
+	}
+	return ref, nil
 }
 
 func portArg(in *command.Input, i int) (int, error) {
@@ -251,5 +283,17 @@ func (p *program) bridgeUpdate(ctx context.Context, in *command.Input, kind reso
 	if in.Changed("keys") {
 		return &command.UsageError{Message: "--keys: the routing keys of a MultiKeyListener change by `skupper system apply`"}
 	}
-	return p.update(ctx, in, waitConfigured, resource.Ref{Kind: kind, Name: in.Arg(0)}, fields)
+	ref, err := p.named(ctx, in.Arg(0), statusKinds(kind)...)
+	if err != nil {
+		return err
+	}
+	if in.Changed("client-auth") {
+		fields["spec.requireClientCert"] = in.Bool("client-auth")
+	}
+	for flag, only := range map[string]resource.Kind{"routing-key": resource.KindListener, "type": resource.KindListener, "client-auth": resource.KindMultiKeyListener} {
+		if in.Changed(flag) && kind == resource.KindListener && ref.Kind != only {
+			return &command.UsageError{Message: fmt.Sprintf("--%s: %s is a %s, which has no such field", flag, in.Arg(0), ref.Kind)}
+		}
+	}
+	return p.update(ctx, in, waitConfigured, ref, fields)
 }

@@ -190,3 +190,13 @@ func unchanged(t *testing.T, dir string, before map[string]string) {
 }
 
 func keysOf(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -312,11 +313,51 @@ func (p *program) systemTable(in *command.Input, agent *api.Agent, online bool, 
 		}
 		fmt.Fprintf(p.stdout, "%s\nData:  %s\n\n", line, agent.DataHome)
 	}
-	t := p.namespaceTable(list, wide)
+	t := p.siteTable(list, wide)
 	t.NoHeader = in.Bool("no-headers")
 	if len(list) == 0 {
 		p.note("no namespace; `skupper site create NAME --start` makes one")
 		return nil
 	}
-	return t.Write(p.stdout)
+	if err := t.Write(p.stdout); err != nil || t.NoHeader {
+		return err
+	}
+	return p.inputWarnings(list)
+}
+
+// siteTable is what there is to say about each site in one line.
+func (p *program) siteTable(list []api.Namespace, wide bool) *output.Table {
+	t := &output.Table{Header: []string{"NAMESPACE", "PLATFORM", "SITE", "STATUS", "LINKS", "REMOTE-LINKS", "LISTENERS", "CONNECTIONS", "MESSAGE"}, Paint: p.paint()}
+	if wide {
+		t.Header = append(t.Header, "ROUTER-ID", "VERSION", "UPTIME", "CERT-EXPIRES", "UNIT", "PID", "DATA")
+	}
+	now := time.Now()
+	for _, n := range list {
+		row := []string{
+			n.Name, n.Platform, n.Site, string(n.State), n.Links.String(), strconv.Itoa(n.RemoteLinks), n.Listeners.String(),
+			strconv.FormatInt(n.Connections, 10), n.Message,
+		}
+		if wide {
+			row = append(row, first(n.RouterID, "-"), first(n.Version, "-"), uptime(n.Since), ago(n.Expires, now), first(n.Unit, "-"), pid(n.PID), n.Dir)
+		}
+		t.Add(row...)
+	}
+	return t
+}
+
+// inputWarnings lists what of the input has no effect, and why.
+func (p *program) inputWarnings(list []api.Namespace) error {
+	for _, n := range list {
+		for i, w := range n.Warnings {
+			if i == 0 {
+				if _, err := fmt.Fprintf(p.stdout, "\nWarnings about the input of %s:\n", n.Name); err != nil {
+					return err
+				}
+			}
+			if _, err := fmt.Fprintln(p.stdout, w); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -113,7 +115,7 @@ func explainTLS(err error) string {
 	case errors.As(err, &invalid):
 		return "the peer's certificate " + explainInvalid(invalid)
 	case errors.As(err, &host):
-		return "the peer's certificate is not for " + host.Host
+		return "the peer's certificate is " + namesOf(host.Certificate) + "not for " + host.Host
 	case errors.As(err, &verify):
 		return "the peer's certificate is not valid: " + verify.Err.Error()
 	case errors.As(err, &record):
@@ -126,6 +128,36 @@ func explainTLS(err error) string {
 		return "the peer does not speak this version of TLS"
 	}
 	return ""
+}
+
+// shownNames bounds how many names of a certificate a message has.
+const shownNames = 3
+
+// namesOf words whom a certificate is for, "" if it names nobody.
+func namesOf(cert *x509.Certificate) string {
+	var names []string
+	add := func(name string) {
+		strange := strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
+		if name != "" && !strange && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range cert.DNSNames {
+		add(name)
+	}
+	for _, ip := range cert.IPAddresses {
+		add(ip.String())
+	}
+	if len(names) == 0 {
+		add(cert.Subject.CommonName)
+	}
+	switch more := len(names) - shownNames; {
+	case len(names) == 0:
+		return ""
+	case more > 0:
+		return fmt.Sprintf("for %s and %d more, ", strings.Join(names[:shownNames], ", "), more)
+	}
+	return fmt.Sprintf("for %s, ", strings.Join(names, ", "))
 }
 
 // remoteAlert returns the text of an alert that the other side sent, empty if

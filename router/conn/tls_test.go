@@ -104,7 +104,7 @@ func TestWhyTLSFails(t *testing.T) {
 		{name: "expired server", server: ca.identity("old", leaf{dns: []string{"west.example"}, to: past}), wantC: "TLS: the peer's certificate expired on " + day(past), wantS: "TLS: "},
 		{name: "expired client", client: ca.identity("old-client", leaf{to: past}), wantS: "TLS: the peer's certificate expired on " + day(past)},
 		{name: "server from the future", server: ca.identity("new", leaf{dns: []string{"west.example"}, from: future, to: future.Add(time.Hour)}), wantC: "TLS: the peer's certificate is not valid before " + day(future), wantS: "TLS: "},
-		{name: "wrong name", host: "north.example", wantC: "TLS: the peer's certificate is not for north.example", wantS: "TLS: the peer does not take our certificate"},
+		{name: "wrong name", host: "north.example", wantC: "TLS: the peer's certificate is for west.example, not for north.example", wantS: "TLS: the peer does not take our certificate"},
 		{name: "no client certificate", client: noCert, wantC: "", wantS: "TLS: the peer has no client certificate"},
 		{name: "client certificate as server", server: ca.identity("wrong-use", leaf{dns: []string{"west.example"}, usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}), wantC: "TLS: the peer's certificate is not meant for this use", wantS: "TLS: "},
 	} {

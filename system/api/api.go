@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -67,6 +68,33 @@ type Namespace struct {
 	Unit     string `json:"unit"`
 	PID      int    `json:"pid"`
 	Dir      string `json:"dir"`
+
+	// What the running router says; all zero while it does not answer.
+	RouterID    string    `json:"routerId"`
+	Version     string    `json:"version"`
+	Since       time.Time `json:"since,omitzero"` // when its process started
+	Links       Tally     `json:"links"`          // that this site makes
+	RemoteLinks int       `json:"remoteLinks"`    // that other sites made to it
+	Listeners   Tally     `json:"listeners"`      // down: those that cannot listen
+	Connections int64     `json:"connections"`    // through listeners and connectors, now
+
+	Generation int64     `json:"generation"`       // of the input in effect
+	Expires    time.Time `json:"expires,omitzero"` // when the first of its certificates ends
+	Warnings   []string  `json:"warnings"`         // about the input, and what was given and ignored
+}
+
+// Tally counts what is in order and what is not.
+type Tally struct {
+	Up   int `json:"up"`
+	Down int `json:"down"`
+}
+
+// String is how many of how many are up, "-" where there are none.
+func (t Tally) String() string {
+	if t.Up+t.Down == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d/%d", t.Up, t.Up+t.Down)
 }
 
 // Status is how a namespace is.

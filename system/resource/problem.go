@@ -43,6 +43,12 @@ func (w Warning) String() string {
 	return join(place(w.File, w.Line), w.Object.String(), w.Field, w.Reason)
 }
 
+// SameAs reports whether o says the same of the same object, wherever it was
+// found.
+func (w Warning) SameAs(o Warning) bool {
+	return w.Object == o.Object && w.Field == o.Field && w.Reason == o.Reason
+}
+
 func place(file string, line int) string {
 	if line == 0 {
 		return file
