@@ -120,8 +120,11 @@ func (p *peer) attachedProducer(l *conn.Link) {
 		target := *a.Target
 		target.Address = "amqp:/_$temp." + discriminator()
 		p.produce(l, &target, addressOf(target.Address))
+	case address == "" && p.router():
+		l.Accept(nil, nil, nil, p.streamCredit(), (*anonymousLink)(p))
+		l.ForgetRemote()
 	case address == "":
-		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: p.capacity(), OnSettle: !p.router()}, (*anonymousLink)(p))
+		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: p.capacity(), OnSettle: true}, (*anonymousLink)(p))
 		l.ForgetRemote()
 	case p.isEdge() && address == addrMesh:
 		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: meshCredit}, &meshEvents{p: p})

@@ -72,6 +72,9 @@ func (p *peer) Opened(c *conn.Conn, open *amqp.Open) {
 	c.App = p
 	p.conn, p.remote = c, open.ContainerID
 	p.streams, p.ours = offers(open, capStreaming), offers(open, capUnread)
+	if !p.ours {
+		c.AwaitSettlement()
+	}
 	if cost, ok := open.Properties.Get(string(propCost)).(int32); ok {
 		p.cost = max(p.cost, int(cost))
 	}
@@ -174,7 +177,7 @@ func (p *peer) attachedData(l *conn.Link) {
 			l.Refuse(refusal(errForbidden))
 			return
 		}
-		l.Accept(nil, nil, nil, conn.CreditPolicy{Window: routerCredit}, (*anonymousLink)(p))
+		l.Accept(nil, nil, nil, p.streamCredit(), (*anonymousLink)(p))
 		l.ForgetRemote()
 		return
 	}
@@ -182,6 +185,13 @@ func (p *peer) attachedData(l *conn.Link) {
 	if l.Sender() {
 		p.data[priority].Store(l)
 	}
+}
+
+// streamCredit is the credit of links that streams come on. compat: a
+// skupper-router that has sent the opening of a stream before it had what
+// follows may forget to send that, until it hears of the link again.
+func (p *peer) streamCredit() conn.CreditPolicy {
+	return conn.CreditPolicy{Window: p.capacity(), Prompt: !p.ours}
 }
 
 // dataFor returns the data link for a message of that priority, or the next

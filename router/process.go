@@ -92,6 +92,9 @@ func (d *processDelivery) Abort() {
 // Settle implements stream.Sending.
 func (d *processDelivery) Settle(amqp.State) {}
 
+// Tell implements stream.Sending.
+func (d *processDelivery) Tell(amqp.State) {}
+
 // Queued implements stream.Sending.
 func (d *processDelivery) Queued() int { return 0 }
 

@@ -34,6 +34,7 @@ type Conn struct {
 	hurried    bool        // Close waits for nothing any more
 	over       bool        // every last call has been made
 	pools      [2]linkPool // of streaming links, without and with capability
+	patient    bool        // see AwaitSettlement
 	lastWriter *Sending    // the last delivery with Inline that was written
 	lastWrite  int64       // clock of that
 	mechanism  amqp.Symbol

@@ -104,6 +104,15 @@ func (s *Sending) Settle(st amqp.State) {
 	s.l.c.unlock()
 }
 
+// Tell sends state st of the delivery while it is not settled; the receiver may
+// look at it again because of that. It does nothing before the first transfer
+// has left.
+func (s *Sending) Tell(st amqp.State) {
+	s.l.c.mu.Lock()
+	s.out.Tell(&st)
+	s.l.c.unlock()
+}
+
 // Queued is the number of buffers that were not yet taken by the writer.
 func (s *Sending) Queued() int {
 	s.l.c.mu.Lock()

@@ -14,12 +14,19 @@ func (c *Conn) dispatch(events []session.Event) {
 			c.transfer(ev)
 		case session.EventSettled:
 			ev.In.Sink.Settled(*ev.State)
+		case session.EventTold:
+			if h, ok := ev.In.Sink.(session.Hearer); ok {
+				h.Told(*ev.State)
+			}
 		case session.EventAborted:
 			ev.In.Sink.Abort()
 		case session.EventInLost:
 			ev.In.Sink.Lost(cause(ev.Err))
 		case session.EventUpdate:
 			ev.Out.Outcome.Update(*ev.State, ev.Settled)
+			if s, ok := ev.Out.App.(*Sending); ok && ev.Settled {
+				s.settled()
+			}
 		case session.EventOutLost:
 			ev.Out.Outcome.Lost(cause(ev.Err))
 		default:
@@ -51,7 +58,7 @@ func (c *Conn) dispatchLink(ev *session.Event) {
 	case session.EventDetached:
 		l := link(ev)
 		l.events.Detached(l, ev.Err)
-	case session.EventTransfer, session.EventSettled, session.EventAborted, session.EventInLost, session.EventUpdate, session.EventOutLost:
+	case session.EventTransfer, session.EventSettled, session.EventTold, session.EventAborted, session.EventInLost, session.EventUpdate, session.EventOutLost:
 	}
 }
 

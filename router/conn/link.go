@@ -40,6 +40,9 @@ type CreditPolicy struct {
 	// OnSettle gives credit back when a delivery is settled. Otherwise it
 	// comes back when a delivery begins.
 	OnSettle bool
+	// Prompt gives it back with every delivery; otherwise it comes when half
+	// of it is used.
+	Prompt bool
 }
 
 // Link is one end of an AMQP link.

@@ -37,8 +37,8 @@ type linkPool struct {
 // idle or a new one. With capable its termini carry the qd.router-data
 // capability (control connections of role inter-router), otherwise they are
 // anonymous (data and edge connections). The link returns to the pool by
-// itself when the last transfer of the next delivery sent on it was emitted,
-// so exactly one Send is due.
+// itself when the last transfer of the next delivery sent on it was emitted
+// (see AwaitSettlement), so exactly one Send is due.
 func (c *Conn) StreamLink(capable bool) *Link {
 	c.mu.Lock()
 	p := &c.pools[0]
@@ -57,6 +57,15 @@ func (c *Conn) StreamLink(capable bool) *Link {
 	}
 	c.unlock()
 	return l
+}
+
+// AwaitSettlement makes the links of StreamLink return to the pool only when
+// the peer has settled the delivery. compat: skupper-router 3.x may leave a
+// delivery alone that begins behind one whose end it has not seen yet.
+func (c *Conn) AwaitSettlement() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.patient = true
 }
 
 // take removes a link from the pool, nil if it is empty.
@@ -93,8 +102,17 @@ func (c *Conn) attachStreaming(p *linkPool) *Link {
 // recycle puts the link of a streaming delivery back when s was the last that
 // used it and is through, with mu held.
 func (s *Sending) recycle() {
-	if l := s.l; l.pool != nil && l.user == s && l.l.Idle() {
+	if l := s.l; l.pool != nil && l.user == s && l.l.Idle() && (!l.c.patient || s.out.Settled()) {
 		l.rest()
+	}
+}
+
+// settled notes that the receiver has settled a delivery.
+func (s *Sending) settled() {
+	if s.l.pool != nil {
+		s.l.c.mu.Lock()
+		defer s.l.c.mu.Unlock()
+		s.recycle()
 	}
 }
 

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -64,6 +65,53 @@ func TestStreamLinkTermini(t *testing.T) {
 			for len(attached) > 0 {
 				<-attached
 			}
+		}
+	})
+}
+
+// idle is a Sink that does nothing.
+type idle struct{}
+
+func (idle) Transfer([]byte, bool) {}
+func (idle) Settled(amqp.State)    {}
+func (idle) Abort()                {}
+func (idle) Lost(error)            {}
+
+// TestLinkWaitsForSettlement: beside a peer that must have seen the end of a
+// stream, its link carries the next one only when that is settled.
+func TestLinkWaitsForSettlement(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, b := joined(t, netpipe.Options{}, Config{}, Config{})
+		a.AwaitSettlement()
+		var held []*Receiving
+		b.owner.begin = func(r *Receiving) Sink {
+			held = append(held, r)
+			return idle{}
+		}
+		inUse := func(l *Link) bool {
+			t.Helper()
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return !slices.Contains(l.pool.idle, l)
+		}
+		l, s := streamed(a, false)
+		time.Sleep(time.Second)
+		s.End(false)
+		time.Sleep(time.Second)
+		if !inUse(l) {
+			t.Error("the link is free before the stream is settled")
+		}
+		held[0].Update(amqp.State{Code: amqp.StateAccepted}, true)
+		time.Sleep(time.Second)
+		if inUse(l) {
+			t.Error("the link is in use although the stream is settled")
+		}
+		l, s = streamed(a, false)
+		time.Sleep(time.Second)
+		s.End(true)
+		time.Sleep(time.Second)
+		if inUse(l) {
+			t.Error("the link is in use although the sender has settled")
 		}
 	})
 }

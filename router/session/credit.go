@@ -17,13 +17,13 @@ func (l *Link) SetCredit(window uint32) {
 // we send on, less those that wait.
 func (l *Link) CreditAvailable() int { return int(l.credit) - l.waiting }
 
-// grant gives credit when half of the last grant is used and there is some to
-// give.
+// grant gives credit when there is some to give: at once if the policy says so,
+// else when half of the last grant is used.
 func (l *Link) grant() {
 	if l.sender || l.gone || l.detached || !l.attached || l.remote == nil {
 		return
 	}
-	if l.credit <= l.policy.Window/2 && l.target() > l.credit {
+	if (l.policy.Prompt || l.credit <= l.policy.Window/2) && l.target() > l.credit {
 		l.wantFlow()
 	}
 }

@@ -22,6 +22,22 @@ func TestCreditReturnsAtBegin(t *testing.T) {
 	x.wantNothing()
 }
 
+// TestPromptCredit: a flow with every delivery, so that the peer hears of the
+// link again.
+func TestPromptCredit(t *testing.T) {
+	t.Parallel()
+	x := newPeer(t, testParams(), 1)
+	x.sendingLink("a", 0, Credit{Window: 250, Prompt: true})
+	for i := range uint32(3) {
+		x.send(0, transfer(0, i, true))
+		if f := want[*amqp.Flow](x); f.LinkCredit != 250 || f.DeliveryCount != i+1 {
+			t.Errorf("flow %+v", f)
+		}
+		x.send(0, transfer(0, i, false))
+		x.wantNothing()
+	}
+}
+
 func TestCreditReturnsOnSettlement(t *testing.T) {
 	t.Parallel()
 	x := newPeer(t, testParams(), 1)

@@ -49,6 +49,57 @@ func TestMultiFrameDelivery(t *testing.T) {
 	}
 }
 
+// TestSenderTells: a state of the sender is sent while the delivery is neither
+// unknown to the receiver nor settled.
+func TestSenderTells(t *testing.T) {
+	t.Parallel()
+	x := newPeer(t, testParams(), 1)
+	l := x.receivingLink("a", 0, 10)
+	out := &Outgoing{}
+	l.Send(out, false)
+	tell := func(offset uint64) { out.Tell(&amqp.State{Code: amqp.StateReceived, Offset: offset}) }
+	tell(0)
+	x.wantNothing()
+	out.WriteBytes([]byte("one"), true)
+	want[*amqp.Transfer](x)
+	tell(1)
+	tell(3)
+	d := want[*amqp.Disposition](x)
+	if d.Role != amqp.RoleSender || d.First != 0 || d.Settled || d.State.Code != amqp.StateReceived || d.State.Offset != 3 {
+		t.Errorf("disposition %+v", d)
+	}
+	x.wantNothing()
+	out.End(false)
+	want[*amqp.Transfer](x)
+	tell(3)
+	out.Settle(&amqp.State{})
+	if d := want[*amqp.Disposition](x); !d.Settled || d.State.Code != amqp.StateNone {
+		t.Errorf("disposition %+v", d)
+	}
+	tell(3)
+	x.wantNothing()
+}
+
+// TestSenderIsHeard: what the sender says of a delivery that it has not
+// settled is reported and ends nothing.
+func TestSenderIsHeard(t *testing.T) {
+	t.Parallel()
+	x := newPeer(t, testParams(), 1)
+	l := x.sendingLink("a", 0, Credit{Window: 10})
+	x.send(0, transfer(0, 0, true))
+	said := &amqp.Disposition{Role: amqp.RoleSender, First: 0, Last: 0, State: amqp.State{Code: amqp.StateReceived, Offset: 7}}
+	wantEvents(t, x.send(0, said), "told received")
+	x.send(0, transfer(0, 0, false))
+	wantEvents(t, x.send(0, said), "told received")
+	if l.Unsettled() != 1 {
+		t.Errorf("%d unsettled", l.Unsettled())
+	}
+	said.Settled = true
+	wantEvents(t, x.send(0, said), "settled received")
+	said.Settled = false
+	wantEvents(t, x.send(0, said), "")
+}
+
 func TestFramesObeyThePeersLimit(t *testing.T) {
 	t.Parallel()
 	for _, size := range []uint32{512, 1000, 16384, 65536, 1 << 20} {

@@ -151,10 +151,12 @@ func (e *Engine) emitDispositions(b *Batch, limit int) {
 	for e.settling.len() > 0 && b.Size < limit {
 		out := e.settling.pop()
 		s := out.l.s
-		if s.ended {
+		told := out.telling
+		out.telling = false
+		if s.ended || told && (out.gone || out.settled) {
 			continue
 		}
-		d := amqp.Disposition{Role: amqp.RoleSender, First: out.id, Last: out.id, Settled: true, State: out.state}
+		d := amqp.Disposition{Role: amqp.RoleSender, First: out.id, Last: out.id, Settled: !told, State: out.state}
 		e.emitDisposition(b, s, &d)
 	}
 }

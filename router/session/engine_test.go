@@ -161,7 +161,7 @@ func (x *peer) wantDetach(condition amqp.Symbol) *amqp.Detach {
 func kinds(events []Event) string {
 	names := map[EventKind]string{
 		EventOpened: "opened", EventClosed: "closed", EventAttached: "attached", EventAnswered: "answered",
-		EventTransfer: "transfer", EventSettled: "settled", EventAborted: "aborted", EventInLost: "in-lost",
+		EventTransfer: "transfer", EventSettled: "settled", EventTold: "told", EventAborted: "aborted", EventInLost: "in-lost",
 		EventUpdate: "update", EventOutLost: "out-lost", EventCredit: "credit", EventDetached: "detached",
 	}
 	var s []string

@@ -13,6 +13,7 @@ const (
 	EventAnswered                      // Link: the peer answered our attach
 	EventTransfer                      // In, Payload, More, First
 	EventSettled                       // In, State: by the sender
+	EventTold                          // In, State: the sender says so and has not settled
 	EventAborted                       // In
 	EventInLost                        // In, Err
 	EventUpdate                        // Out, State, Settled

@@ -121,7 +121,7 @@ func (u *fuzzUser) handle(ev Event) {
 		ev.Out.End(true)
 	case EventDetached:
 		u.open--
-	case EventClosed, EventAnswered, EventSettled, EventAborted, EventInLost, EventOutLost:
+	case EventClosed, EventAnswered, EventSettled, EventTold, EventAborted, EventInLost, EventOutLost:
 	}
 }
 

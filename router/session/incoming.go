@@ -266,10 +266,13 @@ func (in *Incoming) Release(frames int) {
 // receiveSenderDisposition handles what the sender says about its deliveries. Those
 // that are not known are settled already and passed over, AMQP 1.0 §2.6.12.
 func (s *Session) receiveSenderDisposition(d *amqp.Disposition) {
-	if !d.Settled {
-		return
-	}
 	eachID(s.incoming, d.First, d.Last, func(in *Incoming) {
+		if !d.Settled {
+			if in.told && !in.settledHere && !in.l.gone {
+				s.e.event(Event{Kind: EventTold, In: in, State: s.e.keep(&d.State)})
+			}
+			return
+		}
 		in.settledThere = true
 		if !in.settledHere && !in.l.gone {
 			s.e.event(Event{Kind: EventSettled, In: in, State: s.e.keep(&d.State)})

@@ -8,6 +8,7 @@ import (
 type Credit struct {
 	Window   uint32 // granted again and again; 0: none
 	OnSettle bool   // it comes back when a delivery is settled, else when one begins
+	Prompt   bool   // it comes back with every delivery, else when half of it is used
 }
 
 // Link is one end of an AMQP link, AMQP 1.0 §2.6.

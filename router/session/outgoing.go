@@ -41,6 +41,7 @@ type Outgoing struct {
 	aborted  bool
 	silent   bool // the owner has given it up
 	gone     bool // not in any list
+	telling  bool // in Engine.settling, not for being settled
 
 	// The disposition that waits to be sent. See emit.go.
 	state amqp.State
@@ -77,6 +78,9 @@ func (out *Outgoing) MaxPayload() int {
 
 // Link returns the link that carries the delivery.
 func (out *Outgoing) Link() *Link { return out.l }
+
+// Settled reports whether one side has settled the delivery.
+func (out *Outgoing) Settled() bool { return out.settled || out.there || out.gone }
 
 // Queued is the number of buffers that wait to be sent.
 func (out *Outgoing) Queued() int { return out.buffers }
@@ -229,6 +233,19 @@ func (out *Outgoing) Settle(st *amqp.State) {
 		out.l.s.e.settling.push(out)
 	}
 	out.forget()
+}
+
+// Tell sends state st of a delivery that was begun and is not settled: what the
+// sender has to say of it. A newer state replaces one that still waits.
+func (out *Outgoing) Tell(st *amqp.State) {
+	if out.gone || out.settled || out.there || !out.begun {
+		return
+	}
+	out.state = *st
+	if !out.telling {
+		out.telling = true
+		out.l.s.e.settling.push(out)
+	}
 }
 
 // quiet reports whether the loss of the delivery is nobody's concern.

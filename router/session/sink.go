@@ -35,6 +35,14 @@ type Sink interface {
 	Lost(err error)
 }
 
+// Hearer is a Sink that wants to hear what the sender says of a delivery that
+// it has not settled.
+type Hearer interface {
+	// Told reports a disposition of the sender with state st, unsettled. It is
+	// called as the methods of Sink are.
+	Told(st amqp.State)
+}
+
 // Outcome is told what becomes of one outgoing delivery.
 //
 // Update and Lost come from the goroutine that reads the connection (or that

@@ -22,6 +22,8 @@ type Sending interface {
 	Abort()
 	// Settle settles the delivery, with the last transfer or after it.
 	Settle(st amqp.State)
+	// Tell sends state st of a delivery that is not settled.
+	Tell(st amqp.State)
 	// Queued is the number of buffers that wait; see session.Outcome.Ready.
 	Queued() int
 	// QueuedBytes is the number of bytes in them.

@@ -15,8 +15,8 @@ import (
 //
 // The reply stream is opened as soon as there is a connection and does not
 // wait for the server to say something. What the client has already sent is
-// queued until then. Towards skupper-router what the server says follows a
-// moment later, see awaitListener.
+// queued until then. Beside skupper-router what the server says follows a
+// moment later, see listening.
 type Egress struct {
 	stream
 	dialer  Dialer
@@ -153,34 +153,6 @@ func (e *Egress) carry(ctx context.Context) progress {
 		o.properties.window = e.announce()
 	}
 	e.begin(a, path, o)
-	e.awaitListener()
+	e.listening = listening{unsure: !e.ours, next: time.Now().Add(firstPause)}
 	return e.pump()
-}
-
-// switchTime is how long a skupper-router may take, under load, to get its
-// listener's side of a stream going after the opening of the reply has come.
-const switchTime = 25 * time.Millisecond
-
-// awaitListener holds back what the server says until the other end can take
-// it. compat: bytes that reach skupper-router 3.x while it switches a reply
-// over to cut-through are lost, or lie there until the client says something.
-// It reads its client only after that, so that the client's first byte, or its
-// end, shows that it is through; when the server is to speak first, only time
-// does.
-func (e *Egress) awaitListener() {
-	limit := time.NewTimer(switchTime)
-	defer limit.Stop()
-	for {
-		e.mu.Lock()
-		ready := e.ours || e.over || e.inComplete || e.in.received > 0
-		e.mu.Unlock()
-		if ready {
-			return
-		}
-		select {
-		case <-e.wake:
-		case <-limit.C:
-			return
-		}
-	}
 }

@@ -103,6 +103,13 @@ func (k *Intake) Settled(st amqp.State) {
 	}
 }
 
+// Told implements session.Hearer.
+func (k *Intake) Told(st amqp.State) {
+	if h, ok := k.next.(session.Hearer); ok {
+		h.Told(st)
+	}
+}
+
 // Abort implements session.Sink. A delivery that nobody knows is forgotten.
 func (k *Intake) Abort() {
 	if k.next != nil {

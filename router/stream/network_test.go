@@ -29,6 +29,7 @@ type network struct {
 	wg       sync.WaitGroup
 	open     []*delivery
 	trace    []byte // router annotations
+	late     bool   // clients are not read before the reply
 }
 
 // destination is where a service's streams go.
@@ -176,7 +177,7 @@ func (n *network) Open(_ context.Context, r Request) (Path, error) {
 		n.temps++
 		temp := fmt.Sprintf("amqp:/_topo/0/A/temp.%d", n.temps)
 		n.replies[temp] = r.Reply
-		return Path{Sending: d, Annotations: n.trace, Early: true, ReplyTo: temp, Choice: to}, nil
+		return Path{Sending: d, Annotations: n.trace, Early: !n.late, ReplyTo: temp, Choice: to}, nil
 	}
 	return Path{}, ErrNoRoute
 }
@@ -336,6 +337,22 @@ func (d *delivery) Settle(amqp.State) {
 			d.sink.Settled(amqp.State{})
 		})
 	}
+}
+
+// Tell implements Sending.
+func (d *delivery) Tell(st amqp.State) {
+	d.n.mu.Lock()
+	emitted := len(d.frames) == 0
+	d.n.mu.Unlock()
+	if !emitted {
+		return
+	}
+	d.n.send(d.way, func() {
+		d.n.note("%s: told %v", d.name, st.Code)
+		if h, ok := d.sink.(session.Hearer); ok {
+			h.Told(st)
+		}
+	})
 }
 
 // Abort implements Sending.

@@ -46,7 +46,7 @@ func (k *sink) Transfer(p []byte, more bool) {
 	}
 	s.mu.Unlock()
 	if first || !more {
-		s.kick() // see Egress.awaitListener
+		s.kick() // see sure
 	}
 	if grown {
 		s.recv.Update(received(offset), false)

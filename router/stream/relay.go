@@ -39,6 +39,7 @@ const (
 //	in           ─▶ out                  out                ─▶ in
 //	transfer        transfer             received              received, each time
 //	last transfer   last transfer        outcome               outcome, once
+//	told            told
 //	settled         settled              settled               settled, when in is complete
 //	aborted         aborted              lost                  released, or modified if all was sent
 //	lost            aborted
@@ -138,6 +139,14 @@ func (k *Relay) Settled(st amqp.State) {
 	sending := k.out.path.Sending
 	k.mu.Unlock()
 	sending.Settle(st)
+}
+
+// Told implements session.Hearer.
+func (k *Relay) Told(st amqp.State) {
+	k.mu.Lock()
+	sending := k.out.path.Sending
+	k.mu.Unlock()
+	sending.Tell(st)
 }
 
 // Abort implements session.Sink.

@@ -46,6 +46,8 @@ func (s *stream) pump() progress {
 			continue
 		case idle && answered && s.park():
 			return parked
+		case s.listening.unsure:
+			err = s.sendSingle(room)
 		default:
 			err = s.read(min(room, s.sizer.next(sending.MaxPayload())))
 		}
@@ -105,6 +107,9 @@ func (s *stream) room() int {
 	}
 	if !s.ours && s.recv != nil {
 		s.out.size = s.cur.path.Exposure.window()
+		if s.listening.unsure {
+			s.out.size = upstreamLeast
+		}
 	}
 	return int(min(s.out.room(), session.BufferLarge))
 }
@@ -134,6 +139,7 @@ func (s *stream) forward(b *session.Buffer) {
 		s.retain(b.Bytes())
 	}
 	sending := s.cur.path.Sending
+	s.remind()
 	s.mu.Unlock()
 	sending.Write(b, true)
 }
@@ -152,7 +158,9 @@ func (s *stream) retain(p []byte) {
 }
 
 // endOut ends the direction to the network in order. If the other one has
-// ended before, nobody needs the outcome, and the delivery is settled (compat:).
+// ended before, nobody needs the outcome, and the delivery is settled; not
+// beside skupper-router, which has to be looked after until it has seen the
+// end.
 func (s *stream) endOut() {
 	s.mu.Lock()
 	if s.over || s.outEnded {
@@ -165,9 +173,10 @@ func (s *stream) endOut() {
 		s.over = true
 		s.expose(0)
 	}
-	sending := s.cur.path.Sending
+	sending, settled := s.cur.path.Sending, done && s.ours
+	s.remind()
 	s.mu.Unlock()
-	sending.End(done)
+	sending.End(settled)
 	if done {
 		s.sock.Close()
 	}
@@ -205,6 +214,9 @@ func (s *stream) begin(a *attempt, p Path, o opening) {
 		p.Sending.End(false)
 	}
 	s.keep(a, retained)
+	s.mu.Lock()
+	s.remind() // of the opening
+	s.mu.Unlock()
 	if lost != nil {
 		s.giveUp(a, lost)
 	}

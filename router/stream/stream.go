@@ -42,12 +42,13 @@ type stream struct {
 	opt     *Options
 	ingress bool
 
-	meter   meter
-	sizer   sizer           // owned by pump
-	wake    chan struct{}   // capacity 1: the queue of what is sent may have room
-	drains  sync.WaitGroup  // the goroutine of drain, if there is one
-	done    func(err error) // set by Start
-	legDone func(err error) // Leg.Done; may be nil
+	meter     meter
+	sizer     sizer // owned by pump
+	listening listening
+	wake      chan struct{}   // capacity 1: the queue of what is sent may have room
+	drains    sync.WaitGroup  // the goroutine of drain, if there is one
+	done      func(err error) // set by Start
+	legDone   func(err error) // Leg.Done; may be nil
 
 	mu sync.Mutex
 	// Guarded by mu. sock and recv do not change once they are set.
@@ -63,8 +64,9 @@ type stream struct {
 	exposed  uint64 // bytes in flight as accounted in cur.path.Exposure
 	outEnded bool   // nothing is sent any more
 	watching bool   // pump waits in AwaitReset
-	again    bool   // cur has failed, another destination may take the stream
-	attempts int    // how many more destinations may be tried
+	reminder reminder
+	again    bool // cur has failed, another destination may take the stream
+	attempts int  // how many more destinations may be tried
 	retained []*session.Buffer
 
 	// From the network to the socket.
@@ -249,11 +251,15 @@ func (a *attempt) Update(st amqp.State, settled bool) {
 		a.progress = true
 		retained := s.retained
 		s.retained = nil
+		first := s.out.acked == 0
 		moved := s.out.ack(st.Offset)
 		s.expose(s.out.inFlight())
 		watching := s.watching && !s.outEnded
 		s.mu.Unlock()
 		free(retained)
+		if first {
+			s.kick() // see sure
+		}
 		s.widened(moved && watching)
 		return
 	case failing(&st):
