@@ -23,6 +23,7 @@ const maxControlMessage = 16 << 20
 // loop is the control loop: it runs what was posted, lets the engine act in
 // time and publishes what has changed, until ctx is done.
 func (r *Router) loop(ctx context.Context) {
+	defer r.box.end()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var batch []func()

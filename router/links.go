@@ -132,6 +132,9 @@ func (o *connections) Ended(m *trunk.Member, err error) {
 	r, p := o.r, m.App.(*peer)
 	r.box.post(func() {
 		delete(r.peers, p.id)
+		if p.up {
+			r.past.add(p)
+		}
 		o.logEnded(p, err)
 		r.setHop(forward.HopID(p.id), nil)
 		r.table.SetMesh(forward.ConnID(p.id), "")

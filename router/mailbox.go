@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -10,12 +11,13 @@ import (
 // is bounded by the sender: see control.go, maxPendingControl.
 type mailbox struct {
 	ready chan struct{} // capacity 1: "the queue is not empty"
+	over  chan struct{} // closed by end
 
 	mu    sync.Mutex
 	queue []func() // Guarded by mu.
 }
 
-func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
+func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1), over: make(chan struct{})} }
 
 // post queues f for the control loop.
 func (m *mailbox) post(f func()) {
@@ -38,7 +40,13 @@ func (m *mailbox) take(spare []func()) []func() {
 	return got
 }
 
-// call runs f on the control loop and waits for its end, or for ctx.
+// end says that nothing more will be taken.
+func (m *mailbox) end() { close(m.over) }
+
+var errOver = errors.New("the router has stopped")
+
+// call runs f on the control loop and waits for its end, or for ctx. Once the
+// loop has ended it does nothing.
 func (m *mailbox) call(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	m.post(func() {
@@ -48,6 +56,8 @@ func (m *mailbox) call(ctx context.Context, f func()) error {
 	select {
 	case <-done:
 		return nil
+	case <-m.over:
+		return errOver
 	case <-ctx.Done():
 		return ctx.Err()
 	}

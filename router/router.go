@@ -58,6 +58,9 @@ type Router struct {
 	problems  []error            // of the last change of the configuration
 	pending   []func()           // what waits for the address table to be published
 	uplink    *uplink            // of an edge router
+	past      tally              // of connections that have ended
+	working   bool               // everything that was configured at the start is in effect
+	leaving   bool               // the router takes nothing new
 	mesh      *edgeMesh          // of an edge router
 	reach     *linkstate.Reach
 }

@@ -155,6 +155,7 @@ func (r *Router) drain(limit time.Duration) {
 	var open []*task
 	// The control loop lives longer than this.
 	_ = r.box.call(context.Background(), func() {
+		r.leaving = true
 		for _, e := range r.entities {
 			if s, ok := e.(streams); ok {
 				open = append(open, s.withdraw())
@@ -255,6 +256,7 @@ func (r *Router) establish(cfg *config.Config) {
 	r.addProcesses()
 	r.flows.start()
 	r.adopt(cfg, false)
+	r.working = len(r.problems) == 0
 }
 
 // serveSocket serves AMQP without TLS on a Unix socket, for management by the

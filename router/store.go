@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"maps"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/skupper-host/skupper/router/forward"
 	"github.com/skupper-host/skupper/router/linkstate"
 	"github.com/skupper-host/skupper/router/manage"
+	"github.com/skupper-host/skupper/router/session"
 	"github.com/skupper-host/skupper/router/trunk"
 )
 
@@ -22,9 +22,10 @@ import (
 // what the control loop owns is read on the control loop.
 type store struct{ r *Router }
 
-// on runs f on the control loop.
+// on runs f on the control loop, unless the router has stopped: who asks then
+// gets nothing.
 func (s store) on(f func()) {
-	_ = s.r.box.call(context.Background(), f) // the background is never done
+	_ = s.r.box.call(context.Background(), f)
 }
 
 // Config implements manage.Store.
@@ -165,27 +166,29 @@ func (r *Router) listenerAddressRow(a *config.ListenerAddress) manage.Row {
 
 // Metrics implements manage.Store.
 func (s store) Metrics() (m manage.Metrics) {
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
+	virtual, resident := processMemory()
 	s.on(func() {
 		r := s.r
 		m = manage.Metrics{
 			ID: r.id, Version: r.version, ConnectionCount: uint64(len(r.peers)),
-			UptimeSeconds: uint32(time.Since(r.started).Seconds()), MemoryUsage: mem.Sys, ResidentMemoryUsage: mem.Sys - mem.HeapReleased,
+			UptimeSeconds: uint32(time.Since(r.started).Seconds()), MemoryUsage: virtual, ResidentMemoryUsage: resident,
 			ConnectionCounters: map[string]uint64{"amqp": uint64(len(r.peers)), "tcp": 0, "http1": 0, "http2": 0},
 		}
 		if r.reach != nil {
 			m.NodeCount = uint64(max(0, reachable(r)))
 		}
 		r.snap.Load().All(func(*forward.Address) bool { m.AddrCount++; return true })
+		sum := r.past
 		for _, p := range r.peers {
 			if p.up {
-				st := p.conn.State().Stats
-				m.LinkCount += uint64(st.Links)
-				m.DeliveriesIngress += st.DeliveriesIn
-				m.DeliveriesEgress += st.DeliveriesOut
+				m.LinkCount += uint64(p.conn.State().Stats.Links)
+				sum.add(p)
 			}
 		}
+		m.DeliveriesIngress, m.DeliveriesEgress = sum.ingress, sum.egress
+		m.PresettledDeliveries, m.DroppedPresettledDeliveries = sum.outcomes.Presettled, sum.outcomes.Dropped
+		m.AcceptedDeliveries, m.RejectedDeliveries = sum.outcomes.Accepted, sum.outcomes.Rejected
+		m.ReleasedDeliveries, m.ModifiedDeliveries = sum.outcomes.Released, sum.outcomes.Modified
 		for _, e := range r.entities {
 			switch x := e.(type) {
 			case *service:
@@ -196,6 +199,27 @@ func (s store) Metrics() (m manage.Metrics) {
 		}
 	})
 	return m
+}
+
+// tally counts the deliveries of AMQP connections.
+type tally struct {
+	ingress, egress uint64 // of clients
+	outcomes        session.LinkStats
+}
+
+// add counts those of a connection.
+func (t *tally) add(p *peer) {
+	st := p.conn.State().Stats
+	if !p.router() {
+		t.ingress += st.DeliveriesIn
+		t.egress += st.DeliveriesOut
+	}
+	t.outcomes.Presettled += st.Outcomes.Presettled
+	t.outcomes.Accepted += st.Outcomes.Accepted
+	t.outcomes.Rejected += st.Outcomes.Rejected
+	t.outcomes.Released += st.Outcomes.Released
+	t.outcomes.Modified += st.Outcomes.Modified
+	t.outcomes.Dropped += st.Outcomes.Dropped
 }
 
 // reachable counts the other routers that can be reached.

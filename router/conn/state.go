@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/session"
 )
 
 // State describes a connection for status and management.
@@ -28,7 +29,9 @@ type Stats struct {
 	Unsent            int    // payload bytes queued now
 	DeliveriesIn      uint64 // begun
 	DeliveriesOut     uint64
-	LastIn, LastOut   time.Time // a delivery began, ended; zero: never
+	// Outcomes are those of all links, gone ones too; Deliveries is not counted.
+	Outcomes        session.LinkStats
+	LastIn, LastOut time.Time // a delivery began, ended; zero: never
 }
 
 // State describes the connection.
@@ -42,7 +45,7 @@ func (c *Conn) State() State {
 	s.Stats = Stats{
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 		Links: c.e.Links(), Sessions: c.e.Sessions(), Unsettled: c.e.Unsettled(), Unsent: c.e.Unsent(),
-		DeliveriesIn: n.DeliveriesIn, DeliveriesOut: n.DeliveriesOut,
+		DeliveriesIn: n.DeliveriesIn, DeliveriesOut: n.DeliveriesOut, Outcomes: n.LinkStats,
 		LastIn: c.at(c.lastIn.Load()), LastOut: c.at(c.lastOut.Load()),
 	}
 	return s

@@ -78,6 +78,7 @@ type Engine struct {
 type Stats struct {
 	DeliveriesIn, DeliveriesOut uint64
 	TransfersIn, TransfersOut   uint64
+	LinkStats                   // of all links, those that are gone too; its Deliveries are not counted
 }
 
 // New returns an engine that will send open as its first frame. The fields of

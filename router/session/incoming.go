@@ -101,6 +101,7 @@ func (l *Link) begin(t *amqp.Transfer) (*Incoming, error) {
 	in.Tag = bytes.Clone(t.DeliveryTag)
 	if in.Settled {
 		l.stats.Presettled++
+		e.stats.Presettled++
 	} else {
 		s.incoming[in.id] = in
 		l.open++
@@ -230,7 +231,7 @@ func (in *Incoming) Update(st *amqp.State, settled bool) {
 	}
 	if settled {
 		in.settledHere = true
-		l.stats.count(in.state.Code)
+		l.outcome(in.state.Code)
 		in.settle()
 		if in.complete {
 			in.forget()

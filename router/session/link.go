@@ -71,7 +71,14 @@ type LinkStats struct {
 	Dropped    uint64
 }
 
-// count notes an outcome.
+// outcome notes an outcome, count counts it.
+func (l *Link) outcome(c amqp.StateCode) {
+	l.stats.count(c)
+	if l.s != nil {
+		l.s.e.stats.count(c)
+	}
+}
+
 func (t *LinkStats) count(c amqp.StateCode) {
 	switch c {
 	case amqp.StateAccepted:

@@ -172,6 +172,7 @@ func (l *Link) shed() {
 			out.silent = true
 			out.forget()
 			l.stats.Dropped++
+			l.s.e.stats.Dropped++
 			l.s.e.dropped = append(l.s.e.dropped, out)
 			return
 		}
@@ -333,7 +334,7 @@ func (s *Session) receiveReceiverDisposition(d *amqp.Disposition) {
 			return
 		}
 		if d.Settled || d.State.Terminal() {
-			out.l.stats.count(d.State.Code)
+			out.l.outcome(d.State.Code)
 		}
 		if !out.silent && !out.settled {
 			s.e.event(Event{Kind: EventUpdate, Out: out, State: s.e.keep(&d.State), Settled: d.Settled})

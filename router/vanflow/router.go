@@ -116,6 +116,9 @@ func (r *Router) entry(t Type, now time.Time, attributes []Attribute) *Entry {
 	return newEntry(&r.source, t, r.identity(), now, append(attributes, Text(AttrParent, r.id))...)
 }
 
+// Flows is the number of flows that have a record now, co-records included.
+func (r *Router) Flows() int { return int(r.flows.alive.Load()) }
+
 // CoRecordAddress returns the address of CoRecords, to be subscribed to in this
 // router.
 func (r *Router) CoRecordAddress() string { return AddressCoRecords(r.id) }

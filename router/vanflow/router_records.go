@@ -116,6 +116,11 @@ func (l *Link) AddOctets(sent, received uint64) {
 	}
 }
 
+// Octets returns what was counted by AddOctets.
+func (l *Link) Octets() (sent, received uint64) {
+	return l.counts[countOctets].value.Load(), l.counts[countReverse].value.Load()
+}
+
 // Access makes the record of a listener for other routers.
 func (r *Router) Access(now time.Time, name, role string) *Access {
 	e := r.entry(TypeRouterAccess, now, []Attribute{Text(AttrName, name), Text(AttrRole, role), Number(AttrLinkCount, 0)})

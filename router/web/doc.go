@@ -2,8 +2,8 @@
 // Prometheus, whether the router is well, files of a directory, and AMQP over
 // WebSocket.
 //
-//	net.Listener ─▶ Either (TLS or not) ─▶ http.Server ─▶ Handler
-//	                                                        ├─ /metrics  Sample of each figure
+//	net.Listener ─▶ Limit ─▶ Either (TLS or not) ─▶ http.Server ─▶ Handler
+//	                                                        ├─ /metrics, /metrics/entities  Sample of each figure
 //	                                                        ├─ /healthz, /readyz
 //	                                                        ├─ WebSocket ─▶ Tunnel, a net.Listener of AMQP connections
 //	                                                        └─ files
