@@ -70,6 +70,18 @@ func (a *authority) issue(c certificate) {
 	a.sign(template, c.name)
 }
 
+// takes puts a certificate of another authority in the place of its own.
+func (a *authority) takes(other *authority, name string) {
+	a.t.Helper()
+	fromCert, fromKey := other.files(name)
+	toCert, toKey := a.files(name)
+	for from, to := range map[string]string{fromCert: toCert, fromKey: toKey} {
+		text, err := os.ReadFile(from)
+		a.must(err)
+		a.must(os.WriteFile(to, text, 0o600))
+	}
+}
+
 // profile issues a certificate and returns an sslProfile with it.
 func (a *authority) profile(name string, c certificate) attrs {
 	a.t.Helper()
