@@ -148,6 +148,7 @@ type pulse struct {
 	c       *Conn
 	written uint64
 	since   int64 // clock of the tick that last saw a write
+	over    bool  // the peer was given up
 }
 
 // period is how often to look: four times in the peer's time-out, eight times
@@ -173,7 +174,8 @@ func (p *pulse) tick() {
 		c.e.Heartbeat()
 		c.unlock()
 	}
-	if silence := c.Silence(); silence > c.cfg.idleTimeout() {
+	if silence := c.Silence(); silence > c.cfg.idleTimeout() && !p.over {
+		p.over = true // once: each Close gives the end its time anew
 		c.fail(&Error{Err: fmt.Errorf("nothing was heard from the peer for %v", silence.Round(time.Second))})
 		c.broken.CompareAndSwap(nil, c.failure.Load())
 		c.Close(&amqp.Error{Condition: amqp.ErrResourceLimitExceeded, Description: "local-idle-timeout expired"}) // compat: proton's words
