@@ -48,7 +48,7 @@ func TestBadCertificates(t *testing.T) {
 			"another host",
 			certificate{host: "elsewhere.example"},
 			false,
-			"TLS: the peer's certificate is not for 127.", "",
+			"TLS: the peer's certificate is for elsewhere.example, not for 127.", "",
 		},
 	} {
 		for _, side := range []string{"listener", "dialer"} {
