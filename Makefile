@@ -11,7 +11,7 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 TIMEOUT  = -timeout 10m
 
 .DEFAULT_GOAL := build
-.PHONY: build help demo demo-down test test-deps race bench check fmt kills fuzz golden docs clean
+.PHONY: build help demo demo-down test test-deps race bench scale check fmt kills fuzz golden docs clean
 
 build: ## build the static binary ./skupper
 	$(BUILD) -o skupper ./cmd/skupper
@@ -39,6 +39,10 @@ race: ## every test under the race detector (needs a C compiler)
 bench: build ## two routers beside a bare TLS proxy pair: throughput, CPU, latency, memory
 	$(BUILD) -o dist/bench ./router/bench
 	dist/bench -program ./skupper -rounds $(ROUNDS)
+
+scale: build ## large sites, and many sites on one host: time and memory
+	$(BUILD) -o dist/scale ./internal/scale
+	dist/scale -program ./skupper $(SCALE)
 
 check: ## formatting, vet, linters, floor plan, stale documents, go.mod
 	@test -z "$$($(TOOL) gofumpt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo 'run: make fmt' >&2; exit 1; }

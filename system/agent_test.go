@@ -1,6 +1,8 @@
 package system
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
 
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/resource"
@@ -149,7 +152,10 @@ func awaitStatus(t *testing.T, a *Agent, ns string, is func(*api.Status) bool) {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-deadline:
-			t.Fatalf("namespace %s: last status %+v, error %v", ns, s, err)
+			if s == nil {
+				s = &api.Status{}
+			}
+			t.Fatalf("namespace %s: last status %+v, failure %q, generation %d, error %v", ns, s.Namespace, s.Error, s.Generation, err)
 		}
 	}
 }
@@ -285,6 +291,54 @@ func TestMetrics(t *testing.T) {
 	} {
 		if !strings.Contains(w.Body.String(), line) {
 			t.Errorf("lacks %s", line)
+		}
+	}
+}
+
+// TestDescriptionIsServed asks the agent's socket for every path of its
+// description: none is unknown.
+func TestDescriptionIsServed(t *testing.T) {
+	t.Parallel()
+	m, o := newMachinery(t)
+	a := agentOf(t, m, o)
+	apply(t, a, "west", siteFile("west", ""))
+	socket, err := o.Paths.AgentSocket()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}}}
+	defer client.CloseIdleConnections()
+	var doc struct{ Paths map[string]map[string]any }
+	if err := yaml.Unmarshal(api.Description(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, operations := range doc.Paths {
+		for method := range operations {
+			if method == "parameters" {
+				continue
+			}
+			url := "http://agent" + strings.ReplaceAll(path, "{namespace}", "west")
+			req, err := http.NewRequestWithContext(t.Context(), strings.ToUpper(method), url, strings.NewReader("no request"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := http.StatusOK
+			if method == "post" {
+				want = http.StatusBadRequest // and nothing is done
+			}
+			if resp.StatusCode != want {
+				t.Errorf("%s %s: %s, want %d", method, path, resp.Status, want)
+			}
+			if err := resp.Body.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }

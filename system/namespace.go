@@ -95,6 +95,10 @@ const (
 	rescan      = 60 * time.Second // whatever the events say
 	statusEvery = 5 * time.Second  // status files follow the router
 	retryFirst  = time.Second      // after a pass that failed, doubled up to rescan
+
+	// settle is how long after a request its statuses are written: another
+	// request that follows at once does not wait for that.
+	settle = 100 * time.Millisecond
 )
 
 // run keeps the namespace as its input wants it, until ctx is done.
@@ -105,6 +109,9 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 	retry := retryFirst
 	status := time.NewTicker(statusEvery)
 	defer status.Stop()
+	settled := time.NewTimer(time.Hour)
+	settled.Stop()
+	defer settled.Stop()
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
@@ -114,6 +121,9 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 			return
 		case <-changed:
 		case <-n.kick:
+			settled.Reset(settle)
+			continue
+		case <-settled.C:
 			refresh()
 		case <-next.C:
 			refresh()

@@ -66,12 +66,17 @@ type outcome struct {
 // as it was.
 func (n *namespace) pass(ctx context.Context, w wish) (*outcome, error) {
 	o, err := n.onePass(ctx, w)
-	if err != nil {
-		n.failures.Add(1)
-	} else {
+	if err == nil {
 		n.passes.Add(1)
+		return o, nil
 	}
-	return o, err
+	n.failures.Add(1)
+	if w.change == nil && !w.dryRun && ctx.Err() == nil {
+		v := *n.seen.Load()
+		v.failure = summary(err)
+		n.seen.Store(&v)
+	}
+	return nil, err
 }
 
 func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
@@ -235,7 +240,7 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 		return nil, err
 	}
 	v := *n.seen.Load()
-	v.memory, v.warnings, v.dropped, v.hasInput = memory, c.warnings, c.dropped, c.edit.Set().Len() > 0
+	v.memory, v.warnings, v.dropped, v.hasInput, v.failure = memory, c.warnings, c.dropped, c.edit.Set().Len() > 0, ""
 	v.siteName = ""
 	for _, s := range resource.Of[*resource.Site](c.edit.Set()) {
 		v.siteName = s.Name

@@ -42,6 +42,9 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 		return s, nil
 	}
 	s.Router = api.Router{ID: l.id, Mode: l.mode, Version: l.version, PID: unit.PID, Since: unit.Since}
+	if v.site == nil { // it runs, and its records cannot be read
+		return s, nil
+	}
 	now := time.Now()
 	s.Links, s.RemoteLinks = linkStates(v, l, objects, now), remoteLinks(l, net, now)
 	s.Listeners, s.Connectors = bridgeStates(l)

@@ -205,7 +205,7 @@ func (o *observer) area(a area, path, top string) error {
 		if first == "" {
 			first = name
 		}
-		at := filepath.Join(path, name)
+		at := path + "/" + name // both are clean, and there may be thousands
 		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 			err = o.area(a, at, first)
 		} else {
@@ -261,7 +261,7 @@ func (o *observer) single(path string, f state.File) error {
 // file notes a file. What is no regular file has a mode that nobody wants, and
 // is not read.
 func (o *observer) file(d *folder, name string, st unix.Stat_t, f state.File) error {
-	path := filepath.Join(d.path, name)
+	path := d.path + "/" + name
 	f.Mode = fs.FileMode(st.Mode & uint32(fs.ModePerm))
 	f.Owner = o.owners.owner(ids{int(st.Uid), int(st.Gid)})
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
