@@ -14,7 +14,7 @@ import (
 func changePort(n *namespace, name string, port int) func(*input.Edit) ([]api.Change, error) {
 	return func(e *input.Edit) ([]api.Change, error) {
 		old := e.Set().Find(resource.Ref{Kind: resource.KindListener, Name: name})
-		changed, err := patched(old, map[string]any{"spec.port": port})
+		changed, _, err := patched(old, map[string]any{"spec.port": port})
 		if err != nil {
 			return nil, err
 		}
