@@ -5,13 +5,14 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 ROUNDS  ?= 5
+BULK    ?= 1073741824
 TOOL     = $(GO) tool -modfile=tools/go.mod
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 TIMEOUT  = -timeout 10m
 
 .DEFAULT_GOAL := build
-.PHONY: build help demo demo-down test test-deps race bench scale check fmt kills fuzz golden docs clean
+.PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt kills fuzz golden docs clean
 
 build: ## build the static binary ./skupper
 	$(BUILD) -o skupper ./cmd/skupper
@@ -35,6 +36,16 @@ test-deps: ## install what the tests that need more than Go use (Debian, as root
 
 race: ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race $(TIMEOUT) ./...
+
+interop: build ## networks of our router and upstream's (SKROUTERD=/path/to/skrouterd), as a table
+	@mkdir -p dist
+	INTEROP_TABLE=$(CURDIR)/dist/interop.md INTEROP_BULK=$(BULK) SKUPPER=$(CURDIR)/skupper $(GO) test -count=1 -timeout 3h ./router/interop -run 'TestNetworks|TestObserved' || { cat dist/interop.md; exit 1; }
+	@cat dist/interop.md
+
+recovery: build ## how long networks take to work again, ours beside upstream's (SKROUTERD=/path/to/skrouterd)
+	@mkdir -p dist
+	INTEROP_TIMES=$(CURDIR)/dist/recovery.md SKUPPER=$(CURDIR)/skupper $(GO) test -count=1 -timeout 3h ./router/interop -run TestRecoveryTimes
+	@cat dist/recovery.md
 
 bench: build ## two routers beside a bare TLS proxy pair: throughput, CPU, latency, memory
 	$(BUILD) -o dist/bench ./router/bench

@@ -205,6 +205,30 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
+// freePorts returns a function that returns n different ports of that kind.
+// They are kept until all of them are asked for.
+func freePorts(t testing.TB, n int) func() int {
+	t.Helper()
+	var kept []net.Listener
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, l)
+	}
+	return func() int {
+		n--
+		port := kept[n].Addr().(*net.TCPAddr).Port
+		if n == 0 {
+			for _, l := range kept {
+				_ = l.Close()
+			}
+		}
+		return port
+	}
+}
+
 // eventually polls until ok returns nil, and fails the test with its last
 // error when limit has passed.
 func eventually(t testing.TB, limit time.Duration, what string, ok func() error) {

@@ -74,11 +74,14 @@ func makeCert(t testing.TB, cn string, caKey *ecdsa.PrivateKey, ca *x509.Certifi
 // network is a set of routers and the service that the scenarios use: a
 // listener at the first node, a connector at the last.
 type network struct {
-	t     testing.TB
-	nodes []*node
-	links []int // listening ports of the links, in the order they were made
-	in    int   // port of the tcpListener
-	back  int   // port the tcpConnector points to
+	t      testing.TB
+	nodes  []*node
+	certs  string
+	cables []*cable // of the links, in the same order
+	offers *offers  // of a network of TestNetworks
+	links  []int    // ports that the links are dialed at, in the order they were made
+	in     int      // port of the tcpListener
+	back   int      // port the tcpConnector points to
 }
 
 // topology describes a network: whose routers, in which modes, linked how.
@@ -87,6 +90,8 @@ type topology struct {
 	kinds []kind
 	edges []int    // indices of edge routers
 	links [][2]int // dialing node, listening node
+	// reference is for comparison: our router has no part in it.
+	reference bool
 }
 
 var topologies = []topology{
@@ -104,6 +109,7 @@ var topologies = []topology{
 	{name: "their interior-our edge", kinds: []kind{theirs, ours}, edges: []int{1}, links: [][2]int{{1, 0}}},
 	{name: "their edge-our interior", kinds: []kind{theirs, ours}, edges: []int{0}, links: [][2]int{{0, 1}}},
 	{name: "our interior-their edge", kinds: []kind{ours, theirs}, edges: []int{1}, links: [][2]int{{1, 0}}},
+	{name: "theirs-theirs", kinds: []kind{theirs, theirs}, links: line(2), reference: true},
 	{name: "ring of four mixed", kinds: []kind{ours, theirs, ours, theirs}, links: [][2]int{{0, 1}, {1, 2}, {2, 3}, {3, 0}}},
 }
 
@@ -120,8 +126,12 @@ func line(n int) [][2]int {
 func (tp topology) build(t testing.TB) *network {
 	t.Helper()
 	requires(t, tp.kinds...)
+	if tp.reference && os.Getenv("INTEROP_TABLE") == "" {
+		t.Skip("a network without our router is only a row of the table")
+	}
 	w := &network{t: t, in: freePort(t), back: freePort(t)}
 	dir := certs(t)
+	w.certs = dir
 	edge := map[int]bool{}
 	for _, i := range tp.edges {
 		edge[i] = true
@@ -143,13 +153,15 @@ func (tp topology) build(t testing.TB) *network {
 		if edge[l[0]] || edge[l[1]] {
 			role = "edge"
 		}
-		w.links = append(w.links, port)
+		line, way := newCable(t, port)
+		w.links = append(w.links, way)
+		w.cables = append(w.cables, line)
 		w.nodes[l[1]].add("listener", map[string]any{
 			"name": "link-" + strconv.Itoa(i), "host": "127.0.0.1", "port": strconv.Itoa(port), "role": role,
 			"sslProfile": "link", "saslMechanisms": "EXTERNAL", "authenticatePeer": true,
 		})
 		w.nodes[l[0]].add("connector", map[string]any{
-			"name": "to-" + strconv.Itoa(i), "host": "localhost", "port": strconv.Itoa(port), "role": role, "sslProfile": "link",
+			"name": "to-" + strconv.Itoa(i), "host": "localhost", "port": strconv.Itoa(way), "role": role, "sslProfile": "link",
 		})
 	}
 	w.nodes[0].add("tcpListener", map[string]any{"name": "in", "host": "127.0.0.1", "port": strconv.Itoa(w.in), "address": "svc"})
