@@ -5,15 +5,19 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/forward"
 	"github.com/skupper-host/skupper/router/manage"
 )
 
-// maxRequests is how many management requests may wait. Further ones are
-// dropped: their clients time out.
-const maxRequests = 1024
+// Bounds of the management requests that wait, in number and in octets together.
+// Further ones are dropped: their clients time out.
+const (
+	maxRequests      = 1024
+	maxRequestOctets = 32 << 20
+)
 
 // management takes requests to $management and answers them one after
 // another.
@@ -21,6 +25,7 @@ type management struct {
 	r        *Router
 	node     *manage.Node
 	requests chan []byte
+	octets   atomic.Int64 // of requests that wait
 }
 
 // addProcesses adds the parts of the router that take messages.
@@ -28,7 +33,7 @@ func (r *Router) addProcesses() {
 	m := &management{r: r, requests: make(chan []byte, maxRequests)}
 	m.node = manage.New(store{r})
 	m.showSchema()
-	target := &process{handle: m.take}
+	target := &process{handle: m.take, limit: maxRequest, incomplete: &r.incomplete}
 	for _, class := range []forward.Class{forward.ClassLocal, forward.ClassMobile} {
 		r.table.Add(forward.Key{Class: class, Name: "$management"}, &forward.Consumer{Kind: forward.Process, Target: target}, forward.Closest)
 	}
@@ -52,11 +57,16 @@ func (m *management) showSchema() {
 
 // take queues a request.
 func (m *management) take(message []byte) {
-	select {
-	case m.requests <- message:
-	default:
-		m.r.log.Warn("management request dropped", "module", "AGENT", "waiting", maxRequests)
+	size := int64(len(message))
+	if m.octets.Add(size) <= maxRequestOctets {
+		select {
+		case m.requests <- message:
+			return
+		default:
+		}
 	}
+	m.octets.Add(-size)
+	m.r.log.Warn("management request dropped", "module", "AGENT", "waiting", len(m.requests))
 }
 
 // serve answers requests until ctx is done.
@@ -66,6 +76,7 @@ func (m *management) serve(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case data := <-m.requests:
+			m.octets.Add(-int64(len(data)))
 			m.answer(ctx, data)
 		}
 	}

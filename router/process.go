@@ -2,6 +2,7 @@ package router
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/forward"
@@ -9,14 +10,23 @@ import (
 	"github.com/skupper-host/skupper/router/stream"
 )
 
-// maxProcessMessage bounds a message for a part of the router itself, in
-// octets.
-const maxProcessMessage = 4 << 20
+// Bounds of messages for parts of the router itself, in octets.
+const (
+	maxRequest   = 4 << 20   // a management request
+	maxCommand   = 16 << 10  // a command for an event source
+	maxCoRecords = 256 << 10 // 50 records with everything in them
+	// maxIncomplete bounds all such messages together that are not complete.
+	maxIncomplete = 32 << 20
+)
 
 // process is a part of the router that takes messages as a destination does.
-// handle is called with a whole message, annotations included or not, on the
-// goroutine that delivers it; it must not block.
-type process struct{ handle func(message []byte) }
+type process struct {
+	// handle is called with a whole message, annotations included or not, on the
+	// goroutine that delivers it; it must not block.
+	handle     func(message []byte)
+	limit      int           // longest message, in octets
+	incomplete *atomic.Int64 // octets of all messages for processes that are not complete
+}
 
 // way implements destination.
 func (t *process) way(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool) {
@@ -53,26 +63,39 @@ func (d *processDelivery) WriteBytes(p []byte, more bool) {
 		d.mu.Unlock()
 		return
 	}
-	tooLong := len(d.data)+len(p) > maxProcessMessage
-	if !tooLong {
+	st := accepted
+	switch {
+	case len(d.data)+len(p) > d.t.limit:
+		st = rejected(amqp.ErrMessageSizeExceeded, "message too long for a process of the router")
+	case more && d.t.incomplete.Load()+int64(len(p)) > maxIncomplete:
+		st = rejected(amqp.ErrResourceLimitExceeded, "too many incomplete messages for the router")
+	default:
 		d.data = append(d.data, p...)
+		d.t.incomplete.Add(int64(len(p)))
 	}
-	d.over = !more || tooLong
+	refused := st.Code == amqp.StateRejected
+	d.over = !more || refused
 	over, data := d.over, d.data
+	if over {
+		d.release()
+	}
 	d.mu.Unlock()
 	if !over {
 		return
 	}
 	d.c.Done()
-	st := accepted
-	if tooLong {
-		st = rejected(amqp.ErrMessageSizeExceeded, "message too long for a process of the router")
-	} else {
+	if !refused {
 		d.t.handle(data)
 	}
 	if !d.settled {
 		d.out.Update(st, true)
 	}
+}
+
+// release forgets what has come. mu is held.
+func (d *processDelivery) release() {
+	d.t.incomplete.Add(-int64(len(d.data)))
+	d.data = nil
 }
 
 // End implements stream.Sending.
@@ -83,6 +106,7 @@ func (d *processDelivery) Abort() {
 	d.mu.Lock()
 	over := d.over
 	d.over = true
+	d.release()
 	d.mu.Unlock()
 	if !over {
 		d.c.Done()

@@ -41,6 +41,8 @@ type Router struct {
 	news atomic.Pointer[chan struct{}] // closed when snap is replaced
 	hops atomic.Pointer[map[forward.HopID]*peer]
 
+	incomplete atomic.Int64 // see process
+
 	lastConn atomic.Uint64 // connection numbers
 	lastLink atomic.Uint64 // link numbers
 

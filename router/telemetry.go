@@ -107,12 +107,12 @@ func (t *telemetry) changeSite(c config.Change) {
 func (t *telemetry) start() {
 	r := t.r
 	id := t.source.ID()
-	r.subscribe(t.source.Direct(), t.source.Command)
-	r.subscribe(t.source.CoRecordAddress(), t.source.CoRecords)
+	r.subscribe(t.source.Direct(), maxCommand, t.source.Command)
+	r.subscribe(t.source.CoRecordAddress(), maxCoRecords, t.source.CoRecords)
 	t.expect(vanflow.AddressAll, vanflow.Address(id), vanflow.AddressFlows(id), vanflow.AddressLogs(id))
 	t.publishing(measured{t.source, t})
 	if t.site != nil {
-		r.subscribe(t.site.Direct(), t.site.Command)
+		r.subscribe(t.site.Direct(), maxCommand, t.site.Command)
 		t.expect(vanflow.Address(t.siteID), vanflow.AddressHeartbeats(t.siteID))
 		t.publishing(t.site)
 	}
@@ -217,9 +217,9 @@ func (t *telemetry) processGone(identity string) {
 }
 
 // subscribe makes a part of the router a destination that other routers know
-// of. It is called by the control loop.
-func (r *Router) subscribe(address string, handle func(message []byte)) {
+// of, for messages up to limit octets. It is called by the control loop.
+func (r *Router) subscribe(address string, limit int, handle func(message []byte)) {
 	r.table.Add(r.snap.Load().Names().Key(address), &forward.Consumer{
-		Kind: forward.Process, Announced: true, Target: &process{handle: handle},
+		Kind: forward.Process, Announced: true, Target: &process{handle: handle, limit: limit, incomplete: &r.incomplete},
 	}, forward.Closest)
 }

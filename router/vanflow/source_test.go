@@ -304,3 +304,33 @@ func TestMessageTypes(t *testing.T) {
 		t.Errorf("messages %v", subjects)
 	}
 }
+
+// TestFlushFlood answers any number of commands once a second, with what there
+// is and no more.
+func TestFlushFlood(t *testing.T) {
+	t.Parallel()
+	r := newWest()
+	l := r.Listener(at(0), "l", "127.0.0.1", "80", "web")
+	for range 2 * maxFlows {
+		l.Open(at(0), "10.0.0.1", "1")
+	}
+	r.Step(at(0), everybody)
+	for s := 1; s <= 3; s++ {
+		for range 1000 {
+			r.Command(Flush(r.Direct()).Payload)
+		}
+		records := 0
+		for step := range 10 {
+			for _, p := range r.Step(at(float64(s)+float64(step)/10), r.listening()).Send {
+				m, err := Decode(p.Payload)
+				if err != nil {
+					t.Fatal(err)
+				}
+				records += len(m.Records)
+			}
+		}
+		if records != 2+maxFlows {
+			t.Errorf("%d records in a second, want %d", records, 2+maxFlows)
+		}
+	}
+}
