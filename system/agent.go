@@ -220,7 +220,12 @@ func (a *Agent) space(ctx context.Context, name string) (*namespace, error) {
 	n := a.spaces[name]
 	if n != nil {
 		a.mu.Unlock()
-		return n, nil
+		select {
+		case <-n.recollected:
+			return n, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	paths, err := a.m.namespacePaths(name)
 	if err != nil {
@@ -233,6 +238,7 @@ func (a *Agent) space(ctx context.Context, name string) (*namespace, error) {
 	if err := n.recollect(ctx); err != nil {
 		a.m.log.Warn("namespace cannot be read", keySite, name, keyErr, err)
 	}
+	close(n.recollected)
 	select {
 	case a.arrived <- n:
 		return n, nil
@@ -244,10 +250,13 @@ func (a *Agent) space(ctx context.Context, name string) (*namespace, error) {
 // known lists the namespaces in order of their names.
 func (a *Agent) known() []*namespace {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	list := make([]*namespace, 0, len(a.spaces))
 	for _, name := range slices.Sorted(maps.Keys(a.spaces)) {
 		list = append(list, a.spaces[name])
+	}
+	a.mu.Unlock()
+	for _, n := range list {
+		<-n.recollected // whoever made it is reading its files
 	}
 	return list
 }

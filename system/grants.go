@@ -64,6 +64,18 @@ func (b grantBook) updated(s *site.Site, server grantAddress, now time.Time) gra
 	return next
 }
 
+// hosts are the names and addresses at which the grants of a site are redeemed.
+func (b grantBook) hosts(s *site.Site, server grantAddress) []string {
+	var list []string
+	for _, g := range b {
+		host, _, err := net.SplitHostPort(server.base(s, g.Annotations[grantHost]))
+		if err == nil && host != "" && !slices.Contains(list, host) {
+			list = append(list, host)
+		}
+	}
+	return list
+}
+
 // alive is when the last grant of the book ends; zero if all have. One that is
 // used up is alive: who comes too late is told so.
 func (b grantBook) alive(now time.Time) (until time.Time) {
@@ -229,7 +241,7 @@ func (n *namespace) grantFor(ctx context.Context, name string, c token.Claim) ([
 	case !token.SameCode(c.Code, g.Status.Code):
 		return nil, token.ErrWrongCode
 	}
-	documents, handed, err := n.linksFor(ctx, v, first(c.Name, g.Name), g.Annotations[grantHost])
+	documents, handed, err := n.linksFor(ctx, v, first(c.Name, g.Name), c.Subject, g.Annotations[grantHost])
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +257,7 @@ func (n *namespace) grantFor(ctx context.Context, name string, c token.Claim) ([
 }
 
 // linksFor makes a Secret with a new key, and a Link for each access.
-func (n *namespace) linksFor(ctx context.Context, v *view, name, asked string) ([]byte, state.Handed, error) {
+func (n *namespace) linksFor(ctx context.Context, v *view, name, subject, asked string) ([]byte, state.Handed, error) {
 	a, err := accessFor(v, "")
 	if err != nil {
 		return nil, state.Handed{}, err
@@ -264,7 +276,7 @@ func (n *namespace) linksFor(ctx context.Context, v *view, name, asked string) (
 	}
 	in := render.Input{Site: o.site, Paths: n.paths, Now: time.Now(), Random: rand.Reader}
 	authority := o.output.Credentials[render.CredentialKey{Authority: true, Name: a.Issuer}]
-	document, handed, err := render.IssueLink(in, *a, authority, host, name, 1)
+	document, handed, err := render.IssueLink(in, *a, authority, host, name, subject, 1)
 	if err != nil {
 		return nil, state.Handed{}, err
 	}

@@ -81,8 +81,9 @@ func (g *grantServer) at() grantAddress {
 	return g.address
 }
 
-// want keeps the server up until a time, and its certificate valid for a host.
-func (g *grantServer) want(ctx context.Context, until time.Time, name string) {
+// want keeps the server up until a time, and its certificate valid for some
+// hosts.
+func (g *grantServer) want(ctx context.Context, until time.Time, hosts []string) {
 	if g == nil || until.IsZero() {
 		return
 	}
@@ -91,16 +92,16 @@ func (g *grantServer) want(ctx context.Context, until time.Time, name string) {
 		g.wanted = until
 	}
 	g.mu.Unlock()
-	if err := g.open(ctx, name); err != nil {
+	if err := g.open(ctx, hosts...); err != nil {
 		g.m.log.Error("grant server", keyErr, err)
 	}
 }
 
-// open makes sure that the server listens with a certificate for a host.
-func (g *grantServer) open(ctx context.Context, name string) error {
+// open makes sure that the server listens with a certificate for some hosts.
+func (g *grantServer) open(ctx context.Context, hosts ...string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	err := g.openLocked(ctx, name)
+	err := g.openLocked(ctx, hosts)
 	g.err = ""
 	if err != nil {
 		g.err = err.Error()
@@ -108,12 +109,13 @@ func (g *grantServer) open(ctx context.Context, name string) error {
 	return err
 }
 
-func (g *grantServer) openLocked(ctx context.Context, name string) error {
+func (g *grantServer) openLocked(ctx context.Context, hosts []string) error {
 	if until := time.Now().Add(grantLinger); until.After(g.wanted) {
 		g.wanted = until
 	}
-	if name != "" && !slices.Contains(g.hosts, name) || g.identity == nil {
-		if err := g.certify(ctx, name); err != nil {
+	uncovered := func(host string) bool { return !slices.Contains(g.hosts, host) }
+	if g.identity == nil || slices.ContainsFunc(hosts, uncovered) {
+		if err := g.certify(ctx, hosts); err != nil {
 			return err
 		}
 	}
@@ -160,9 +162,9 @@ func (g *grantServer) listen(ctx context.Context) (net.Listener, int, error) {
 			return l, kept.Port, nil
 		}
 	}
-	busy := host.BusyPorts()
+	busy := host.NewBusyPorts()
 	for port := grantPort; port < grantPort+1000; port++ {
-		if busy[port] {
+		if busy(port) {
 			continue
 		}
 		l, err := try(port)
@@ -175,7 +177,7 @@ func (g *grantServer) listen(ctx context.Context) (net.Listener, int, error) {
 }
 
 // certify makes the authority and the certificate, or keeps them. g.mu is held.
-func (g *grantServer) certify(ctx context.Context, name string) error {
+func (g *grantServer) certify(ctx context.Context, asked []string) error {
 	paths := g.m.options.Paths
 	now := time.Now()
 	ca, err := keepPair(paths.AgentIssuerDir(grantCA), pki.Want{
@@ -190,7 +192,7 @@ func (g *grantServer) certify(ctx context.Context, name string) error {
 	}
 	hosts := slices.Clone(g.hosts)
 	facts := host.Look(ctx)
-	for _, h := range append([]string{name, facts.Hostname, facts.FQDN, "localhost"}, addresses(facts)...) {
+	for _, h := range slices.Concat(asked, []string{facts.Hostname, facts.FQDN, "localhost"}, addresses(facts)) {
 		if h != "" && !slices.Contains(hosts, h) {
 			hosts = append(hosts, h)
 		}

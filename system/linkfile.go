@@ -46,7 +46,7 @@ func (n *namespace) linkFor(ctx context.Context, r api.LinkRequest) (*api.LinkFi
 	}
 	in := render.Input{Site: o.site, Paths: n.paths, Now: time.Now(), Random: rand.Reader}
 	authority := o.output.Credentials[render.CredentialKey{Authority: true, Name: a.Issuer}]
-	document, handed, err := render.IssueLink(in, *a, authority, name, r.Name, r.Cost)
+	document, handed, err := render.IssueLink(in, *a, authority, name, r.Name, "", r.Cost)
 	if err != nil {
 		return nil, err
 	}

@@ -109,7 +109,7 @@ func accountExists(name string) bool {
 func (m *machine) context(ctx context.Context, paths layout.NamespacePaths, snap *input.Snapshot, memory state.Memory) site.Context {
 	facts := host.Look(ctx)
 	c := site.Context{
-		Namespace: paths.Name, SiteID: memory.SiteID, Ports: memory.Ports, Claimed: m.claimedByOthers(paths.Name), Busy: sync.OnceValue(host.BusyPorts),
+		Namespace: paths.Name, SiteID: memory.SiteID, Ports: memory.Ports, Claimed: m.claimedByOthers(paths.Name), Busy: host.NewBusyPorts(),
 		Hostname: facts.Hostname, FQDN: facts.FQDN, Interfaces: interfaces(facts), ExtraHosts: memory.ExtraHosts,
 		Certs: snap.Certs.Names(), Issuers: snap.Issuers.Names(), Proxies: snap.Proxies.Names(),
 	}

@@ -36,6 +36,13 @@ type namespace struct {
 	texts    documents
 	lastFail string // the failure that was logged last
 
+	// recollected is closed when the files of the namespace were read; before, an
+	// agent does nothing with it.
+	recollected chan struct{}
+	// half says that what was recollected may be half of a change that was
+	// interrupted.
+	half atomic.Bool
+
 	tokens attempts
 
 	// passes and failures count, for the metrics.
@@ -65,7 +72,7 @@ type view struct {
 func newNamespace(m *machine, paths layout.NamespacePaths) *namespace {
 	n := &namespace{
 		m: m, paths: paths, log: m.log.With(keySite, paths.Name),
-		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1), recollected: make(chan struct{}),
 		store: input.NewStore(paths), router: newRouterView(m.options.Dial, paths.RouterSocket),
 	}
 	n.turn <- struct{}{}

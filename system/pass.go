@@ -104,6 +104,11 @@ func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
 
 // passOver is a pass over a namespace that is open.
 func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace) (*outcome, error) {
+	if n.half.Swap(false) {
+		if err := n.recollect(ctx); err != nil {
+			return nil, err
+		}
+	}
 	have, err := h.Observe(ctx)
 	if err != nil {
 		return nil, err
@@ -350,7 +355,7 @@ func (n *namespace) book(ctx context.Context, w wish, s *site.Site) grantBook {
 	now := time.Now()
 	next := old.updated(s, n.m.grants.at(), now)
 	if until := next.alive(now); !until.IsZero() && !w.dryRun {
-		n.m.grants.want(ctx, until, "")
+		n.m.grants.want(ctx, until, next.hosts(s, n.m.grants.at()))
 		next = old.updated(s, n.m.grants.at(), now)
 	}
 	if w.grants != nil {

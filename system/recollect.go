@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/pki"
 	"github.com/skupper-host/skupper/system/render"
@@ -21,6 +22,7 @@ import (
 // the agent until its first pass.
 func (n *namespace) recollect(ctx context.Context) error {
 	v := &view{}
+	n.half.Store(host.Interrupted(n.paths))
 	snap, err := n.store.Load()
 	if err != nil {
 		return err
@@ -37,6 +39,7 @@ func (n *namespace) recollect(ctx context.Context) error {
 		return err
 	}
 	if v.memory.Generation > 0 {
+		n.recollectShown(v)
 		n.recollectSite(ctx, snap, v)
 	}
 	n.seen.Store(v)
@@ -75,6 +78,11 @@ func (n *namespace) recollectSite(ctx context.Context, snap *input.Snapshot, v *
 	}
 	v.site, v.siteName = built, built.Name
 	v.credentials = certificates(built, n.credentialFiles(built), time.Now())
+}
+
+// recollectShown reads the resources as they were shown last: their status, and
+// the grants.
+func (n *namespace) recollectShown(v *view) {
 	v.health, v.grants = map[resource.Ref]resource.Health{}, grantBook{}
 	if shown, err := input.Resources(n.paths.RuntimeResources()); err == nil {
 		for o := range shown.All() {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/plan"
 	"github.com/skupper-host/skupper/system/state"
 )
@@ -51,7 +52,19 @@ type move struct {
 	Kept string `json:"kept,omitempty"`
 }
 
-func (n *Namespace) journalPath() string { return filepath.Join(n.paths.InternalDir(), journalName) }
+func (n *Namespace) journalPath() string { return journalOf(n.paths) }
+
+func journalOf(paths layout.NamespacePaths) string {
+	return filepath.Join(paths.InternalDir(), journalName)
+}
+
+// Interrupted reports whether a change of a namespace goes on, or was
+// interrupted and is completed when the namespace is opened: until then some of
+// its files may be missing.
+func Interrupted(paths layout.NamespacePaths) bool {
+	_, err := os.Lstat(journalOf(paths))
+	return err == nil
+}
 
 // writeJournal makes a change certain: once it returns nil, the change will be
 // completed, by this process or the next. It is not flushed: after a loss of

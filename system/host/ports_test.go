@@ -78,8 +78,19 @@ func TestPortOwner(t *testing.T) {
 	if got, want := NewPortOwners().Of(port), fmt.Sprintf("(pid %d)", os.Getpid()); !strings.HasSuffix(got, want) {
 		t.Errorf("port %d: %q, want %s", port, got, want)
 	}
-	if !BusyPorts()[port] {
+	if !NewBusyPorts()(port) {
 		t.Errorf("port %d is not busy", port)
+	}
+	// A connection has a port of this host as well.
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own := c.LocalAddr().(*net.TCPAddr).Port; !NewBusyPorts()(own) {
+		t.Errorf("port %d of a connection is not busy", own)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

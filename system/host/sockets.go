@@ -3,6 +3,7 @@ package host
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -57,14 +58,27 @@ func parseSocket(line string) (listening, bool) {
 	return listening{int(port), fields[9]}, true
 }
 
-// BusyPorts are the TCP ports of the network namespace on which something
-// listens now.
-func BusyPorts() map[int]bool {
-	busy := make(map[int]bool)
-	for _, l := range listeners() {
-		busy[l.port] = true
+// NewBusyPorts tells which TCP ports of the network namespace cannot be listened
+// on: something does, or a connection that was made from this host has the port
+// as its own. Who listens is looked at once, when it is first asked.
+func NewBusyPorts() func(port int) bool {
+	taken := sync.OnceValue(func() map[int]bool {
+		ports := make(map[int]bool)
+		for _, l := range listeners() {
+			ports[l.port] = true
+		}
+		return ports
+	})
+	return func(port int) bool { return taken()[port] || !bindable(port) }
+}
+
+// bindable reports whether one can listen on a port now.
+func bindable(port int) bool {
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{Port: port})
+	if err != nil {
+		return false
 	}
-	return busy
+	return l.Close() == nil
 }
 
 // PortOwners tells who listens on TCP ports. It looks when it is first asked,

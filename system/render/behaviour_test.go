@@ -169,7 +169,7 @@ func TestIssueLink(t *testing.T) {
 	t.Parallel()
 	in, out := west(t)
 	access := in.Site.Accesses[slices.IndexFunc(in.Site.Accesses, func(a site.Access) bool { return a.Name == "west" })]
-	doc, handed, err := IssueLink(in, access, out.Credentials[CredentialKey{Authority: true, Name: access.Issuer}], "box", "", 5)
+	doc, handed, err := IssueLink(in, access, out.Credentials[CredentialKey{Authority: true, Name: access.Issuer}], "box", "", "", 5)
 	if err != nil {
 		t.Fatal(err)
 	}

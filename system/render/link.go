@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -173,8 +174,9 @@ func readLinkFile(name string, data []byte) (link string, p pki.Pair) {
 }
 
 // IssueLink makes a link for another site that is not kept in a file: what
-// link generate prints. The authority is the files of a.Issuer.
-func IssueLink(in Input, a site.Access, authority pki.Pair, host, name string, cost int) ([]byte, state.Handed, error) {
+// link generate prints. The authority is the files of a.Issuer; subject is whom
+// the certificate is made out to, "" for the name of the link.
+func IssueLink(in Input, a site.Access, authority pki.Pair, host, name, subject string, cost int) ([]byte, state.Handed, error) {
 	r := &renderer{in: in}
 	if name == "" {
 		name = r.newLinkName()
@@ -183,7 +185,7 @@ func IssueLink(in Input, a site.Access, authority pki.Pair, host, name string, c
 	if err != nil {
 		return nil, state.Handed{}, fmt.Errorf("%s: %w", state.Authority(a.Issuer), err)
 	}
-	pair, err := pki.Issue(clientWant(in.Site.Settings, name), by, in.Now, in.Random)
+	pair, err := pki.Issue(clientWant(in.Site.Settings, cmp.Or(subject, name)), by, in.Now, in.Random)
 	if err != nil {
 		return nil, state.Handed{}, err
 	}

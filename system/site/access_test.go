@@ -9,12 +9,12 @@ import (
 )
 
 // busyAt is a host on which something listens on some ports.
-func busyAt(ports ...int) func() map[int]bool {
+func busyAt(ports ...int) func(int) bool {
 	busy := make(map[int]bool)
 	for _, p := range ports {
 		busy[p] = true
 	}
-	return func() map[int]bool { return busy }
+	return func(port int) bool { return busy[port] }
 }
 
 func TestPortsOfLinkAccess(t *testing.T) {
@@ -31,7 +31,7 @@ func TestPortsOfLinkAccess(t *testing.T) {
 		}, map[string]int{"s/inter-router": 60001, "s/edge": 60002, "skupper-local": 60003}},
 		{"the ports of the host are not looked at for what is kept", openDoc, Context{
 			Ports: map[string]int{"s/inter-router": 60001, "s/edge": 60002, "skupper-local": 60003},
-			Busy:  func() map[int]bool { panic("looked at") },
+			Busy:  func(int) bool { panic("looked at") },
 		}, map[string]int{"s/inter-router": 60001, "s/edge": 60002, "skupper-local": 60003}},
 		{"busy and claimed ones are passed by", openDoc, Context{
 			Busy:    busyAt(55671, 5671),
@@ -70,7 +70,7 @@ func TestNoFreePort(t *testing.T) {
 	for p := interRouterPort; p <= lastPort; p++ {
 		busy[p] = true
 	}
-	_, problems := build(t, openDoc, Context{Busy: func() map[int]bool { return busy }})
+	_, problems := build(t, openDoc, Context{Busy: func(port int) bool { return busy[port] }})
 	if diff := cmp.Diff([]string{"site/s spec.linkAccess: no free port for role inter-router"}, problems); diff != "" {
 		t.Error(diff)
 	}

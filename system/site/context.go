@@ -24,10 +24,10 @@ type Context struct {
 	// Claimed are sockets that other namespaces of this host want: using one of
 	// them, too, is an error.
 	Claimed []Socket
-	// Busy gives the ports on which something listens now: no port is allocated
-	// there, but a resource may ask for one. It is called only where a port has
-	// to be allocated; nil means none.
-	Busy func() map[int]bool
+	// Busy reports whether a port is in use now: none of those is allocated, but
+	// a resource may ask for one. It is called only where a port has to be
+	// allocated; nil means none.
+	Busy func(port int) bool
 	// FirstPort is the lowest port that the router may bind
 	// (net.ipv4.ip_unprivileged_port_start); 0 means any.
 	FirstPort int

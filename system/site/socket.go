@@ -121,11 +121,7 @@ func (b *builder) port(key string, kept, start int) int {
 	port := kept
 	if port == 0 {
 		port = start
-		var busy map[int]bool
-		if b.ctx.Busy != nil {
-			busy = b.ctx.Busy()
-		}
-		for port <= lastPort && (b.named(port) || busy[port] || port < b.ctx.FirstPort) {
+		for port <= lastPort && (port < b.ctx.FirstPort || b.named(port) || b.ctx.Busy != nil && b.ctx.Busy(port)) {
 			port++
 		}
 	}
