@@ -200,7 +200,7 @@ func look(pid int) (process, error) {
 
 // firstPort is the first that a large site listens on; its connectors lead
 // nowhere.
-const firstPort = 20000
+const firstPort = 12000
 
 // writeSite writes the files of a site with n listeners and n connectors, one
 // each. Its addresses are those of a loopback interface that nobody else uses.
