@@ -134,7 +134,8 @@ func (n *node) Write(p []byte) (int, error) {
 	return n.log.Write(p)
 }
 
-func (n *node) start() {
+// write writes the configuration file and returns its path.
+func (n *node) write() string {
 	n.t.Helper()
 	path := filepath.Join(n.dir, "skrouterd.json")
 	text, err := json.MarshalIndent(n.config, "", "    ")
@@ -144,6 +145,12 @@ func (n *node) start() {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		n.t.Fatal(err)
 	}
+	return path
+}
+
+func (n *node) start() {
+	n.t.Helper()
+	path := n.write()
 	var cmd *exec.Cmd
 	switch n.kind {
 	case theirs:

@@ -1,0 +1,219 @@
+package interop
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	management "github.com/skupper-host/skupper/router/manage/client"
+)
+
+// admin adds a listener for management clients to a node and returns a
+// function that asks it.
+func (n *node) admin() func(typ string, attributes ...string) ([]management.Entity, error) {
+	port := freePort(n.t)
+	n.add("listener", map[string]any{"name": "admin", "host": "127.0.0.1", "port": strconv.Itoa(port), "role": "normal"})
+	return func(typ string, attributes ...string) ([]management.Entity, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		c, err := management.Dial(ctx, management.Target{Network: "tcp", Address: local(port)})
+		if err != nil {
+			return nil, err
+		}
+		defer c.Close()
+		return c.Query(ctx, typ, attributes...)
+	}
+}
+
+// proxy is an HTTP proxy for CONNECT.
+type proxy struct {
+	ln net.Listener
+	wg sync.WaitGroup
+
+	mu       sync.Mutex
+	requests []string // Guarded by mu: host and authorization
+}
+
+func newProxy(t testing.TB) *proxy {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{ln: ln}
+	p.wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			p.wg.Go(func() { p.serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = ln.Close()
+		p.wg.Wait()
+	})
+	return p
+}
+
+func (p *proxy) serve(c net.Conn) {
+	defer c.Close()
+	req, err := http.ReadRequest(bufio.NewReader(c))
+	if err != nil || req.Method != http.MethodConnect {
+		return
+	}
+	p.mu.Lock()
+	p.requests = append(p.requests, req.Host+" "+req.Header.Get("Proxy-Authorization"))
+	p.mu.Unlock()
+	far, err := net.Dial("tcp", req.Host)
+	if err != nil {
+		return
+	}
+	defer far.Close()
+	_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+	p.wg.Go(func() {
+		_, _ = io.Copy(far, c)
+		_ = far.Close()
+	})
+	_, _ = io.Copy(c, far)
+}
+
+// TestLinkThroughAnHTTPProxy: control and data connections of a connector with
+// a proxyProfile go through its proxy, also to upstream's router.
+func TestLinkThroughAnHTTPProxy(t *testing.T) {
+	t.Parallel()
+	for _, peer := range []kind{ours, theirs} {
+		t.Run(string(peer), func(t *testing.T) {
+			t.Parallel()
+			p := newProxy(t) // ends after the routers
+			w := topology{kinds: []kind{ours, peer}, links: line(2)}.build(t)
+			_, port, _ := net.SplitHostPort(p.ln.Addr().String())
+			n := w.nodes[0]
+			n.add("proxyProfile", map[string]any{"name": "way out", "host": "127.0.0.1", "port": port, "username": "me", "password": "secret"})
+			for _, e := range n.config {
+				switch e.Type {
+				case "router":
+					e.Attrs["dataConnectionCount"] = "1"
+				case "connector":
+					e.Attrs["proxyProfile"] = "way out"
+				}
+			}
+			newService(t, w.back).run(echo)
+			w.start()
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			want := fmt.Sprintf("localhost:%d Basic bWU6c2VjcmV0", w.links[0])
+			if len(p.requests) < 2 {
+				t.Errorf("%d requests, want one of the control and one of the data connection", len(p.requests))
+			}
+			for _, got := range p.requests {
+				if got != want {
+					t.Errorf("request %q, want %q", got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestCostChangeMovesTraffic: a new cost of a link, by reload, leads new
+// connections another way.
+func TestCostChangeMovesTraffic(t *testing.T) {
+	t.Parallel()
+	w := ourRing().build(t)
+	first := w.nodes[0]
+	ask := first.admin()
+	newService(t, w.back).run(echo)
+	w.start()
+	cost := func(link string, cost int, want string) {
+		for _, e := range first.config {
+			if e.Type == "connector" && e.Attrs["name"] == link {
+				e.Attrs["cost"] = cost
+			}
+		}
+		first.write()
+		first.signal(syscall.SIGHUP, false)
+		eventually(t, 30*time.Second, "the next hop after "+link+" costs "+strconv.Itoa(cost), func() error {
+			rows, err := ask("router.node", "id", "nextHop")
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				if row["id"] == w.nodes[3].name {
+					if row["nextHop"] != want {
+						return fmt.Errorf("it is %v, want %s", row["nextHop"], want)
+					}
+					return nil
+				}
+			}
+			return errors.New("the router is not known")
+		})
+		w.reachable()
+	}
+	cost("to-0", 10, w.nodes[2].name)
+	later := w.dial(t)
+	if err := roundTrip(later, "the other way"); err != nil {
+		t.Fatal(err)
+	}
+	cost("to-2", 20, w.nodes[1].name)
+}
+
+// TestTwoLinksBetweenTheSameRouters: both sites have linked to each other.
+// That works, and goes on when either link breaks.
+func TestTwoLinksBetweenTheSameRouters(t *testing.T) {
+	t.Parallel()
+	for _, peer := range []kind{ours, theirs} {
+		t.Run(string(peer), func(t *testing.T) {
+			t.Parallel()
+			w := topology{kinds: []kind{ours, peer}, links: [][2]int{{0, 1}, {1, 0}}}.started(t)
+			for i, c := range w.cables {
+				for range 20 {
+					w.reachable()
+				}
+				c.cut()
+				if took := w.works(); took >= reachLimit {
+					t.Fatalf("link %d silent: nothing gets through", i)
+				}
+				c.heal()
+				w.reachable()
+			}
+		})
+	}
+}
+
+// TestDataConnections: as many as configured, at both ends, beside the control
+// connection.
+func TestDataConnections(t *testing.T) {
+	t.Parallel()
+	w := topology{kinds: []kind{ours, ours}, links: line(2)}.build(t)
+	for _, e := range w.nodes[0].config {
+		if e.Type == "router" {
+			e.Attrs["dataConnectionCount"] = "3"
+		}
+	}
+	ask := []func(string, ...string) ([]management.Entity, error){w.nodes[0].admin(), w.nodes[1].admin()}
+	newService(t, w.back).run(echo)
+	w.start()
+	for i := range ask {
+		eventually(t, 20*time.Second, "the connections of "+w.nodes[i].name, func() error {
+			rows, err := ask[i]("connection", "role")
+			count := map[any]int{}
+			for _, row := range rows {
+				count[row["role"]]++
+			}
+			if err == nil && (count["inter-router"] != 1 || count["inter-router-data"] != 3) {
+				err = fmt.Errorf("%v", count)
+			}
+			return err
+		})
+	}
+}
