@@ -163,9 +163,12 @@ func (m *moment) bound(a site.Access, r site.Role) verdict {
 	return good()
 }
 
+// portTaken is how a router says that somebody else listens on a port.
+const portTaken = "address already in use"
+
 // withOwner adds who holds a port to what the router says about it.
 func (m *moment) withOwner(text string, port int) string {
-	if m.owner == nil || !strings.Contains(text, "address already in use") {
+	if m.owner == nil || !strings.Contains(text, portTaken) {
 		return text
 	}
 	if who := m.owner(port); who != "" && !strings.Contains(text, who) {

@@ -24,6 +24,8 @@ type machinery struct {
 	running map[string]state.Unit // guarded by mu
 	calls   []string              // guarded by mu
 	silent  bool                  // guarded by mu; routers do not answer
+	lost    string                // guarded by mu; a port on which routers cannot listen
+	started func()                // called when a unit is started, if not nil
 
 	read os.FileInfo                 // guarded by mu; the configuration that rows are from
 	rows map[string][]map[string]any // guarded by mu
@@ -56,6 +58,9 @@ func (m *machinery) Enable(context.Context, host.UnitRef) error           { retu
 func (m *machinery) Disable(context.Context, host.UnitRef) error          { return nil }
 
 func (m *machinery) Start(_ context.Context, u host.UnitRef, s state.Unit) error {
+	if m.started != nil {
+		m.started()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note("start", u)
@@ -145,6 +150,11 @@ func (r configRouter) Query(_ context.Context, node, typ string, _ ...string) ([
 			return nil, err
 		}
 		r.from.read = info
+	}
+	for _, row := range r.from.rows[typeListener] {
+		if row["port"] == r.from.lost {
+			row["operStatus"], row["connectionMsg"] = "down", "listen on :"+r.from.lost+": address already in use"
+		}
 	}
 	return r.from.rows[typ], nil
 }

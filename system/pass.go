@@ -68,6 +68,9 @@ func (n *namespace) pass(ctx context.Context, w wish) (*outcome, error) {
 	o, err := n.onePass(ctx, w)
 	if err == nil {
 		n.passes.Add(1)
+		if o.started && !w.dryRun {
+			n.secondChoice(ctx, o)
+		}
 		return o, nil
 	}
 	n.failures.Add(1)

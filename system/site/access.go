@@ -134,6 +134,18 @@ func linkRoles() []string { return []string{InterRouter, EdgeRole} }
 
 func portKey(access, role string) string { return access + "/" + role }
 
+// PortKey is the key of Site.Ports for the port of a role, empty for a port
+// that the input names.
+func (a *Access) PortKey(r Role) string {
+	switch {
+	case !a.Made:
+		return ""
+	case a.Name == LocalAccess:
+		return LocalAccess
+	}
+	return portKey(a.Name, r.Name)
+}
+
 // allocate makes the accesses whose ports the site chooses. It comes after all
 // ports that the input names are known.
 func (b *builder) allocate(spec *resource.Site) {
