@@ -78,9 +78,12 @@ func (f serverFlow) Closed(err error) {
 // ownFailure says what went wrong at this end of a stream; empty if nothing
 // did, or the other end knows it better.
 func ownFailure(err error) string {
+	if err == nil {
+		return ""
+	}
 	var theirs *stream.OutcomeError
 	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, stream.ErrAborted), errors.As(err, &theirs):
+	case errors.Is(err, context.Canceled), errors.Is(err, stream.ErrAborted), errors.As(err, &theirs):
 		return ""
 	}
 	return conn.InWords(err).Error()

@@ -69,3 +69,35 @@ func TestLatencyOfPromptServer(t *testing.T) {
 		})
 	}
 }
+
+// passes is what a meter is told of a read and of a write.
+func (m *meter) passes() {
+	m.asked()
+	m.read(1000)
+	m.told()
+	m.wrote(1000)
+}
+
+// TestMeterDoesNotAllocate covers what runs for every read and write.
+func TestMeterDoesNotAllocate(t *testing.T) {
+	m := meter{totals: &Totals{}}
+	m.begin(&latencies{})
+	m.passes() // the first answer is recorded
+	if n := testing.AllocsPerRun(100, m.passes); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// BenchmarkMeter is the price of telemetry for a read and a write.
+func BenchmarkMeter(b *testing.B) {
+	for name, r := range map[string]Recorder{"silent": nil, "recorded": &latencies{}} {
+		b.Run(name, func(b *testing.B) {
+			m := meter{totals: &Totals{}}
+			m.begin(r)
+			b.ReportAllocs()
+			for b.Loop() {
+				m.passes()
+			}
+		})
+	}
+}
