@@ -123,11 +123,14 @@ func transfer(id uint32, more bool) *amqp.Transfer {
 	return &amqp.Transfer{HasDeliveryID: true, DeliveryID: id, DeliveryTag: tag, HasMessageFormat: true, More: more}
 }
 
-// next reads a frame; p is nil for an empty one.
+// next reads a frame; p is nil for an empty one, and for a protocol header.
 func (x *rogue) next() (p amqp.Performative, payload []byte, ch uint16, err error) {
 	b := make([]byte, 8)
 	if _, err := io.ReadFull(x.nc, b); err != nil {
 		return nil, nil, 0, err
+	}
+	if string(b[:4]) == "AMQP" {
+		return nil, nil, 0, nil
 	}
 	h, err := amqp.ParseFrameHeader(b)
 	if err != nil {
