@@ -58,7 +58,11 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	if done.Load() < 25 {
 		t.Errorf("only %d requests succeeded", done.Load())
 	}
-	testEcho(t, w, s)
+	for i := range 20 {
+		if err := w.once("afterwards"); err != nil {
+			t.Errorf("request %d afterwards: %v", i, err)
+		}
+	}
 }
 
 // once makes one connection for one round trip.
