@@ -45,7 +45,7 @@ func (p *program) linkCommands() *command.Command {
 			},
 			{
 				Name: "create", Summary: "apply a link file from another site", Args: []command.Arg{{Name: "file", Source: command.Files}},
-				Text:  "Whether the endpoints can be reached is tried first. A file of - reads standard input.",
+				Text:  "Whether the endpoints can be reached is tried first. A file of - reads standard input. A token is redeemed.",
 				Flags: append(waitFlags(waitReady, "60s"), dryRunFlag()),
 				Examples: []command.Example{
 					{Line: "skupper link create link.yaml", Text: "Link to the site that made the file"},
@@ -160,6 +160,10 @@ func (p *program) linkCreate(ctx context.Context, in *command.Input) error {
 		return err
 	}
 	links := resource.Of[*resource.Link](set)
+	if len(links) == 0 && len(resource.Of[*resource.AccessToken](set)) > 0 && !in.Changed("dry-run") {
+		p.note("%s is a token: running `skupper token redeem %s`", in.Arg(0), in.Arg(0))
+		return p.redeem(ctx, in, api.RedeemRequest{File: files[0]})
+	}
 	if len(links) == 0 {
 		return &api.Error{Kind: api.Invalid, Message: in.Arg(0) + ": holds no Link", Advice: "link files are made by `skupper link generate` on the other site"}
 	}

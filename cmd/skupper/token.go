@@ -137,13 +137,18 @@ func (p *program) tokenRedeem(ctx context.Context, in *command.Input) error {
 	if err != nil {
 		return err
 	}
+	return p.redeem(ctx, in, api.RedeemRequest{File: files[0], Name: in.String("name"), Cost: in.Int("link-cost")})
+}
+
+// redeem exchanges a token for a link and waits for that.
+func (p *program) redeem(ctx context.Context, in *command.Input, r api.RedeemRequest) error {
 	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}
 	limit, cancel := context.WithTimeout(ctx, in.Duration("timeout"))
 	defer cancel()
-	result, err := c.Redeem(limit, p.namespace, api.RedeemRequest{File: files[0], Name: in.String("name"), Cost: in.Int("link-cost")})
+	result, err := c.Redeem(limit, p.namespace, r)
 	if err != nil {
 		return err
 	}
