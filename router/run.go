@@ -35,7 +35,8 @@ type Options struct {
 	// Include are directories of upstream's Python packages; their schema is
 	// shown to management clients.
 	Include []string
-	// SocketPath is a Unix socket for management by this user; empty: none.
+	// SocketPath is a Unix socket for management by this user; empty: none. Beside
+	// it is what one run of the router has to tell the next.
 	SocketPath string
 	Version    string
 	Log        *slog.Logger
@@ -109,6 +110,9 @@ func launch(ctx context.Context, opt Options, logs *journal.Journal) (r *Router,
 	}
 	r.journal = logs
 	r.include = opt.Include
+	if opt.SocketPath != "" {
+		r.flows.remember(opt.SocketPath + ".processes")
+	}
 	if err := r.serveSocket(opt.SocketPath); err != nil {
 		end()
 		return nil, nil, err
@@ -257,6 +261,7 @@ func (r *Router) establish(cfg *config.Config) {
 	r.flows.start()
 	r.adopt(cfg, false)
 	r.working = len(r.problems) == 0
+	r.flows.established()
 }
 
 // serveSocket serves AMQP without TLS on a Unix socket, for management by the

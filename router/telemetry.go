@@ -29,6 +29,7 @@ type telemetry struct {
 	site     *vanflow.Controller // of the site, or nil
 	siteID   string
 	hostname string
+	memory   *remembering // of the site, nil if there is no place for it
 
 	tasks []*task // Owned by the control loop.
 
@@ -114,10 +115,28 @@ func (t *telemetry) start() {
 	if t.site != nil {
 		r.subscribe(t.site.Direct(), maxCommand, t.site.Command)
 		t.expect(vanflow.Address(t.siteID), vanflow.AddressHeartbeats(t.siteID))
-		t.publishing(t.site)
+		if t.memory != nil {
+			t.publishing(t.memory)
+		} else {
+			t.publishing(t.site)
+		}
 	}
 	if r.journal != nil {
 		r.journal.Watch(t.logged)
+	}
+}
+
+// remember keeps in a file what the next run has to know.
+func (t *telemetry) remember(path string) {
+	if t.site != nil {
+		t.memory = &remembering{Controller: t.site, path: path, log: t.r.log}
+	}
+}
+
+// established notes that everything that is configured has its records.
+func (t *telemetry) established() {
+	if t.memory != nil {
+		t.memory.compare(time.Now())
 	}
 }
 
