@@ -38,7 +38,7 @@ type named struct {
 func (w *network) offer(t testing.TB) *offers {
 	t.Helper()
 	o := &offers{dir: w.certs, in: map[string]int{}}
-	port := freePorts(t, len(w.nodes)+9) // of the listeners; those of the servers are taken at once
+	port := func() int { return freePort(t) }
 	for _, n := range w.nodes {
 		port := port()
 		o.admin = append(o.admin, port)

@@ -201,39 +201,26 @@ func (n *node) signal(sig syscall.Signal, wait bool) {
 
 func (n *node) kill() { n.signal(syscall.SIGKILL, true) }
 
-// freePort returns a TCP port that nothing listens on just now.
+// freePort returns a TCP port of 127.0.0.1 that nobody else gets before the end
+// of the test: a bound socket holds it, beside which others may listen.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// freePorts returns a function that returns n different ports of that kind.
-// They are kept until all of them are asked for.
-func freePorts(t testing.TB, n int) func() int {
-	t.Helper()
-	var kept []net.Listener
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		kept = append(kept, l)
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		t.Fatal(err)
 	}
-	return func() int {
-		n--
-		port := kept[n].Addr().(*net.TCPAddr).Port
-		if n == 0 {
-			for _, l := range kept {
-				_ = l.Close()
-			}
-		}
-		return port
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
 	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at.(*syscall.SockaddrInet4).Port
 }
 
 // eventually polls until ok returns nil, and fails the test with its last
