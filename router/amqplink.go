@@ -126,10 +126,12 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 }
 
 func listenerSettings(c *config.Listener) linkSettings {
-	return settingsOf(shared{
+	s := settingsOf(shared{
 		frame: c.MaxFrameSize, sessionFrames: c.MaxSessionFrames, sessions: c.MaxSessions, idleSeconds: c.IdleTimeoutSeconds, capacity: c.LinkCapacity,
 		mechanisms: c.SASLMechanisms, strip: c.StripAnnotations, properties: c.OpenProperties,
 	})
+	s.failover = failoverList(c.FailoverURLs)
+	return s
 }
 
 func (l *amqpListener) bind(ctx context.Context) (net.Listener, error) {

@@ -1,6 +1,9 @@
 package router
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/conn"
 	"github.com/skupper-host/skupper/router/forward"
@@ -135,6 +138,7 @@ type uplink struct {
 	up    *forward.Consumer
 	// discovery is the link on which the interior router hears of our mesh.
 	discovery *conn.Link
+	links     []*conn.Link // attached on the connection in use, without those of addresses
 	proxies   map[proxyKey]*proxy
 }
 
@@ -156,10 +160,46 @@ func (u *uplink) active() *peer {
 	return u.ready[0]
 }
 
+// opened takes a connection into use if there is none, or if it was made with
+// newer credentials; else it waits.
 func (u *uplink) opened(p *peer) {
-	u.ready = append(u.ready, p)
-	if u.active() == p {
+	was := u.active()
+	if was == nil || p.member.Ordinal() > was.member.Ordinal() {
+		u.ready = append([]*peer{p}, u.ready...)
+		if was != nil {
+			u.r.log.Info("uplink moves to a connection with newer credentials", "module", "ROUTER_CORE", "conn", p.id, "from", was.id)
+			u.retire()
+		}
 		u.activate(p)
+		return
+	}
+	u.ready = append(u.ready, p)
+}
+
+// retire takes what is attached away from the connection in use. Streams on it
+// go on.
+func (u *uplink) retire() {
+	for _, l := range u.links {
+		l.Detach(nil)
+	}
+	for _, x := range u.proxies {
+		x.link.Detach(nil)
+	}
+	u.forget()
+}
+
+// forget undoes what activate did here.
+func (u *uplink) forget() {
+	u.links = nil
+	if u.up != nil {
+		u.r.table.Remove(u.up)
+		u.up, u.discovery = nil, nil
+	}
+	for k, x := range u.proxies {
+		if x.consumer != nil {
+			u.r.table.Remove(x.consumer)
+		}
+		delete(u.proxies, k)
 	}
 }
 
@@ -175,16 +215,8 @@ func (u *uplink) ended(p *peer) {
 	if was != p || was == nil {
 		return
 	}
-	if u.up != nil {
-		u.r.table.Remove(u.up)
-		u.up, u.discovery = nil, nil
-	}
-	for k, x := range u.proxies {
-		if x.consumer != nil {
-			u.r.table.Remove(x.consumer)
-		}
-		delete(u.proxies, k)
-	}
+	u.forget()
+	slices.SortStableFunc(u.ready, func(a, b *peer) int { return cmp.Compare(b.member.Ordinal(), a.member.Ordinal()) })
 	if next := u.active(); next != nil {
 		u.activate(next)
 	}
@@ -202,17 +234,17 @@ func (u *uplink) activate(p *peer) {
 		Source: &amqp.Source{}, Target: &amqp.Target{}, Events: quiet{},
 	})
 	down := []amqp.Symbol{capDownlink}
-	p.conn.Attach(conn.LinkConfig{
+	downlink := p.conn.Attach(conn.LinkConfig{
 		Session: conn.ClassEndpoint, SndSettle: amqp.SndMixed,
 		Source: &amqp.Source{Address: r.id, Capabilities: down}, Target: &amqp.Target{Capabilities: down},
 		Credit: conn.CreditPolicy{Window: routerCredit}, Events: (*anonymousLink)(p),
 	})
-	p.conn.Attach(conn.LinkConfig{
+	tracking := p.conn.Attach(conn.LinkConfig{
 		Session: conn.ClassCoreEndpoint, SndSettle: amqp.SndMixed,
 		Source: &amqp.Source{Address: addrTracking}, Target: &amqp.Target{},
 		Credit: conn.CreditPolicy{Window: trackingCredit}, Events: &trackedEvents{u: u, p: p},
 	})
-	u.discovery = mesh
+	u.discovery, u.links = mesh, []*conn.Link{mesh, up, downlink, tracking}
 	u.tellMesh()
 
 	u.up = &forward.Consumer{

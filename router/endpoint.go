@@ -139,7 +139,7 @@ func (p *peer) attachedProducer(l *conn.Link) {
 // destinations.
 func (p *peer) produce(l *conn.Link, target *amqp.Target, address string) {
 	r := p.r
-	e := &producerLink{p: p, link: l, address: address, key: r.snap.Load().Names().Key(address)}
+	e := &producerLink{p: p, link: l, address: address, key: r.snap.Load().Names().Key(address), asked: asked(l)}
 	r.box.post(func() {
 		if r.table.Treatment(e.key) == forward.Unavailable {
 			l.Refuse(refusal(errUnavailable))
@@ -154,12 +154,25 @@ func (p *peer) produce(l *conn.Link, target *amqp.Target, address string) {
 	})
 }
 
+// asked are the flags of router annotations that the target of a link asks for
+// with its capabilities.
+func asked(l *conn.Link) (flags uint32) {
+	if attachedWith(l, capStreamingDeliveries) {
+		flags |= amqp.FlagStreaming
+	}
+	if attachedWith(l, capResendReleased) {
+		flags |= amqp.FlagResendReleased
+	}
+	return flags
+}
+
 // producerLink is a link on which the peer sends to an address.
 type producerLink struct {
 	p       *peer
 	link    *conn.Link
 	address string
 	key     forward.Key
+	asked   uint32 // flags of router annotations
 
 	// Owned by the control loop.
 	credited bool

@@ -76,6 +76,7 @@ type linkSettings struct {
 	keepsOut   bool   // clients get router annotations
 	properties map[string]any
 	handshake  time.Duration // for each stage; 0 is the default
+	failover   amqp.List     // where clients may go instead
 }
 
 func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
@@ -91,6 +92,9 @@ func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
 		props = append(props, openProperties(o.set.properties)...)
 	} else {
 		props = append(props, amqp.Pair{Key: propAnnotations, Value: int32(2)})
+	}
+	if o.set.failover != nil {
+		props = append(props, amqp.Pair{Key: propFailover, Value: o.set.failover})
 	}
 	if o.access != nil {
 		props = append(props, amqp.Pair{Key: propAccessID, Value: o.access.Identity()})
@@ -133,7 +137,7 @@ func (o *connections) Ended(m *trunk.Member, err error) {
 	r.box.post(func() {
 		delete(r.peers, p.id)
 		if p.up {
-			r.past.add(p)
+			r.tally.ended(p.conn)
 		}
 		o.logEnded(p, err)
 		r.setHop(forward.HopID(p.id), nil)

@@ -12,6 +12,11 @@ const (
 	capData     amqp.Symbol = "qd.router-data"
 	capDownlink amqp.Symbol = "qd.router-edge-downlink"
 
+	// of a target: its deliveries go on before they are complete; one that is
+	// released goes to another destination.
+	capStreamingDeliveries amqp.Symbol = "qd.streaming-deliveries"
+	capResendReleased      amqp.Symbol = "qd.resend-released"
+
 	capInterEdge amqp.Symbol = "qd.router-inter-edge"
 
 	// capUnread is offered by routers of this kind: bytes that lie unread on a
@@ -28,6 +33,7 @@ const (
 	propCost        amqp.Symbol = "qd.inter-router-cost"
 	propAccessID    amqp.Symbol = "qd.access-id"
 	propAnnotations amqp.Symbol = "qd.annotations-version"
+	propFailover    amqp.Symbol = "failover-server-list"
 )
 
 // priorities is the number of pairs of data links on an inter-router

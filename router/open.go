@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/conn"
 	"github.com/skupper-host/skupper/router/forward"
 	"github.com/skupper-host/skupper/router/session"
@@ -132,7 +133,13 @@ type consumerLink struct {
 // way implements destination.
 func (t *consumerLink) way(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool) {
 	if !t.p.router() {
-		path := stream.Path{Sending: send(t.link, c, out, m.settled, m.format), Choice: c}
+		l := t.link
+		if m.more && m.flags()&amqp.FlagStreaming != 0 && t.p.streams {
+			if l = t.p.conn.StreamLink(false); l == nil {
+				return stream.Path{}, false
+			}
+		}
+		path := stream.Path{Sending: send(l, c, out, m.settled, m.format), Choice: c}
 		if t.p.owner.set.keepsOut {
 			path.Annotations = t.p.r.onwardAnnotations(m)
 		}

@@ -2,7 +2,9 @@ package router
 
 import (
 	"maps"
+	"net"
 	"slices"
+	"strings"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/manage"
@@ -27,4 +29,36 @@ func understood(props amqp.Map) amqp.Map {
 		}
 	}
 	return props
+}
+
+// failoverList is the attribute failoverUrls as a property of Open: places such
+// as "amqps://host:port", with commas in between.
+func failoverList(urls string) (list amqp.List) {
+	for url := range strings.SplitSeq(urls, ",") {
+		url = strings.TrimSpace(url)
+		scheme, place, named := strings.Cut(url, "://")
+		if !named {
+			scheme, place = "", url
+		}
+		host, port, err := net.SplitHostPort(place)
+		if err != nil {
+			host, port = place, ""
+		}
+		if host == "" {
+			continue
+		}
+		var m amqp.Map
+		if scheme != "" && scheme != "amqp" {
+			m = append(m, amqp.Pair{Key: amqp.Symbol("scheme"), Value: scheme})
+		}
+		m = append(m, amqp.Pair{Key: amqp.Symbol("network-host"), Value: host})
+		if port == "" {
+			port = "5672" // IANA
+			if scheme == "amqps" {
+				port = "5671"
+			}
+		}
+		list = append(list, append(m, amqp.Pair{Key: amqp.Symbol("port"), Value: port}))
+	}
+	return list
 }

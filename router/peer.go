@@ -61,6 +61,10 @@ func (p *peer) interEdge() bool { return p.member.Role == trunk.InterEdge }
 // router reports whether the other end is a router.
 func (p *peer) router() bool { return p.member.Role != trunk.Normal }
 
+// betweenInteriors reports whether the connection carries the links between
+// interior routers.
+func (p *peer) betweenInteriors() bool { return p.member.Role == trunk.InterRouter }
+
 // capacity is the number of deliveries that a link may have under way.
 func (p *peer) capacity() uint32 { return max(p.owner.set.capacity, 1) }
 

@@ -76,6 +76,8 @@ func (e *profileError) known() string {
 	}
 	c := e.files
 	switch {
+	case file.Attribute == "privateKeyFile" && c.KeyFile == "":
+		return fmt.Sprintf("Missing Private Keyfile (sslProfile: %s)", e.name)
 	case file.Attribute == "caCertFile" && e.tcp:
 		return fmt.Sprintf("Failed to configure TLS caCertFile %s for sslProfile '%s'", c.CAFile, e.name)
 	case file.Attribute == "caCertFile":
@@ -127,6 +129,9 @@ func (r *Router) changeProfile(c config.Change, next *config.SSLProfile, drain b
 		}
 		return nil
 	}
+	if p != nil && p.err == nil {
+		return r.replaceFiles(p, next)
+	}
 	p = r.loadProfile(next)
 	r.profiles[next.Name] = p
 	var problems []error
@@ -137,6 +142,25 @@ func (r *Router) changeProfile(c config.Change, next *config.SSLProfile, drain b
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// replaceFiles makes everything that uses a profile use other files from now
+// on. Connections keep what they were made with.
+func (r *Router) replaceFiles(p *profile, next *config.SSLProfile) error {
+	fresh := r.loadProfile(next)
+	if fresh.err == nil {
+		fresh.err = p.identity.Replace(fresh.files)
+	}
+	if fresh.err != nil {
+		return &profileError{name: next.Name, err: fresh.err, files: fresh.files, tcp: true}
+	}
+	p.files = fresh.files
+	for _, e := range r.entities {
+		if k, ok := e.(ordinals); ok && k.profile() == next.Name {
+			k.setOrdinal(uint64(next.Ordinal), uint64(next.OldestValidOrdinal))
+		}
+	}
+	return nil
 }
 
 // ordinals is an entity whose connections know the generation of their

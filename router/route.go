@@ -16,6 +16,8 @@ type inbound struct {
 	rcv    *conn.Receiving
 	target string        // address of the link it came on; empty: the message says where
 	link   *producerLink // of a client or an edge, if it has a target
+
+	counted bool
 }
 
 // begin returns the sink of a delivery that begins on a link; link is nil if
@@ -37,6 +39,8 @@ type message struct {
 	streaming   bool // it is sent on before it is complete
 	priority    uint8
 	format      uint32
+	asked       uint32 // flags that the link of a client asks for
+	more        bool   // it has not come to its end
 }
 
 var (
@@ -52,7 +56,14 @@ func rejected(condition amqp.Symbol, text string) amqp.State {
 // h begins.
 func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int) {
 	r := in.r
-	m := message{settled: in.rcv.Settled, priority: h.Priority, format: in.rcv.MessageFormat}
+	m := message{more: h.More, settled: in.rcv.Settled, priority: h.Priority, format: in.rcv.MessageFormat}
+	if in.link != nil {
+		m.asked = in.link.asked
+	}
+	if !in.counted && !in.p.betweenInteriors() {
+		in.counted = true
+		r.tally.came(m.settled)
+	}
 	if h.Annotations.Len > 0 && (in.p.router() || in.p.owner.set.keepsIn) {
 		m.annotations = new(amqp.Annotations)
 		if _, err := m.annotations.Decode(h.Annotations.In(h.Message)); err != nil {
@@ -80,6 +91,9 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 			return taker.take(in, &m, h)
 		}
 	}
+	if !in.p.router() && snap.Refused(key) {
+		return stream.Refuse(in.rcv, rejected(amqp.ErrNotFound, "Deliveries cannot be sent to an unavailable address")), len(h.Message) // compat: the words are upstream's
+	}
 	a := r.leading(snap, key, in.p.isEdge() && in.p.dialed() || in.p.interEdge())
 	switch a.Treatment() {
 	case forward.Multicast, forward.Flood:
@@ -103,14 +117,14 @@ func (r *Router) leading(snap *forward.Snapshot, key forward.Key, down bool) *fo
 
 func (m *message) flags() uint32 {
 	if m.annotations == nil {
-		return 0
+		return m.asked
 	}
-	return m.annotations.Flags
+	return m.annotations.Flags | m.asked
 }
 
 // delivery describes the message to those who choose its destination.
 func (in *inbound) delivery(snap *forward.Snapshot, m *message) *forward.Delivery {
-	d := &forward.Delivery{Conn: forward.ConnID(in.p.id), Edge: in.p.isEdge() || in.p.interEdge()}
+	d := &forward.Delivery{Direct: m.flags()&amqp.FlagResendReleased != 0, Conn: forward.ConnID(in.p.id), Edge: in.p.isEdge() || in.p.interEdge()}
 	if m.annotations != nil {
 		d.Origin = snap.Origin(m.annotations.Ingress)
 		d.Trace, d.Mesh = m.annotations.Trace, m.annotations.Mesh
@@ -122,6 +136,9 @@ func (in *inbound) nowhere(h *stream.Head) (session.Sink, int) {
 	if in.link != nil {
 		in.link.dry()
 	}
+	if in.rcv.Settled {
+		in.rcv.Drop()
+	}
 	return stream.Refuse(in.rcv, released), len(h.Message)
 }
 
@@ -129,6 +146,10 @@ func (in *inbound) nowhere(h *stream.Head) (session.Sink, int) {
 func (in *inbound) anycast(snap *forward.Snapshot, a *forward.Address, m *message, h *stream.Head) (session.Sink, int) {
 	d := in.delivery(snap, m)
 	choice, ok := snap.Choose(a, d)
+	if !ok && in.r.edge() && in.target == "" { // what its own links are full of may be elsewhere too
+		a = snap.Lookup(forward.Uplink())
+		choice, ok = snap.Choose(a, d)
+	}
 	if !ok {
 		return in.nowhere(h)
 	}
@@ -188,7 +209,8 @@ func (r *Router) another(key forward.Key, d *forward.Delivery, m *message, out s
 
 // fanout sends the message to every destination.
 func (in *inbound) fanout(snap *forward.Snapshot, a *forward.Address, m *message, h *stream.Head) (session.Sink, int) {
-	choices := snap.Multicast(a, in.delivery(snap, m), nil)
+	d := in.delivery(snap, m)
+	choices := in.upToo(snap, d, snap.Multicast(a, d, nil))
 	if len(choices) == 0 {
 		return in.nowhere(h)
 	}
@@ -208,6 +230,20 @@ func (in *inbound) fanout(snap *forward.Snapshot, a *forward.Address, m *message
 	return f, h.Annotations.Len
 }
 
+// upToo adds the way to the interior router, which knows who else there is. An
+// edge router has it already for addresses that its own links name.
+func (in *inbound) upToo(snap *forward.Snapshot, d *forward.Delivery, choices []forward.Choice) []forward.Choice {
+	if !in.r.edge() || in.target != "" || d.Edge {
+		return choices
+	}
+	for _, c := range choices {
+		if c.Consumer != nil && c.Consumer.Kind == forward.Proxy {
+			return choices
+		}
+	}
+	return snap.Multicast(snap.Lookup(forward.Uplink()), d, choices)
+}
+
 // target returns what a choice in this router leads to, if it is a T.
 func target[T any](c forward.Choice) (t T, ok bool) {
 	if c.Consumer != nil {
@@ -218,18 +254,18 @@ func target[T any](c forward.Choice) (t T, ok bool) {
 
 // way begins the delivery to a choice. It returns false if there is no way to
 // it now, or none for a message like this.
-func (r *Router) way(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool) {
+func (r *Router) way(c forward.Choice, m *message, out session.Outcome) (path stream.Path, ok bool) {
 	if c.Consumer == nil {
-		p := (*r.hops.Load())[c.Hop]
-		if p == nil {
-			return stream.Path{}, false
+		if p := (*r.hops.Load())[c.Hop]; p != nil {
+			path, ok = p.way(c, m, out)
 		}
-		return p.way(c, m, out)
+	} else if d, is := c.Consumer.Target.(destination); is {
+		path, ok = d.way(c, m, out)
 	}
-	if d, ok := c.Consumer.Target.(destination); ok {
-		return d.way(c, m, out)
+	if ok && (c.Consumer == nil || c.Consumer.Kind != forward.Process) {
+		r.tally.left(c.Consumer == nil)
 	}
-	return stream.Path{}, false
+	return path, ok
 }
 
 // destination is a consumer that deliveries are sent to.
@@ -279,9 +315,9 @@ func (r *Router) endsAt(p *peer, c forward.Choice) bool {
 // onwardAnnotations are those of a message that goes on to another router.
 func (r *Router) onwardAnnotations(m *message) []byte {
 	switch {
-	case m.annotations == nil && !m.override && m.streaming:
+	case m.annotations == nil && !m.override && m.asked == 0 && m.streaming:
 		return r.self.Load().flow
-	case m.annotations == nil && !m.override:
+	case m.annotations == nil && !m.override && m.asked == 0:
 		return r.self.Load().whole
 	}
 	var a amqp.Annotations
@@ -291,5 +327,6 @@ func (r *Router) onwardAnnotations(m *message) []byte {
 	if m.override && !a.HasTo {
 		a.HasTo, a.To = true, m.to
 	}
+	a.Flags |= m.asked
 	return r.annotations(0, &a)
 }

@@ -43,6 +43,7 @@ type Router struct {
 
 	incomplete atomic.Int64 // see process
 
+	tally    tally
 	lastConn atomic.Uint64 // connection numbers
 	lastLink atomic.Uint64 // link numbers
 
@@ -60,7 +61,6 @@ type Router struct {
 	problems  []error            // of the last change of the configuration
 	pending   []func()           // what waits for the address table to be published
 	uplink    *uplink            // of an edge router
-	past      tally              // of connections that have ended
 	working   bool               // everything that was configured at the start is in effect
 	leaving   bool               // the router takes nothing new
 	mesh      *edgeMesh          // of an edge router

@@ -45,7 +45,7 @@ func (r *Router) newService(c *config.TCPListener) (entity, error) {
 	}
 	cfg := tcp.ListenerConfig{
 		Name: c.Name, Endpoint: tcp.Endpoint{Host: c.Host, Port: c.Port}, Backlog: int(c.Backlog),
-		TLS: tlsConfig, Observer: c.Observer, Accepted: s.accepted, Log: r.log,
+		TLS: tlsConfig, Observer: c.Observer, Accepted: s.accepted, Log: r.log, Serial: &r.lastConn, TLSWords: conn.OpenSSLWords,
 		Lot: r.lot, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
 	}
 	switch c.MultiAddressStrategy {
@@ -196,7 +196,7 @@ func (r *Router) newConnectorService(c *config.TCPConnector) (entity, error) {
 	process := r.flows.process(c, host)
 	s.record = r.flows.source.Connector(time.Now(), c.Name, host, c.Port, address, process)
 	s.connector = tcp.NewConnector(tcp.ConnectorConfig{
-		Name: c.Name, Address: address, Host: host, Port: c.Port, TLS: tlsConfig, Log: r.log, Explain: conn.InWords,
+		Name: c.Name, Address: address, Host: host, Port: c.Port, TLS: tlsConfig, Log: r.log, Explain: conn.InWords, Serial: &r.lastConn, TLSWords: conn.OpenSSLWords,
 		Arrived: s.arrived,
 		Lot:     r.lot, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
 	})
@@ -205,7 +205,11 @@ func (r *Router) newConnectorService(c *config.TCPConnector) (entity, error) {
 		s.record.End(time.Now())
 		r.flows.processGone(process)
 	})
-	s.consumer = &forward.Consumer{Kind: forward.Local, Target: s}
+	// A connection of a service counts twice here and once on its way to
+	// another router, so that routers farther away get their part too (compat:
+	// skupper-router 3.x).
+	const weight = 2
+	s.consumer = &forward.Consumer{Kind: forward.Local, Target: s, Weight: weight}
 	r.table.Add(key, s.consumer, forward.Unsaid)
 	return s, nil
 }

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -14,7 +15,6 @@ import (
 	"github.com/skupper-host/skupper/router/forward"
 	"github.com/skupper-host/skupper/router/linkstate"
 	"github.com/skupper-host/skupper/router/manage"
-	"github.com/skupper-host/skupper/router/session"
 	"github.com/skupper-host/skupper/router/trunk"
 )
 
@@ -104,7 +104,8 @@ func (k *amqpConnector) row() manage.ConnectorStatus {
 	case st.Up:
 		row.ConnectionStatus, row.ConnectionMsg = "SUCCESS", "Connection Opened: dir=out host="+st.Endpoint.String()
 	case st.Err != nil:
-		row.ConnectionStatus, row.ConnectionMsg = "FAILED", st.Err.Error()
+		// compat: it is tried again, so it is connecting. The message tells.
+		row.ConnectionMsg = fmt.Sprintf("Connection to %s failed: %v", st.Endpoint, st.Err)
 	}
 	return row
 }
@@ -178,17 +179,13 @@ func (s store) Metrics() (m manage.Metrics) {
 			m.NodeCount = uint64(max(0, reachable(r)))
 		}
 		r.snap.Load().All(func(*forward.Address) bool { m.AddrCount++; return true })
-		sum := r.past
 		for _, p := range r.peers {
 			if p.up {
-				m.LinkCount += uint64(p.conn.State().Stats.Links)
-				sum.add(p)
+				st := p.conn.State().Stats
+				m.LinkCount += uint64(st.Links)
 			}
 		}
-		m.DeliveriesIngress, m.DeliveriesEgress = sum.ingress, sum.egress
-		m.PresettledDeliveries, m.DroppedPresettledDeliveries = sum.outcomes.Presettled, sum.outcomes.Dropped
-		m.AcceptedDeliveries, m.RejectedDeliveries = sum.outcomes.Accepted, sum.outcomes.Rejected
-		m.ReleasedDeliveries, m.ModifiedDeliveries = sum.outcomes.Released, sum.outcomes.Modified
+		r.report(&m)
 		for _, e := range r.entities {
 			switch x := e.(type) {
 			case *service:
@@ -199,27 +196,6 @@ func (s store) Metrics() (m manage.Metrics) {
 		}
 	})
 	return m
-}
-
-// tally counts the deliveries of AMQP connections.
-type tally struct {
-	ingress, egress uint64 // of clients
-	outcomes        session.LinkStats
-}
-
-// add counts those of a connection.
-func (t *tally) add(p *peer) {
-	st := p.conn.State().Stats
-	if !p.router() {
-		t.ingress += st.DeliveriesIn
-		t.egress += st.DeliveriesOut
-	}
-	t.outcomes.Presettled += st.Outcomes.Presettled
-	t.outcomes.Accepted += st.Outcomes.Accepted
-	t.outcomes.Rejected += st.Outcomes.Rejected
-	t.outcomes.Released += st.Outcomes.Released
-	t.outcomes.Modified += st.Outcomes.Modified
-	t.outcomes.Dropped += st.Outcomes.Dropped
 }
 
 // reachable counts the other routers that can be reached.
@@ -241,6 +217,7 @@ func (s store) Connections() (rows []manage.Connection) {
 				rows = append(rows, s.r.connectionRow(p))
 			}
 		}
+		rows = append(rows, s.r.tcpConnections()...)
 	})
 	slices.SortFunc(rows, func(a, b manage.Connection) int { return int(a.ID) - int(b.ID) })
 	return rows
@@ -261,7 +238,7 @@ func (r *Router) connectionRow(p *peer) manage.Connection {
 		row.Dir, row.Host = "out", p.owner.endpoint // compat: as configured, so that clients find the connector
 	}
 	if st.TLS != nil {
-		row.SSL, row.IsEncrypted = true, true
+		row.SSL, row.IsEncrypted, row.TLSOrdinal = true, true, &p.member.Own
 		row.SSLProto, row.SSLCipher = tlsWords(st.TLS)
 		row.SSLSSF = 128
 		if strings.Contains(row.SSLCipher, "256") {
@@ -356,6 +333,9 @@ func (s store) Nodes() (rows []manage.RouterNode) {
 func (s store) SetConnection(caller manage.Caller, id uint64, change manage.ConnectionChange) (err error) {
 	s.on(func() {
 		p := s.r.peers[id]
+		if p == nil && change.Close && s.r.cutTCP(id) {
+			return
+		}
 		switch {
 		case p == nil || !p.up:
 			err = &manage.Error{Status: manage.StatusNotFound, Description: "connection not found"}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/conn"
 	"github.com/skupper-host/skupper/router/trunk"
 )
 
@@ -96,6 +97,9 @@ func (o *connections) logEnded(p *peer, err error) {
 // logFailed says why a connector has no connection, once for each reason.
 func (o *connections) logFailed(d *trunk.Dialer, err error, wait time.Duration) {
 	text := fmt.Sprintf("Connection to %s failed: %s", d.Status().Endpoint, err)
+	if words := conn.OpenSSLWords(err); words != "" {
+		text += " (SSL Failure: " + words + ")"
+	}
 	level := slog.LevelDebug
 	if text != o.failure {
 		o.failure, level = text, slog.LevelWarn

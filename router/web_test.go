@@ -233,3 +233,26 @@ func TestNotReady(t *testing.T) {
 		return nil
 	})
 }
+
+func TestADeletedHTTPListenerIsGone(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	n := start(t, "A", "standalone", entity{"listener", attrs{"name": "web", "host": "127.0.0.1", "port": strconv.Itoa(port), "http": true}})
+	address := "127.0.0.1:" + strconv.Itoa(port)
+	response, err := http.Get("http://" + address + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if err := n.manage(t).Delete(t.Context(), client.Ref{Type: "listener", Name: "web"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the port is closed", func() error {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return nil
+		}
+		_ = c.Close()
+		return errors.New("somebody still listens")
+	})
+}

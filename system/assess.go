@@ -231,11 +231,26 @@ func (m *moment) link(l *resource.Link, h *resource.Health) {
 		peer := m.live.peerOf(entity)
 		l.Status.RemoteSiteName, l.Status.RemoteSiteID = m.network.siteName(peer), m.network.siteID(peer)
 		m.set(h, resource.ConditionOperational, though(m.remark(l, peer)))
-	case "FAILED":
-		m.set(h, resource.ConditionOperational, notConnected(entity))
 	default:
+		if reason := failure(entity); reason != "" {
+			m.set(h, resource.ConditionOperational, notConnected(entity, reason))
+			break
+		}
 		m.set(h, resource.ConditionOperational, pending(notOperational+"connecting to "+address(entity)))
 	}
+}
+
+// failure is why the last attempt of a connector has failed, "" if none has. A
+// router that tries again says that it is connecting.
+func failure(entity row) string {
+	msg := entity.text("connectionMsg")
+	if _, reason, ok := strings.Cut(msg, " failed: "); ok && strings.HasPrefix(msg, "Connection to ") {
+		return reason
+	}
+	if entity.text("connectionStatus") == "FAILED" {
+		return first(msg, "the connection failed")
+	}
+	return ""
 }
 
 // notOperational begins the message of a link that is not connected.
@@ -245,8 +260,7 @@ const notOperational = "Not operational: "
 // heal, such as a peer that does not run, is Pending; what somebody must see
 // to, such as a certificate, is an Error. The router names the stage at which a
 // connection failed before the reason.
-func notConnected(entity row) verdict {
-	reason := first(entity.text("connectionMsg"), "the connection failed")
+func notConnected(entity row, reason string) verdict {
 	stage, _, _ := strings.Cut(reason, ":")
 	text := notOperational + address(entity) + ": " + strings.TrimPrefix(reason, "dial: ")
 	passing := slices.ContainsFunc([]string{"closed", "closed by the peer", "connection reset by the peer", "timed out"}, func(end string) bool {

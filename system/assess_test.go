@@ -120,7 +120,7 @@ func TestAssess(t *testing.T) {
 			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "FAILED", "connectionMsg": "TLS: the peer's certificate is not for east"}
 		}, map[string]string{"link/to-east": "Error Not operational: east:55671: TLS: the peer's certificate is not for east"}},
 		{"the link is cut while it is made", func(m *moment) {
-			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "FAILED", "connectionMsg": "TLS: closed by the peer"}
+			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "CONNECTING", "connectionMsg": "Connection to east:55671 failed: TLS: closed by the peer"}
 		}, map[string]string{"link/to-east": "Pending Not operational: east:55671: TLS: closed by the peer"}},
 		{"the link's certificate ends soon", func(m *moment) {
 			m.expires = map[string]time.Time{"to-east-profile": m.now.Add(24 * time.Hour)}

@@ -76,6 +76,9 @@ func (c *Config) Remove(t *Type, name string) (*Config, error) {
 	if e := d.Find(t, name); e != nil {
 		d.remove(e)
 	}
+	if t == (&SSLProfile{}).Type() {
+		return d, nil // compat: what uses the profile goes on with what it has of it
+	}
 	return d, d.worseThan(c)
 }
 

@@ -224,6 +224,21 @@ listenerAddress {
 	}
 }
 
+func TestAProfileInUseMayGo(t *testing.T) {
+	t.Parallel()
+	c := config.New()
+	c.Router.ID = "A"
+	c.SSLProfiles = []config.SSLProfile{{Name: "tls"}}
+	c.TCPConnectors = []config.TCPConnector{{Name: "out", Address: "svc", Host: "db", Port: "5432", SSLProfile: "tls"}}
+	without, err := c.Remove((&config.SSLProfile{}).Type(), "tls")
+	if err != nil || len(without.SSLProfiles) != 0 || len(without.TCPConnectors) != 1 {
+		t.Errorf("%v %v", without, err)
+	}
+	if _, err := without.Remove((&config.TCPConnector{}).Type(), "out"); err != nil {
+		t.Errorf("what used it cannot go: %v", err)
+	}
+}
+
 func TestPutAndRemove(t *testing.T) {
 	t.Parallel()
 	c := parse(t, "tcpListener {\n name: m\n port: 1\n multiAddressStrategy: priority\n}\n")

@@ -113,6 +113,13 @@ func (s *Sending) Tell(st amqp.State) {
 	s.l.c.unlock()
 }
 
+// Emitted reports whether the last transfer has left.
+func (s *Sending) Emitted() bool {
+	s.l.c.mu.Lock()
+	defer s.l.c.mu.Unlock()
+	return s.out.Emitted()
+}
+
 // Queued is the number of buffers that were not yet taken by the writer.
 func (s *Sending) Queued() int {
 	s.l.c.mu.Lock()
@@ -159,6 +166,13 @@ func (r *Receiving) Link() *Link { return r.l }
 func (r *Receiving) Update(st amqp.State, settled bool) {
 	r.l.c.mu.Lock()
 	r.in.Update(&st, settled)
+	r.l.c.unlock()
+}
+
+// Drop counts a delivery that came settled and finds no destination.
+func (r *Receiving) Drop() {
+	r.l.c.mu.Lock()
+	r.in.Drop()
 	r.l.c.unlock()
 }
 

@@ -160,6 +160,43 @@ func namesOf(cert *x509.Certificate) string {
 	return fmt.Sprintf("for %s, ", strings.Join(names, ", "))
 }
 
+// OpenSSLWords names a failed handshake in the words of OpenSSL, which people
+// look for in the logs of skupper-router; "" if the error is none of TLS.
+func OpenSSLWords(err error) string {
+	var (
+		unknown x509.UnknownAuthorityError
+		invalid x509.CertificateInvalidError
+		host    x509.HostnameError
+		verify  *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+	)
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &host), errors.As(err, &verify):
+		return "certificate verify failed"
+	case errors.As(err, &record):
+		return "wrong version number"
+	case strings.Contains(err.Error(), "tls: client didn't provide a certificate"):
+		return "peer did not return a certificate"
+	case strings.Contains(err.Error(), "tls: client offered only unsupported versions"):
+		return "unsupported protocol"
+	}
+	switch alert := remoteAlert(err); alert {
+	case "":
+		if strings.Contains(err.Error(), "tls: ") {
+			return "handshake failed"
+		}
+		return ""
+	case "unknown certificate authority":
+		return "alert unknown ca"
+	case "unknown certificate":
+		return "alert certificate unknown"
+	default:
+		return "alert " + alert
+	}
+}
+
 // remoteAlert returns the text of an alert that the other side sent, empty if
 // err is none. crypto/tls has no type for it.
 func remoteAlert(err error) string {

@@ -32,18 +32,18 @@ type Credentials struct {
 // configurations made from it use what was loaded last, connections keep what
 // they were made with. It is safe for concurrent use.
 type Identity struct {
-	files  Credentials
 	loaded atomic.Pointer[loaded]
 	// looked is when the files were last looked at, in ns of time.Now's
 	// monotonic clock since begin.
 	begin  time.Time
 	looked atomic.Int64
 
-	mu sync.Mutex // one Refresh at a time
+	mu sync.Mutex // one Refresh or Replace at a time
 }
 
 // loaded is what the files held at one time.
 type loaded struct {
+	files Credentials
 	cert  *tls.Certificate // nil without CertFile
 	roots *x509.CertPool   // nil without CAFile
 	marks [3]fileMark
@@ -59,7 +59,7 @@ type fileMark struct {
 // LoadIdentity reads the files. The error is a *FileError: it names the file and
 // says in words what is wrong with it.
 func LoadIdentity(files Credentials) (*Identity, error) {
-	i := &Identity{files: files, begin: time.Now()}
+	i := &Identity{begin: time.Now()}
 	l, err := files.load()
 	if err != nil {
 		return nil, err
@@ -75,15 +75,29 @@ func (i *Identity) Refresh() (changed bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.looked.Store(int64(time.Since(i.begin)))
-	if i.files.marks() == i.loaded.Load().marks {
+	was := i.loaded.Load()
+	if was.files.marks() == was.marks {
 		return false, nil
 	}
-	l, err := i.files.load()
+	l, err := was.files.load()
 	if err != nil {
 		return false, err
 	}
 	i.loaded.Store(l)
 	return true, nil
+}
+
+// Replace takes other files from now on. If they cannot be used, the old ones
+// stay, and the error is as in LoadIdentity.
+func (i *Identity) Replace(files Credentials) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	l, err := files.load()
+	if err != nil {
+		return err
+	}
+	i.loaded.Store(l)
+	return nil
 }
 
 // current returns what is loaded, after a look at the files if the last one is
@@ -114,7 +128,7 @@ func (f Credentials) marks() (m [3]fileMark) {
 }
 
 func (f Credentials) load() (*loaded, error) {
-	l := &loaded{marks: f.marks()}
+	l := &loaded{files: f, marks: f.marks()}
 	if f.CAFile != "" {
 		b, err := os.ReadFile(f.CAFile)
 		if err != nil {
@@ -169,7 +183,7 @@ func fileError(attribute, name string, err error) error {
 // Server returns a configuration for the accepting side: TLS 1.2 or later.
 // With clientCerts a certificate that chains to the anchors is required.
 func (i *Identity) Server(clientCerts bool) *tls.Config {
-	cfg := i.files.base()
+	cfg := i.loaded.Load().files.base()
 	if clientCerts {
 		cfg.ClientAuth = tls.RequireAndVerifyClientCert
 		cfg.ClientCAs = x509.NewCertPool() // of the first handshake below
@@ -189,7 +203,7 @@ func (i *Identity) Server(clientCerts bool) *tls.Config {
 		if k := kept.Load(); k != nil && k.of == l {
 			return k.cfg, nil
 		}
-		fresh := i.files.base()
+		fresh := l.files.base()
 		fresh.ClientAuth, fresh.GetCertificate = cfg.ClientAuth, cfg.GetCertificate
 		if clientCerts && l.roots != nil {
 			fresh.ClientCAs = l.roots
@@ -222,7 +236,7 @@ func (f Credentials) base() *tls.Config {
 // an IP address, literally as a DNS name or common name (compat: skupper-router
 // accepts an IP address only in these two).
 func (i *Identity) Client(host string, verifyHost bool) *tls.Config {
-	cfg := i.files.base()
+	cfg := i.loaded.Load().files.base()
 	cfg.ServerName = host
 	// No session cache: OpenSSL servers that ask for client certificates, as
 	// skupper-router does, fail the whole handshake when a session is resumed.

@@ -29,9 +29,8 @@ type Stats struct {
 	Unsent            int    // payload bytes queued now
 	DeliveriesIn      uint64 // begun
 	DeliveriesOut     uint64
-	// Outcomes are those of all links, gone ones too; Deliveries is not counted.
-	Outcomes        session.LinkStats
-	LastIn, LastOut time.Time // a delivery began, ended; zero: never
+	Outcomes          session.LinkStats // of incoming deliveries; Dropped of both directions
+	LastIn, LastOut   time.Time         // a delivery began, ended; zero: never
 }
 
 // State describes the connection.
@@ -45,7 +44,7 @@ func (c *Conn) State() State {
 	s.Stats = Stats{
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 		Links: c.e.Links(), Sessions: c.e.Sessions(), Unsettled: c.e.Unsettled(), Unsent: c.e.Unsent(),
-		DeliveriesIn: n.DeliveriesIn, DeliveriesOut: n.DeliveriesOut, Outcomes: n.LinkStats,
+		DeliveriesIn: n.DeliveriesIn, DeliveriesOut: n.DeliveriesOut, Outcomes: n.Outcomes,
 		LastIn: c.at(c.lastIn.Load()), LastOut: c.at(c.lastOut.Load()),
 	}
 	return s

@@ -17,6 +17,9 @@ type Delivery struct {
 	Conn   ConnID   // connection it arrived on; 0 = it begins here
 	Edge   bool     // that connection leads to an edge router or, at one, to the interior
 	Tried  []Choice // destinations that failed: they are not chosen again
+	// Direct keeps to routers that this one is on the way to: whoever sends
+	// again elsewhere must not meet a destination twice.
+	Direct bool
 }
 
 // Choice is a destination: a consumer in this router, or the next hop towards
@@ -178,7 +181,7 @@ func (s *Snapshot) closestRouter(a *Address, turn uint32, d *Delivery) (Choice, 
 		}
 	}
 	i := rank(count[0] > 0)
-	if count[i] == 0 {
+	if count[i] == 0 || d.Direct && i > 0 {
 		return Choice{}, false
 	}
 	turn %= count[i]
@@ -264,7 +267,7 @@ func (c *candidate) consumers(list []member, turn uint32, d *Delivery) {
 			continue
 		}
 		o := candidate{Choice: Choice{Consumer: m.Consumer, count: &m.load}, seen: m.load.Load()}
-		o.value = o.seen
+		o.value = o.seen * max(m.Weight, 1)
 		if m.Kind == Proxy {
 			o.value += max(m.Cost, 1)
 		}
@@ -293,6 +296,9 @@ func (s *Snapshot) balancedRouter(c *candidate, a *Address, turn uint32, d *Deli
 		o.value = o.seen + r.Cost
 		if !onTheWay {
 			o.rank = detour
+		}
+		if !onTheWay && d.Direct {
+			continue
 		}
 		c.offer(o)
 	}

@@ -29,6 +29,8 @@ type Consumer struct {
 	// Capacity is the number of deliveries after which others are preferred;
 	// 0 = any number.
 	Capacity int64
+	// Weight is how much each of its deliveries counts as load; 0 is 1.
+	Weight int64
 	// Cost is added to the load of a Proxy.
 	Cost int64
 	// Announced makes a Process consumer known to other routers.

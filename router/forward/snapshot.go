@@ -101,7 +101,10 @@ func (n *network) assignSlots(neighbors []bool, was *network) {
 // concurrent use; only the counters behind its addresses change, and they are
 // shared by all snapshots.
 type Snapshot struct {
-	names   Names
+	names    Names
+	rules    *rules
+	fallback Treatment
+
 	seed    maphash.Seed
 	network *network
 	shards  [shards]shard
@@ -128,6 +131,18 @@ func (s *Snapshot) Lookup(key Key) *Address {
 		return nil
 	}
 	return s.shards[s.shard(key.Name)][key]
+}
+
+// Refused reports whether the configuration makes addresses with this key
+// unavailable.
+func (s *Snapshot) Refused(key Key) bool {
+	if key.Class != ClassMobile {
+		return false
+	}
+	if rule := s.rules.match(key.Name); rule != nil {
+		return rule.Treatment == Unavailable
+	}
+	return s.fallback == Unavailable
 }
 
 // Names returns what turns texts into keys here.

@@ -28,7 +28,7 @@ type Table struct {
 
 	seed    maphash.Seed
 	current *Snapshot
-	renamed bool     // names are not those of current
+	renamed bool     // names or rules are not those of current
 	network *network // of the next snapshot
 }
 
@@ -62,13 +62,13 @@ func NewTable(cfg Config) *Table {
 	if t.fallback == Flood {
 		t.fallback = Balanced
 	}
-	t.current = &Snapshot{names: t.names, seed: t.seed, network: t.network}
+	t.current = &Snapshot{names: t.names, rules: t.rules, fallback: t.fallback, seed: t.seed, network: t.network}
 	return t
 }
 
 // SetRules replaces the configuration of addresses. compat: an address that
 // exists keeps its treatment.
-func (t *Table) SetRules(list []Rule) { t.rules = newRules(list) }
+func (t *Table) SetRules(list []Rule) { t.rules, t.renamed = newRules(list), true }
 
 // SetNames replaces what the router knows about itself, for an edge router
 // whose peers have changed.
@@ -212,7 +212,7 @@ func (t *Table) Publish() (*Snapshot, []Change) {
 	if len(t.dirty) == 0 && !t.renamed && t.network == t.current.network {
 		return t.current, nil
 	}
-	next := &Snapshot{names: t.names, seed: t.seed, network: t.network, shards: t.current.shards}
+	next := &Snapshot{names: t.names, rules: t.rules, fallback: t.fallback, seed: t.seed, network: t.network, shards: t.current.shards}
 	changes := make([]Change, 0, len(t.dirty))
 	var copied [shards]bool
 	for key := range t.dirty {

@@ -139,6 +139,10 @@ func attributesOf(t *config.Type) (known map[string]bool, order []string) {
 		types = config.Types()
 	}
 	known = map[string]bool{}
+	if t != nil && inCore(t) { // compat: clients take the first column of these for the name
+		known["name"], known["identity"], known["type"] = true, true, true
+		order = []string{"name", "identity", "type"}
+	}
 	for _, t := range types {
 		for i := range t.Attributes {
 			if name := t.Attributes[i].Name; !known[name] {

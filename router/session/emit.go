@@ -236,7 +236,6 @@ func (out *Outgoing) begin() {
 	out.enlist()
 	if out.settled {
 		l.stats.Presettled++
-		s.e.stats.Presettled++
 		if out.complete {
 			l.presettled--
 		}

@@ -78,7 +78,10 @@ type Engine struct {
 type Stats struct {
 	DeliveriesIn, DeliveriesOut uint64
 	TransfersIn, TransfersOut   uint64
-	LinkStats                   // of all links, those that are gone too; its Deliveries are not counted
+
+	// Outcomes are those of deliveries that we have received, and how many of
+	// either direction were dropped.
+	Outcomes LinkStats
 }
 
 // New returns an engine that will send open as its first frame. The fields of

@@ -27,6 +27,7 @@ type Incoming struct {
 	complete     bool // the last transfer has come
 	settledThere bool
 	settledHere  bool
+	counted      bool   // its outcome
 	gone         bool   // not in any list
 	held         uint32 // frames withheld from the session window
 
@@ -101,7 +102,6 @@ func (l *Link) begin(t *amqp.Transfer) (*Incoming, error) {
 	in.Tag = bytes.Clone(t.DeliveryTag)
 	if in.Settled {
 		l.stats.Presettled++
-		e.stats.Presettled++
 	} else {
 		s.incoming[in.id] = in
 		l.open++
@@ -229,9 +229,13 @@ func (in *Incoming) Update(st *amqp.State, settled bool) {
 	if st.Code != amqp.StateNone {
 		in.state = *st
 	}
+	if st.Terminal() && !in.counted {
+		in.counted = true
+		l.stats.count(st.Code)
+		l.s.e.stats.Outcomes.count(st.Code)
+	}
 	if settled {
 		in.settledHere = true
-		l.outcome(in.state.Code)
 		in.settle()
 		if in.complete {
 			in.forget()
@@ -241,6 +245,12 @@ func (in *Incoming) Update(st *amqp.State, settled bool) {
 		in.marked = true
 		l.s.e.marked.push(in)
 	}
+}
+
+// Drop counts a delivery that came settled and finds no destination.
+func (in *Incoming) Drop() {
+	in.l.stats.Dropped++
+	in.l.s.e.stats.Outcomes.Dropped++
 }
 
 // Hold withholds frames of this delivery from the replenishment of the session

@@ -71,14 +71,7 @@ type LinkStats struct {
 	Dropped    uint64
 }
 
-// outcome notes an outcome, count counts it.
-func (l *Link) outcome(c amqp.StateCode) {
-	l.stats.count(c)
-	if l.s != nil {
-		l.s.e.stats.count(c)
-	}
-}
-
+// count notes an outcome.
 func (t *LinkStats) count(c amqp.StateCode) {
 	switch c {
 	case amqp.StateAccepted:

@@ -40,6 +40,7 @@ type Outgoing struct {
 	there    bool // settled by the receiver
 	aborted  bool
 	silent   bool // the owner has given it up
+	counted  bool // its outcome
 	gone     bool // not in any list
 	telling  bool // in Engine.settling, not for being settled
 
@@ -161,6 +162,9 @@ func (out *Outgoing) finish(more bool) {
 	out.l.schedule()
 }
 
+// Emitted reports whether the last transfer has left.
+func (out *Outgoing) Emitted() bool { return out.emitted }
+
 // shed drops the oldest complete presettled deliveries that wait for credit
 // beyond maxPresettled.
 func (l *Link) shed() {
@@ -172,7 +176,7 @@ func (l *Link) shed() {
 			out.silent = true
 			out.forget()
 			l.stats.Dropped++
-			l.s.e.stats.Dropped++
+			l.s.e.stats.Outcomes.Dropped++
 			l.s.e.dropped = append(l.s.e.dropped, out)
 			return
 		}
@@ -333,8 +337,9 @@ func (s *Session) receiveReceiverDisposition(d *amqp.Disposition) {
 		if out.there {
 			return
 		}
-		if d.Settled || d.State.Terminal() {
-			out.l.outcome(d.State.Code)
+		if d.State.Terminal() && !out.counted {
+			out.counted = true
+			out.l.stats.count(d.State.Code)
 		}
 		if !out.silent && !out.settled {
 			s.e.event(Event{Kind: EventUpdate, Out: out, State: s.e.keep(&d.State), Settled: d.Settled})

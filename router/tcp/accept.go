@@ -64,7 +64,7 @@ func (l *Listener) serve(ctx context.Context, nc net.Conn) {
 		return
 	}
 	g := stream.NewIngress(&l.cfg.Stream, c)
-	l.roster.hold(g)
+	l.roster.hold(g, l.cfg.Serial, nc.RemoteAddr())
 	g.Start(ctx, func(err error) {
 		if err != nil {
 			l.cfg.Log.Debug("stream failed", "listener", l.cfg.Name, "address", g.Address(), "err", err)
@@ -80,6 +80,9 @@ func (l *Listener) client(ctx context.Context, nc net.Conn) (stream.Client, erro
 	if l.tls != nil {
 		t := tls.Server(nc, l.tls)
 		if err := handshake(ctx, t); err != nil {
+			if l.cfg.TLSWords != nil { // compat: the words are upstream's
+				l.cfg.Log.Debug("TLS connection failed: "+l.cfg.TLSWords(err), "module", "TCP_ADAPTOR", "listener", l.cfg.Name)
+			}
 			return c, fmt.Errorf("tls: %w", err)
 		}
 		nc, c.ALPN = t, t.ConnectionState().NegotiatedProtocol

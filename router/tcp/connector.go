@@ -39,7 +39,12 @@ type ConnectorConfig struct {
 	Arrived func(call stream.Call) Recorder
 	// Explain words errors for people; nil leaves them.
 	Explain func(err error) error
-	Log     *slog.Logger // nil is silence
+	// Serial is as in ListenerConfig.
+	Serial *atomic.Uint64
+	// TLSWords names errors of TLS as others do, "" for other errors; nil
+	// leaves them out of the log.
+	TLSWords func(err error) string
+	Log      *slog.Logger // nil is silence
 }
 
 // Recorder takes the telemetry of a stream at its connector. Connected comes
@@ -93,6 +98,12 @@ func NewConnector(cfg ConnectorConfig) *Connector {
 	c.cfg.Stream.Totals, c.cfg.Stream.Continue = &c.roster.totals, c.roster.wg.Go
 	return c
 }
+
+// Streams lists the streams that are open, in no order.
+func (c *Connector) Streams() []Open { return c.roster.list() }
+
+// Cut ends the stream of that number and reports whether there is one.
+func (c *Connector) Cut(id uint64) bool { return c.roster.cutOne(id, errCut) }
 
 // Name returns the connector's name.
 func (c *Connector) Name() string { return c.cfg.Name }
@@ -150,7 +161,7 @@ func (c *Connector) Accept(r stream.Receiving, h *stream.Head) session.Sink {
 		c.roster.leave(nil)
 		return sink
 	}
-	c.roster.hold(e)
+	c.roster.hold(e, c.cfg.Serial, nil)
 	c.roster.wg.Go(func() {
 		<-c.live
 		c.carry(e)
@@ -170,7 +181,7 @@ func (c *Connector) Dial(ctx context.Context, call stream.Call) (stream.Leg, err
 		return leg, err
 	}
 	s := &joined{leg.Socket}
-	c.roster.hold(s)
+	c.roster.hold(s, c.cfg.Serial, nil)
 	done := leg.Done
 	leg.Done = func(err error) {
 		done(err)
@@ -232,6 +243,7 @@ func (c *Connector) done(error) { c.closed.Add(1) }
 func (c *Connector) failed(err error) error {
 	if !errors.Is(err, stream.ErrLimit) {
 		cause := reason(err)
+		c.tlsFailed(err)
 		if c.cfg.Explain != nil {
 			err = c.cfg.Explain(err)
 		}

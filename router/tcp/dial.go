@@ -41,6 +41,17 @@ type tlsError struct{ err error }
 func (e *tlsError) Error() string { return "tls: " + e.err.Error() }
 func (e *tlsError) Unwrap() error { return e.err }
 
+// tlsFailed logs why TLS with the server has failed, if it has. compat: the
+// words are upstream's.
+func (c *Connector) tlsFailed(err error) {
+	if c.cfg.TLSWords == nil {
+		return
+	}
+	if words := c.cfg.TLSWords(err); words != "" {
+		c.cfg.Log.Debug("TLS connection failed: "+words, "module", "TCP_ADAPTOR", "connector", c.cfg.Name, "err", err)
+	}
+}
+
 func (c *Connector) connectTCP(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.DialTime)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,6 +45,11 @@ type ListenerConfig struct {
 	// listener listens, it does so with it.
 	Socket net.Listener
 	Log    *slog.Logger // nil is silence
+	// Serial numbers the streams of this and of whoever shares it; nil leaves
+	// them without number.
+	Serial *atomic.Uint64
+	// TLSWords is as in ConnectorConfig.
+	TLSWords func(err error) string
 }
 
 // Accepted describes a client that a listener has accepted.
@@ -321,6 +327,15 @@ type TargetStatus struct {
 	Reachable bool
 	Opened    uint64 // clients sent there
 }
+
+// errCut is why a stream ends that somebody has cut.
+var errCut = errors.New("cut by management")
+
+// Streams lists the streams that are open, in no order.
+func (l *Listener) Streams() []Open { return l.roster.list() }
+
+// Cut ends the stream of that number and reports whether there is one.
+func (l *Listener) Cut(id uint64) bool { return l.roster.cutOne(id, errCut) }
 
 // Status describes the listener.
 func (l *Listener) Status() ListenerStatus {

@@ -2,8 +2,11 @@ package tcp
 
 import (
 	"maps"
+	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/skupper-host/skupper/router/stream"
 )
@@ -18,9 +21,23 @@ type roster struct {
 	opened  uint64
 	closed  uint64
 	refused uint64
-	streams map[cutter]struct{} // that carry something
-	cause   error               // why all streams are cut; nil while they are not
-	wg      sync.WaitGroup      // one for each stream, and one for its goroutine
+	streams map[cutter]held // that carry something
+	cause   error           // why all streams are cut; nil while they are not
+	wg      sync.WaitGroup  // one for each stream, and one for its goroutine
+}
+
+// held is what is known of a stream.
+type held struct {
+	id     uint64
+	since  time.Time
+	remote net.Addr
+}
+
+// Open is a stream that is open.
+type Open struct {
+	ID     uint64    // see Serial
+	Since  time.Time // when it began
+	Remote net.Addr  // the client; nil of a connector's stream
 }
 
 // cutter is a stream.
@@ -46,14 +63,19 @@ func (r *roster) enter(limit int) bool {
 	return true
 }
 
-// hold makes s a stream that cut ends; leave follows.
-func (r *roster) hold(s cutter) {
+// hold makes s a stream that cut ends; leave follows. Its number is taken from
+// serial, if there is one.
+func (r *roster) hold(s cutter, serial *atomic.Uint64, remote net.Addr) {
+	h := held{since: time.Now(), remote: remote}
+	if serial != nil {
+		h.id = serial.Add(1)
+	}
 	r.mu.Lock()
 	cause := r.cause
 	if r.streams == nil {
-		r.streams = map[cutter]struct{}{}
+		r.streams = map[cutter]held{}
 	}
-	r.streams[s] = struct{}{}
+	r.streams[s] = h
 	r.mu.Unlock()
 	if cause != nil {
 		s.Cut(cause)
@@ -80,6 +102,33 @@ func (r *roster) cut(cause error) {
 	for _, s := range streams {
 		s.Cut(cause)
 	}
+}
+
+// list returns the streams that carry something, in no order.
+func (r *roster) list() []Open {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]Open, 0, len(r.streams))
+	for _, h := range r.streams {
+		out = append(out, Open{ID: h.id, Since: h.since, Remote: h.remote})
+	}
+	return out
+}
+
+// cutOne ends the stream of that number and reports whether there is one.
+func (r *roster) cutOne(id uint64, cause error) bool {
+	r.mu.Lock()
+	var found cutter
+	for s, h := range r.streams {
+		if h.id == id {
+			found = s
+		}
+	}
+	r.mu.Unlock()
+	if found != nil {
+		found.Cut(cause)
+	}
+	return found != nil
 }
 
 // end takes no more streams.

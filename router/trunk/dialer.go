@@ -244,7 +244,7 @@ func (d *Dialer) connect(ctx context.Context, ordinal uint64, data bool, up *gat
 	if err != nil {
 		return false, &conn.Error{Stage: conn.StageDial, Err: conn.InWords(err)}
 	}
-	m := &Member{Role: d.cfg.Role, Dialer: d, groups: d.groups, mu: &d.groups.mu, group: d.group, data: data, ordinal: ordinal}
+	m := &Member{Role: d.cfg.Role, Dialer: d, groups: d.groups, mu: &d.groups.mu, group: d.group, data: data, ordinal: ordinal, Own: ordinal}
 	cfg, handler := d.owner.Connect(m)
 	d.complete(&cfg, m, endpoint)
 	var opened time.Time // written by the reader, which has ended below

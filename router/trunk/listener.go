@@ -124,7 +124,7 @@ func (l *Listener) Run(ctx context.Context, ln net.Listener) error {
 		wg.Go(func() {
 			defer end()
 			defer l.unlist(x)
-			l.serve(connCtx, nc)
+			l.serve(connCtx, nc, x.ordinal)
 		})
 	}
 }
@@ -152,8 +152,8 @@ func (l *Listener) unlist(x *attempt) {
 }
 
 // serve runs one connection to its end.
-func (l *Listener) serve(ctx context.Context, nc net.Conn) {
-	m := &Member{Role: l.cfg.Role, Listener: l, groups: l.groups, mu: &l.groups.mu}
+func (l *Listener) serve(ctx context.Context, nc net.Conn, own uint64) {
+	m := &Member{Role: l.cfg.Role, Listener: l, Own: own, groups: l.groups, mu: &l.groups.mu}
 	cfg, handler := l.owner.Connect(m)
 	cfg.Client = false
 	cfg.TLS = l.cfg.TLS

@@ -59,6 +59,8 @@ type Member struct {
 	Role     Role
 	Dialer   *Dialer   // nil on the accepting side
 	Listener *Listener // nil on the dialing side
+	// Own is the generation of this side's credentials.
+	Own uint64
 
 	// Conn is set after Connect, before its handler is called.
 	Conn *conn.Conn

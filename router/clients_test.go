@@ -1,0 +1,231 @@
+package router_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	goamqp "github.com/Azure/go-amqp"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skupper-host/skupper/router/manage/client"
+)
+
+// dial connects an AMQP client to a port.
+func dial(t *testing.T, port int) *goamqp.Conn {
+	t.Helper()
+	c, err := goamqp.Dial(t.Context(), fmt.Sprintf("amqp://127.0.0.1:%d", port), &goamqp.ConnOptions{SASLType: goamqp.SASLTypeAnonymous()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func TestConfiguredPropertiesAreInTheOpen(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	start(t, "A", "interior", entity{"listener", attrs{
+		"name": "other", "host": "127.0.0.1", "port": strconv.Itoa(port), "failoverUrls": "second:25000, amqps://third",
+		"openProperties": map[string]any{"text": "a", "number": -3, "list": []any{1, nil, false}},
+	}})
+	got := dial(t, port).Properties()
+	want := map[string]any{
+		"text": "a", "number": int32(-3), "list": []any{int32(1), nil, false},
+		"failover-server-list": []any{
+			map[any]any{goSymbol("network-host"): "second", goSymbol("port"): "25000"},
+			map[any]any{goSymbol("scheme"): "amqps", goSymbol("network-host"): "third", goSymbol("port"): "5671"},
+		},
+	}
+	for key, value := range want {
+		if diff := cmp.Diff(fmt.Sprint(value), fmt.Sprint(got[key])); diff != "" {
+			t.Errorf("%s: %s", key, diff)
+		}
+	}
+}
+
+// goSymbol stands for a symbol, whose type go-amqp does not export; only its
+// text is compared.
+type goSymbol string
+
+// outcome sends one message on an anonymous link and returns what becomes of it.
+func outcome(t *testing.T, s *goamqp.Session, to string) goamqp.DeliveryState {
+	t.Helper()
+	link, err := s.NewSender(t.Context(), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	m := goamqp.NewMessage([]byte("x"))
+	m.Properties = &goamqp.MessageProperties{To: &to}
+	receipt, err := link.SendWithReceipt(ctx, m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := receipt.Wait(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func TestMessagesWithoutDestination(t *testing.T) {
+	t.Parallel()
+	n := start(t, "A", "interior", entity{"address", attrs{"prefix": "closed", "distribution": "unavailable"}})
+	s := n.session(t)
+	if _, ok := outcome(t, s, "nobody").(*goamqp.StateReleased); !ok {
+		t.Error("a message that nobody waits for is not released")
+	}
+	rejected, ok := outcome(t, s, "closed/x").(*goamqp.StateRejected)
+	if !ok || rejected.Error == nil || rejected.Error.Condition != "amqp:not-found" {
+		t.Errorf("a message to an unavailable address has the outcome %v", rejected)
+	}
+}
+
+func TestAnonymousMulticastOfAnEdgeRouterReachesTheOthers(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	interior := start(t, "I", "interior", listener("edge", port))
+	edge := start(t, "E", "edge", connector("edge", port))
+	here, there := receive(t, edge.session(t), "mc/news"), receive(t, interior.session(t), "mc/news")
+	s := edge.session(t)
+	eventually(t, "news at both", func() error {
+		send(t, s, "", "mc/news", "x")
+		if a, b := len(here.received()), len(there.received()); a == 0 || b == 0 {
+			return fmt.Errorf("%d here, %d there", a, b)
+		}
+		return nil
+	})
+}
+
+// A sender may ask that what one destination releases goes to another.
+func TestReleasedMessagesGoToAnotherReceiver(t *testing.T) {
+	t.Parallel()
+	s := start(t, "A", "interior").session(t)
+	unwilling, err := s.NewReceiver(t.Context(), "work", &goamqp.ReceiverOptions{Credit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	wg.Go(func() {
+		for {
+			m, err := unwilling.Receive(ctx, nil)
+			if err != nil {
+				return
+			}
+			_ = unwilling.ReleaseMessage(ctx, m) // the sender looks at the outcome
+		}
+	})
+	willing := receive(t, s, "work")
+	link, err := s.NewSender(t.Context(), "work", &goamqp.SenderOptions{TargetCapabilities: []string{"qd.resend-released"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i := range 6 {
+		text := strconv.Itoa(i)
+		receipt, err := link.SendWithReceipt(t.Context(), goamqp.NewMessage([]byte(text)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, err := receipt.Wait(t.Context())
+		if _, ok := state.(*goamqp.StateAccepted); !ok || err != nil {
+			t.Errorf("message %d: %T, %v", i, state, err)
+		}
+		want = append(want, text)
+	}
+	willing.expect(t, want...)
+}
+
+func TestDeliveriesAreCountedByTheirOutcome(t *testing.T) {
+	t.Parallel()
+	n := start(t, "A", "interior")
+	m, s := n.manage(t), n.session(t)
+	count := func() client.Entity {
+		rows, err := m.Query(t.Context(), "routerMetrics")
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%v %v", rows, err)
+		}
+		return rows[0]
+	}
+	before := count()
+	receive(t, s, "a")
+	const good = 5
+	for range good {
+		send(t, s, "a", "", "x")
+	}
+	outcome(t, s, "nobody")
+	eventually(t, "counters", func() error {
+		now := count()
+		for name, least := range map[string]int64{"deliveriesIngress": good + 1, "deliveriesEgress": good, "acceptedDeliveries": good, "releasedDeliveries": 1} {
+			if got := now.Int(name) - before.Int(name); got < least {
+				return fmt.Errorf("%s has grown by %d, want %d or more", name, got, least)
+			}
+		}
+		return nil
+	})
+}
+
+func TestTCPConnectionsAreListedAndCut(t *testing.T) {
+	t.Parallel()
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := make(chan net.Conn, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if c, err := server.Accept(); err == nil {
+			accepted <- c
+		}
+	})
+	t.Cleanup(func() { _ = server.Close(); wg.Wait() })
+	port := freePort(t)
+	n := start(
+		t, "A", "interior",
+		entity{"tcpListener", attrs{"name": "in", "host": "127.0.0.1", "port": strconv.Itoa(port), "address": "svc"}},
+		entity{"tcpConnector", attrs{"name": "out", "host": "127.0.0.1", "port": strconv.Itoa(server.Addr().(*net.TCPAddr).Port), "address": "svc"}},
+	)
+	var c net.Conn
+	eventually(t, "the service", func() (err error) {
+		c, err = net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		return err
+	})
+	defer c.Close()
+	defer func() { _ = (<-accepted).Close() }()
+	m := n.manage(t)
+	byDir := map[string]string{}
+	eventually(t, "both connections in the list", func() error {
+		rows, err := m.Query(t.Context(), "connection", "identity", "protocol", "dir")
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if row.Text("protocol") == "tcp" {
+				byDir[row.Text("dir")] = row.Text("identity")
+			}
+		}
+		if len(byDir) != 2 {
+			return fmt.Errorf("connections by direction: %v", byDir)
+		}
+		return nil
+	})
+	if _, err := m.Update(t.Context(), client.Ref{Type: "connection", Identity: byDir["out"]}, map[string]any{"adminStatus": "deleted"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the client is still connected: %v", err)
+	}
+}
