@@ -84,7 +84,7 @@ func TestBadCertificates(t *testing.T) {
 				}
 				eventually(t, "the status says why", func() error {
 					st := status()
-					if st.ConnectionStatus != "FAILED" || !strings.Contains(st.ConnectionMsg, want) {
+					if st.ConnectionStatus != "CONNECTING" || !strings.Contains(st.ConnectionMsg, " failed: ") || !strings.Contains(st.ConnectionMsg, want) {
 						return fmt.Errorf("%+v, want %q", st, want)
 					}
 					return nil
@@ -129,7 +129,7 @@ func TestPeerWithoutCertificate(t *testing.T) {
 	} {
 		eventually(t, connector+" says why", func() error {
 			st := east.row(&config.Connector{Name: connector}).(manage.ConnectorStatus)
-			if st.ConnectionStatus != "FAILED" || !strings.Contains(st.ConnectionMsg, want) {
+			if st.ConnectionStatus != "CONNECTING" || !strings.Contains(st.ConnectionMsg, " failed: ") || !strings.Contains(st.ConnectionMsg, want) {
 				return fmt.Errorf("%+v", st)
 			}
 			return nil
