@@ -67,7 +67,7 @@ func (p *peer) logAnnotations() {
 		return
 	}
 	if version, ok := st.Remote.Properties.Get(string(propAnnotations)).(int32); ok {
-		p.r.log.Debug(fmt.Sprintf("Remote router annotations version: %d", version), "module", "ROUTER", "conn", p.id)
+		p.r.log.Debug(fmt.Sprintf("Remote router annotations version: %d", version), "module", "ROUTER")
 	}
 }
 
