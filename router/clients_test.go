@@ -89,6 +89,20 @@ func TestMessagesWithoutDestination(t *testing.T) {
 	}
 }
 
+// Addresses are refused unless the configuration names them; the router's own
+// are there.
+func TestManagementAnswersWhereEverythingElseIsUnavailable(t *testing.T) {
+	t.Parallel()
+	n := start(t, "A", "interior", entity{"router", attrs{"defaultDistribution": "unavailable"}})
+	rows, err := n.manage(t).Query(t.Context(), "router", "id")
+	if err != nil || len(rows) != 1 || rows[0].Text("id") != "A" {
+		t.Errorf("%v %v", rows, err)
+	}
+	if _, ok := outcome(t, n.session(t), "any").(*goamqp.StateRejected); !ok {
+		t.Error("a message to an unavailable address is not rejected")
+	}
+}
+
 func TestAnonymousMulticastOfAnEdgeRouterReachesTheOthers(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)

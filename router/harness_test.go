@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -44,8 +45,15 @@ type node struct {
 func start(t *testing.T, id, mode string, more ...entity) *node {
 	t.Helper()
 	n := &node{id: id, port: freePort(t)}
+	own := attrs{"id": id, "mode": mode}
+	more = slices.DeleteFunc(more, func(e entity) bool { // what is said of the router itself
+		if e.typ == "router" {
+			maps.Copy(own, e.attrs)
+		}
+		return e.typ == "router"
+	})
 	config := append([]entity{
-		{"router", attrs{"id": id, "mode": mode}},
+		{"router", own},
 		{"address", attrs{"prefix": "mc", "distribution": "multicast"}},
 		{"listener", attrs{"name": "clients", "host": "127.0.0.1", "port": strconv.Itoa(n.port)}},
 	}, more...)

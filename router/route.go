@@ -91,7 +91,7 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 			return taker.take(in, &m, h)
 		}
 	}
-	if !in.p.router() && snap.Refused(key) {
+	if !in.p.router() && snap.Lookup(key) == nil && snap.Refused(key) {
 		return stream.Refuse(in.rcv, rejected(amqp.ErrNotFound, "Deliveries cannot be sent to an unavailable address")), len(h.Message) // compat: the words are upstream's
 	}
 	a := r.leading(snap, key, in.p.isEdge() && in.p.dialed() || in.p.interEdge())
