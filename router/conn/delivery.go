@@ -148,14 +148,15 @@ type Receiving struct {
 	App any
 	// Settled tells that the sender settled the delivery in its first frame.
 	Settled bool
-	// Tag is the delivery tag. It is a copy.
-	Tag []byte
 	// MessageFormat is as in the first transfer.
 	MessageFormat uint32
 
 	l  *Link
 	in *session.Incoming
 }
+
+// Tag returns the delivery tag.
+func (r *Receiving) Tag() []byte { return r.in.Tag }
 
 // Link returns the link that carries the delivery.
 func (r *Receiving) Link() *Link { return r.l }

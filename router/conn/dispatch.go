@@ -72,7 +72,7 @@ func (c *Conn) transfer(ev *session.Event) {
 	in := ev.In
 	if ev.First {
 		l, _ := in.Link().App.(*Link)
-		in.Sink = l.events.Begin(&Receiving{l: l, in: in, Settled: in.Settled, Tag: in.Tag, MessageFormat: in.Format})
+		in.Sink = l.events.Begin(&Receiving{l: l, in: in, Settled: in.Settled, MessageFormat: in.Format})
 		c.lastIn.Store(c.clock())
 	}
 	in.Sink.Transfer(ev.Payload, ev.More)

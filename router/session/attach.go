@@ -10,7 +10,6 @@ import (
 // gone.
 func (e *Engine) Attach(class int, a *amqp.Attach, credit Credit) (*Link, *amqp.Error) {
 	l := &Link{name: a.Name, sender: a.Role == amqp.RoleSender, policy: credit}
-	key := linkName{l.name, l.sender}
 	var err *amqp.Error
 	if !e.closing && !e.abandoned {
 		l.s = e.Session(class)
@@ -19,7 +18,7 @@ func (e *Engine) Attach(class int, a *amqp.Attach, credit Credit) (*Link, *amqp.
 	switch {
 	case s == nil:
 		err = newError(amqp.ErrIllegalState, "the connection is closed or has no channel left")
-	case s.names[key] != nil:
+	case s.names.get(l.name, l.sender) != nil:
 		err = newError(amqp.ErrNotAllowed, "link name %q is in use", l.name)
 	case e.links >= e.p.Links || s.nextHandle() > s.peerMax:
 		err = newError(amqp.ErrResourceLimitExceeded, "%d links are attached", e.links)
@@ -28,7 +27,7 @@ func (e *Engine) Attach(class int, a *amqp.Attach, credit Credit) (*Link, *amqp.
 		l.gone = true
 		return l, err
 	}
-	s.names[key] = l
+	s.names.set(l)
 	l.count()
 	l.sendAttach(a)
 	return l, nil
@@ -83,8 +82,8 @@ func (s *Session) receiveAttach(a *amqp.Attach) error {
 	case a.Name == "":
 		return sessionErrorf(amqp.ErrInvalidField, "attach: the link has no name")
 	}
-	key := linkName{a.Name, a.Role == amqp.RoleReceiver}
-	l := s.names[key]
+	sender := a.Role == amqp.RoleReceiver
+	l := s.names.get(a.Name, sender)
 	if l != nil && l.remote == nil {
 		s.attachAnswered(l, a)
 		return nil
@@ -92,7 +91,7 @@ func (s *Session) receiveAttach(a *amqp.Attach) error {
 	if s.e.links >= s.e.p.Links || s.nextHandle() > s.peerMax {
 		return connErrorf(amqp.ErrResourceLimitExceeded, "%d links are attached", s.e.links)
 	}
-	fresh := &Link{s: s, name: a.Name, sender: key.sender, remote: a, theirs: a.Handle}
+	fresh := &Link{s: s, name: a.Name, sender: sender, remote: a, theirs: a.Handle}
 	fresh.heard(a)
 	fresh.count()
 	s.handles.set(a.Handle, fresh)
@@ -100,7 +99,7 @@ func (s *Session) receiveAttach(a *amqp.Attach) error {
 		fresh.Refuse(newError(amqp.ErrNotAllowed, "link name %q is in use", a.Name))
 		return nil
 	}
-	s.names[key] = fresh
+	s.names.set(fresh)
 	if a.Coordinator {
 		fresh.Refuse(newError(amqp.ErrNotImplemented, "transactions are not supported"))
 		return nil
@@ -223,8 +222,8 @@ func (l *Link) release() {
 		s.ours[l.handle] = nil
 		s.free = append(s.free, l.handle)
 	}
-	if key := (linkName{l.name, l.sender}); s.names[key] == l {
-		delete(s.names, key)
+	if s.names.get(l.name, l.sender) == l {
+		s.names.drop(l)
 	}
 	l.uncount()
 }

@@ -15,7 +15,7 @@ func (l *Link) SetCredit(window uint32) {
 
 // CreditAvailable is the number of deliveries that may begin now on a link that
 // we send on, less those that wait.
-func (l *Link) CreditAvailable() int { return int(l.credit) - l.waiting }
+func (l *Link) CreditAvailable() int { return int(l.credit) - int(l.waiting) }
 
 // grant gives credit when there is some to give: at once if the policy says so,
 // else when half of the last grant is used.

@@ -137,10 +137,10 @@ func (e *Engine) emitDispositions(b *Batch, limit int) {
 		if s.ended {
 			continue
 		}
-		d := amqp.Disposition{Role: amqp.RoleReceiver, First: in.id, Last: in.id, Settled: in.settledHere, State: in.state}
+		d := amqp.Disposition{Role: amqp.RoleReceiver, First: in.id, Last: in.id, Settled: in.settledHere, State: in.state.full()}
 		for simple(&d.State) && e.marked.len() > 0 {
 			next := e.marked.peek()
-			if next.l.s != s || next.id != d.Last+1 || next.settledHere != d.Settled || next.state.Code != d.State.Code || !simple(&next.state) {
+			if next.l.s != s || next.id != d.Last+1 || next.settledHere != d.Settled || next.state.code != d.State.Code || !next.state.simple() {
 				break
 			}
 			e.marked.pop().marked = false
@@ -156,7 +156,7 @@ func (e *Engine) emitDispositions(b *Batch, limit int) {
 		if s.ended || told && (out.gone || out.settled) {
 			continue
 		}
-		d := amqp.Disposition{Role: amqp.RoleSender, First: out.id, Last: out.id, Settled: !told, State: out.state}
+		d := amqp.Disposition{Role: amqp.RoleSender, First: out.id, Last: out.id, Settled: !told, State: out.state.full()}
 		e.emitDisposition(b, s, &d)
 	}
 }
@@ -164,6 +164,35 @@ func (e *Engine) emitDispositions(b *Batch, limit int) {
 // simple reports whether a state says nothing but its name.
 func simple(st *amqp.State) bool {
 	return st.Code == amqp.StateAccepted || st.Code == amqp.StateReleased
+}
+
+// waitingState is a state that waits to be sent. Every delivery has one, and
+// most of them are received, accepted or none, so that the rest of an
+// amqp.State is kept elsewhere.
+type waitingState struct {
+	code    amqp.StateCode
+	section uint32
+	offset  uint64
+	whole   *amqp.State // if that is not all
+}
+
+func (w *waitingState) set(st *amqp.State) {
+	*w = waitingState{code: st.Code, section: st.Section, offset: st.Offset}
+	if st.Failed || st.Undeliverable || st.Annotations != nil || st.Error != nil {
+		whole := *st
+		w.whole = &whole
+	}
+}
+
+func (w *waitingState) full() amqp.State {
+	if w.whole != nil {
+		return *w.whole
+	}
+	return amqp.State{Code: w.code, Section: w.section, Offset: w.offset}
+}
+
+func (w *waitingState) simple() bool {
+	return w.code == amqp.StateAccepted || w.code == amqp.StateReleased
 }
 
 func (e *Engine) emitDisposition(b *Batch, s *Session, d *amqp.Disposition) {
@@ -193,7 +222,7 @@ func (e *Engine) serve(l *Link, b *Batch, limit int) {
 		if l.deficit <= 0 || b.Size >= limit || !b.room(groupSize) {
 			break
 		}
-		l.deficit -= e.emitTransfer(l, b)
+		l.deficit -= int32(e.emitTransfer(l, b))
 	}
 	if !l.hasFrame() {
 		return

@@ -33,7 +33,7 @@ type Incoming struct {
 
 	// The disposition that waits to be sent. See emit.go.
 	marked bool
-	state  amqp.State
+	state  waitingState
 }
 
 // Link returns the link that carries the delivery.
@@ -227,7 +227,7 @@ func (in *Incoming) Update(st *amqp.State, settled bool) {
 		return
 	}
 	if st.Code != amqp.StateNone {
-		in.state = *st
+		in.state.set(st)
 	}
 	if st.Terminal() && !in.counted {
 		in.counted = true

@@ -16,14 +16,14 @@ type Link struct {
 	// App is free for the owner of the engine.
 	App any
 
-	s      *Session
-	name   string
-	sender bool // we send
+	s    *Session
+	name string
 
 	handle uint32       // ours, valid if attached
 	theirs uint32       // the peer's, valid if remote != nil
 	remote *amqp.Attach // the peer's, nil before it has come
 
+	sender   bool // we send
 	attached bool // our attach is queued
 	detached bool // our detach is queued
 	ended    bool // the peer's detach has come
@@ -40,11 +40,11 @@ type Link struct {
 	// Of a sender. The first of the queue may have begun. See schedule.go.
 	queue      *Outgoing
 	queueTail  *Outgoing
-	waiting    int       // not begun
-	presettled int       // of those, complete and settled
 	sent       *Outgoing // begun and not settled
+	waiting    int32     // not begun
+	presettled int32     // of those, complete and settled
+	deficit    int32     // octets
 	scheduled  bool
-	deficit    int // octets
 
 	// Of a receiver.
 	policy   Credit
@@ -131,4 +131,4 @@ func (l *Link) Unsettled() int {
 }
 
 // Waiting is the number of deliveries that have not begun for want of credit.
-func (l *Link) Waiting() int { return l.waiting }
+func (l *Link) Waiting() int { return int(l.waiting) }

@@ -45,7 +45,7 @@ type Outgoing struct {
 	telling  bool // in Engine.settling, not for being settled
 
 	// The disposition that waits to be sent. See emit.go.
-	state amqp.State
+	state waitingState
 }
 
 // Send begins a delivery. It reports false if the link is gone: then nothing
@@ -234,7 +234,7 @@ func (out *Outgoing) Settle(st *amqp.State) {
 		return
 	}
 	if !out.there {
-		out.state = *st
+		out.state.set(st)
 		out.l.s.e.settling.push(out)
 	}
 	out.forget()
@@ -246,7 +246,7 @@ func (out *Outgoing) Tell(st *amqp.State) {
 	if out.gone || out.settled || out.there || !out.begun {
 		return
 	}
-	out.state = *st
+	out.state.set(st)
 	if !out.telling {
 		out.telling = true
 		out.l.s.e.settling.push(out)

@@ -45,14 +45,25 @@ type Session struct {
 	ours    []*Link     // links by our handle; nil where free
 	free    []uint32    // our handles to reuse
 	peerMax uint32      // highest handle that the peer takes
-	names   map[linkName]*Link
+	names   linkNames
 }
 
-// linkName identifies a link: names are unique for each direction, AMQP 1.0
-// §2.6.1.
-type linkName struct {
-	name   string
-	sender bool // we send
+// linkNames finds links by their names, which are unique for each direction,
+// AMQP 1.0 §2.6.1.
+type linkNames struct{ senders, receivers map[string]*Link }
+
+func newLinkNames() linkNames { return linkNames{map[string]*Link{}, map[string]*Link{}} }
+
+// get returns nil if there is none. With sender it is one that we send on.
+func (n *linkNames) get(name string, sender bool) *Link { return n.of(sender)[name] }
+func (n *linkNames) set(l *Link)                        { n.of(l.sender)[l.name] = l }
+func (n *linkNames) drop(l *Link)                       { delete(n.of(l.sender), l.name) }
+
+func (n *linkNames) of(sender bool) map[string]*Link {
+	if sender {
+		return n.senders
+	}
+	return n.receivers
 }
 
 // Class returns the class given to Engine.Session, or 1000 + the peer's channel
@@ -64,7 +75,7 @@ func (s *Session) Class() int { return s.class }
 func (e *Engine) newSession(class int) *Session {
 	s := &Session{
 		e: e, class: class, window: e.p.Window, peerMax: amqp.DefaultHandleMax,
-		outgoing: map[uint32]*Outgoing{}, incoming: map[uint32]*Incoming{}, names: map[linkName]*Link{},
+		outgoing: map[uint32]*Outgoing{}, incoming: map[uint32]*Incoming{}, names: newLinkNames(),
 	}
 	ch := slices.Index(e.local, nil)
 	if ch < 0 {
@@ -179,7 +190,7 @@ func (s *Session) lose(err *amqp.Error) {
 		l.lose(err)
 		l.uncount()
 	}
-	s.handles, s.ours, s.free, s.names = handleTable{}, nil, nil, map[linkName]*Link{}
+	s.handles, s.ours, s.free, s.names = handleTable{}, nil, nil, newLinkNames()
 	s.blocked = fifo[*Link]{}
 }
 

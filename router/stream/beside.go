@@ -21,11 +21,10 @@ const (
 	furtherPause = 10 * time.Millisecond // after each frame
 )
 
-// listening keeps what an Egress knows of the other end's listener. It is owned
-// by pump.
+// listening keeps what an Egress knows of the other end's listener while that
+// may still be about to switch. It is owned by pump.
 type listening struct {
-	unsure bool      // it may still be about to switch
-	next   time.Time // when the next frame may be sent
+	next time.Time // when the next frame may be sent
 }
 
 // sure waits until the other end's listener is through, but not longer than
@@ -34,6 +33,7 @@ type listening struct {
 func (s *stream) sure() bool {
 	timer := time.NewTimer(time.Until(s.listening.next))
 	defer timer.Stop()
+	rung, _ := s.bell.hang()
 	for {
 		s.mu.Lock()
 		through := s.ours || s.over || s.inComplete || s.in.received > 0 || s.out.acked > 0
@@ -42,7 +42,7 @@ func (s *stream) sure() bool {
 			return true
 		}
 		select {
-		case <-s.wake:
+		case <-rung:
 		case <-timer.C:
 			return false
 		}
@@ -52,7 +52,7 @@ func (s *stream) sure() bool {
 // sendSingle sends the next frame to a listener that may not be through.
 func (s *stream) sendSingle(room int) error {
 	if s.sure() {
-		s.listening.unsure = false
+		s.listening = nil
 		return nil
 	}
 	err := s.read(min(room, s.cur.path.Sending.MaxPayload(), session.BufferMedium))
@@ -78,7 +78,7 @@ const (
 // reminder is what reminds the other end of what was sent. It is guarded by
 // stream.mu.
 type reminder struct {
-	timer *time.Timer // nil before it is needed
+	timer *time.Timer
 	armed bool
 	seen  uint64 // what had been sent when the last pause began
 	times int    // since something was sent
@@ -86,16 +86,17 @@ type reminder struct {
 
 // remind begins to look after what is sent. It is called with mu held.
 func (s *stream) remind() {
-	r := &s.reminder
-	if r.armed || s.ours || s.cur.path.Early || s.out.off {
+	r := s.reminder
+	if r != nil && r.armed || s.ours || s.cur.path.Early || s.out.off {
 		return
 	}
-	r.armed, r.seen, r.times = true, s.sentSoFar(), 0
-	if r.timer == nil {
-		r.timer = time.AfterFunc(remindAfter, s.lookAfter)
+	if r == nil {
+		r = &reminder{timer: time.AfterFunc(remindAfter, s.lookAfter)}
+		s.reminder = r
 	} else {
 		r.timer.Reset(remindAfter)
 	}
+	r.armed, r.seen, r.times = true, s.sentSoFar(), 0
 }
 
 // sentSoFar changes whenever something is sent. It is called with mu held.
@@ -109,7 +110,7 @@ func (s *stream) sentSoFar() uint64 {
 // lookAfter sends a reminder if it is time for one.
 func (s *stream) lookAfter() {
 	s.mu.Lock()
-	r := &s.reminder
+	r := s.reminder
 	sent := s.sentSoFar()
 	due := sent == r.seen
 	sending, offset := s.cur.path.Sending, s.out.sent

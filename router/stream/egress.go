@@ -103,14 +103,10 @@ func (e *Egress) refuse(err error) {
 		e.mu.Unlock()
 		return
 	}
-	e.over, e.err, e.outEnded = true, err, true
-	queued, ours, complete := e.queue.take(), e.ours, e.inComplete
+	e.over, e.err, e.outEnded, e.unserved = true, err, true, true
+	queued, st, complete := e.queue.take(), e.verdict(), e.inComplete
 	e.mu.Unlock()
 	free(queued)
-	st := failed()
-	if ours {
-		st = NotConnected(reason(err))
-	}
 	e.recv.Update(st, complete)
 }
 
@@ -153,6 +149,8 @@ func (e *Egress) carry(ctx context.Context) progress {
 		o.properties.window = e.announce()
 	}
 	e.begin(a, path, o)
-	e.listening = listening{unsure: !e.ours, next: time.Now().Add(firstPause)}
+	if !e.ours {
+		e.listening = &listening{next: time.Now().Add(firstPause)}
+	}
 	return e.pump()
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/session"
@@ -40,7 +41,7 @@ type Ingress struct {
 func NewIngress(opt *Options, c Client) *Ingress {
 	g := &Ingress{stream: newStream(opt, true), address: c.Address, alpn: c.ALPN}
 	g.sock, g.direct = c.Socket, c.Socket.Direct()
-	g.attempts = opt.attempts() - 1
+	g.attempts = int8(min(opt.attempts(), math.MaxInt8) - 1)
 	g.out.size = earlyWindow
 	g.meter.totals, g.meter.tap = opt.Totals, c.Tap
 	g.meter.begin(c.Recorder)

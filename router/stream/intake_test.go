@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -231,4 +232,26 @@ func FuzzOpening(f *testing.F) {
 			t.Error("neither taken nor refused")
 		}
 	})
+}
+
+// TestRefusalIsRepeated: what the sender hears when the rest of a refused
+// request comes says no less than the first answer, which it may replace on
+// the way.
+func TestRefusalIsRepeated(t *testing.T) {
+	t.Parallel()
+	message, _ := sample()
+	h := Head{Message: message, More: true}
+	var err error
+	if h.Prefix, h.Whole, err = amqp.ScanPrefix(message); err != nil {
+		t.Fatal(err)
+	}
+	var r record
+	refused := dialFunc(func(context.Context, Call) (Leg, error) { return Leg{}, ErrLimit })
+	e, sink := NewEgress(&Options{}, refused, &r, &h)
+	e.Start(t.Context(), func(error) {})
+	sink.Transfer([]byte("late"), true)
+	sink.Transfer(nil, false)
+	if len(r.updates) != 2 || r.updates[1] != r.updates[0]+" settled" {
+		t.Errorf("%q, want the same twice", r.updates)
+	}
 }

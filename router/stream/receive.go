@@ -22,9 +22,10 @@ func (k *sink) Transfer(p []byte, more bool) {
 		s.inComplete = true
 	}
 	if s.over {
+		st := s.verdict()
 		s.mu.Unlock()
 		if !more {
-			s.recv.Update(failed(), true) // compat: once more, and settled
+			s.recv.Update(st, true) // compat: once more, and settled
 		}
 		return
 	}
@@ -54,6 +55,15 @@ func (k *sink) Transfer(p []byte, more bool) {
 	if mine {
 		s.deliver(p, more)
 	}
+}
+
+// verdict is the outcome of a stream that has not ended in order. It is called
+// with mu held.
+func (s *stream) verdict() amqp.State {
+	if s.unserved && s.ours {
+		return NotConnected(reason(s.err))
+	}
+	return failed()
 }
 
 // grow makes the window larger if the Budget allows. It is called with mu held.

@@ -42,11 +42,13 @@ func (s *stream) pump() progress {
 		case ended || room == 0:
 			err = s.sock.AwaitReset() // nothing may be read, but a reset counts
 		case sending.Queued() >= maxQueued:
-			<-s.wake
+			if rung, first := s.bell.hang(); !first {
+				<-rung
+			}
 			continue
 		case idle && answered && s.park():
 			return parked
-		case s.listening.unsure:
+		case s.listening != nil:
 			err = s.sendSingle(room)
 		default:
 			err = s.read(min(room, s.sizer.next(sending.MaxPayload())))
@@ -107,7 +109,7 @@ func (s *stream) room() int {
 	}
 	if !s.ours && s.recv != nil {
 		s.out.size = s.cur.path.Exposure.window()
-		if s.listening.unsure {
+		if s.listening != nil {
 			s.out.size = upstreamLeast
 		}
 	}

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/session"
@@ -42,10 +43,10 @@ type stream struct {
 	opt     *Options
 	ingress bool
 
-	meter     meter
 	sizer     sizer // owned by pump
-	listening listening
-	wake      chan struct{}   // capacity 1: the queue of what is sent may have room
+	meter     meter
+	listening *listening
+	bell      bell            // of pump: the queue of what is sent may have room
 	drains    sync.WaitGroup  // the goroutine of drain, if there is one
 	done      func(err error) // set by Start
 	legDone   func(err error) // Leg.Done; may be nil
@@ -54,19 +55,29 @@ type stream struct {
 	// Guarded by mu. sock and recv do not change once they are set.
 
 	sock Socket // nil until there is a server
-	over bool   // failed, or both directions have ended in order
 	err  error  // why it failed
+	over bool   // failed, or both directions have ended in order
 	ours bool   // the other end is a router of ours; see PropertyWindow
+
+	unserved bool // there is no server
+
+	// Of the direction from the socket to the network.
+	outEnded bool // nothing is sent any more
+	watching bool // pump waits in AwaitReset
+	again    bool // cur has failed, another destination may take the stream
+	attempts int8 // how many more destinations may be tried
+
+	// Of the direction from the network to the socket.
+	direct     bool // sock can be written without blocking
+	busy       bool // the socket's write side belongs to drain
+	inComplete bool // the last transfer has come
+	inWritten  bool // and all of it was written
 
 	// From the socket to the network.
 	cur      *attempt
 	out      sendWindow
 	exposed  uint64 // bytes in flight as accounted in cur.path.Exposure
-	outEnded bool   // nothing is sent any more
-	watching bool   // pump waits in AwaitReset
-	reminder reminder
-	again    bool // cur has failed, another destination may take the stream
-	attempts int  // how many more destinations may be tried
+	reminder *reminder
 	retained []*session.Buffer
 
 	// From the network to the socket.
@@ -74,25 +85,43 @@ type stream struct {
 	in         receiveWindow
 	reserved   uint64 // in the Budget, for in
 	queue      queue
-	direct     bool // sock can be written without blocking
-	busy       bool // the socket's write side belongs to drain
-	inComplete bool // the last transfer has come
-	inWritten  bool // and all of it was written
 	cancelDial context.CancelFunc
 
 	joined Socket // the server's, if both ends are on this router
 }
 
 func newStream(opt *Options, ingress bool) stream {
-	return stream{opt: opt, ingress: ingress, wake: make(chan struct{}, 1)}
+	return stream{opt: opt, ingress: ingress}
 }
 
 // kick makes pump look again when it waits for room in the queue.
-func (s *stream) kick() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
+func (s *stream) kick() { s.bell.ring() }
+
+// bell wakes one goroutine. Most streams never need it, so it owns nothing
+// until somebody waits.
+type bell struct{ ch atomic.Value } // of chan struct{}, capacity 1
+
+// ring wakes who waits, or who will wait next. Before the first hang it does
+// nothing.
+func (b *bell) ring() {
+	if ch, ok := b.ch.Load().(chan struct{}); ok {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
 	}
+}
+
+// hang returns what to wait on. It is for the goroutine that waits. If it is
+// the first time, what the goroutine waits for may have happened before: it has
+// to look once more.
+func (b *bell) hang() (rung <-chan struct{}, first bool) {
+	ch, ok := b.ch.Load().(chan struct{})
+	if !ok {
+		ch = make(chan struct{}, 1)
+		b.ch.Store(ch)
+	}
+	return ch, !ok
 }
 
 // widened makes pump look again when it waits for the window. watching is its
@@ -308,7 +337,7 @@ func (a *attempt) Lost(err error) {
 // it.
 func (s *stream) giveUp(a *attempt, err error) {
 	s.mu.Lock()
-	if s.cur != a || s.over {
+	if s.cur != a || s.over || s.again { // the outcome may come twice
 		s.mu.Unlock()
 		return
 	}

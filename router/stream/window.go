@@ -80,7 +80,6 @@ func (w *sendWindow) ack(offset uint64) bool {
 // receiveWindow says when to acknowledge what, and how large the window is. It
 // is pure.
 type receiveWindow struct {
-	ours     bool   // both ends are ours: the window is announced and can grow
 	base     uint64 // the window that was announced when the stream opened
 	window   uint64 // now
 	received uint64
@@ -91,7 +90,9 @@ type receiveWindow struct {
 	// not been passed, in order. A window of which a quarter is announced at a
 	// time has at most five.
 	marks  [6]uint64
-	nmarks int
+	nmarks int8
+
+	ours bool // both ends are ours: the window is announced and can grow
 }
 
 func newReceiveWindow(size uint64, ours bool) receiveWindow {
@@ -114,7 +115,7 @@ func (w *receiveWindow) queued() uint64 { return w.received - w.consumed }
 func (w *receiveWindow) arrive(n int) (ok, stalled bool) {
 	idle := w.queued() < w.window/8
 	w.received += uint64(n)
-	passed := 0
+	passed := int8(0)
 	for passed < w.nmarks && w.marks[passed] <= w.received {
 		stalled = idle && w.marks[passed] == w.received
 		passed++
@@ -162,7 +163,7 @@ func (w *receiveWindow) announce() uint64 {
 
 // mark remembers the limit that is announced.
 func (w *receiveWindow) mark() {
-	if w.nmarks == len(w.marks) {
+	if int(w.nmarks) == len(w.marks) {
 		copy(w.marks[:], w.marks[1:])
 		w.nmarks--
 	}

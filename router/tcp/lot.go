@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -20,9 +21,11 @@ const (
 	// tidyAfter is how many connections must have come to rest, or gone, for
 	// their memory to be given back to the system when it gets quiet. The
 	// runtime alone does so in the course of the next collection, which may be
-	// long after. It costs two collections, so not more in tidyPause.
+	// long after. It costs two collections, so it takes no more than one part
+	// in tidyShare of the time.
 	tidyAfter = 1000
-	tidyPause = 10 * time.Second
+	tidyShare = 20
+	tidyPause = time.Second
 	// lotEvents is how many sockets are found ready in one system call.
 	lotEvents = 128
 )
@@ -31,21 +34,23 @@ const (
 // own (epoll(7)), which the runtime watches as one descriptor. A goroutine that
 // waits for a socket owns a stack of 8 KiB, of which this saves all.
 //
-// Run makes it live; before and after that, nobody is parked.
+// Run makes it live; before that, and when it has ended, nobody is parked.
 type Lot struct {
 	period time.Duration // how often to look
 	stir   chan struct{} // capacity 1: somebody is awake
 
 	mu sync.Mutex
 	// Guarded by mu.
-	set     *os.File // the epoll set; nil while the lot is not live
-	raw     syscall.RawConn
-	places  []*plain // parked; nil where free
-	free    []int32  // places
-	ticket  int32    // of who was parked last
-	awake   []*plain // waits with a goroutine
-	settled int      // parked or gone since the memory was given back
-	tidied  time.Time
+	set    *os.File // the epoll set; nil while the lot is not live
+	ended  bool     // it will never be again
+	raw    syscall.RawConn
+	places []*plain // parked; nil where free
+	free   []int32  // places
+	ticket int32    // of who was parked last
+	awake  []*plain // waits with a goroutine
+
+	untidy  time.Time    // Owned by Run: memory is not given back before.
+	settled atomic.Int32 // parked or gone since memory was given back
 }
 
 // NewLot returns a lot.
@@ -72,6 +77,9 @@ type place struct {
 // Run keeps the lot until ctx is done. It returns an error if the system has
 // no epoll set for it: then every stream keeps its goroutine.
 func (l *Lot) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer l.close()
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
@@ -80,16 +88,13 @@ func (l *Lot) Run(ctx context.Context) error {
 	set := os.NewFile(uintptr(fd), "idle sockets")
 	raw, err := set.SyscallConn()
 	if err != nil {
-		return err
+		return errors.Join(err, set.Close())
 	}
 	l.mu.Lock()
 	l.set, l.raw = set, raw
 	l.mu.Unlock()
-	var wg sync.WaitGroup
 	wg.Go(func() { l.watch(raw) })
 	l.tick(ctx)
-	l.close()
-	wg.Wait()
 	return nil
 }
 
@@ -97,7 +102,7 @@ func (l *Lot) Run(ctx context.Context) error {
 func (l *Lot) close() {
 	l.mu.Lock()
 	set, places := l.set, l.places
-	l.set, l.raw, l.places, l.free, l.awake = nil, nil, nil, nil, nil
+	l.set, l.raw, l.places, l.free, l.awake, l.ended = nil, nil, nil, nil, nil, true
 	var ready []func()
 	for _, s := range places {
 		if s != nil {
@@ -105,7 +110,9 @@ func (l *Lot) close() {
 		}
 	}
 	l.mu.Unlock()
-	_ = set.Close()
+	if set != nil {
+		_ = set.Close()
+	}
 	for _, f := range ready {
 		f()
 	}
@@ -209,8 +216,23 @@ func (l *Lot) enter(s *plain, fd int, ready func()) bool {
 	p := &s.place
 	p.ready, p.index, p.ticket, p.member = ready, index, l.ticket, true
 	p.here.Store(true)
-	l.settled++
+	l.settle()
 	return true
+}
+
+// settle counts a connection that has come to rest or gone.
+func (l *Lot) settle() {
+	if l.settled.Add(1) == tidyAfter {
+		l.look()
+	}
+}
+
+// look makes Run look after those who are awake.
+func (l *Lot) look() {
+	select {
+	case l.stir <- struct{}{}:
+	default:
+	}
 }
 
 // leave wakes s, which is closed, if it is parked.
@@ -218,7 +240,9 @@ func (l *Lot) leave(s *plain) {
 	if l == nil {
 		return
 	}
-	s.place.closed.Store(true)
+	if !s.place.closed.Swap(true) {
+		l.settle()
+	}
 	if !s.place.here.Load() {
 		return
 	}
@@ -237,16 +261,13 @@ func (l *Lot) leave(s *plain) {
 func (l *Lot) note(s *plain) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.set == nil || s.place.noted.Swap(true) {
+	if l.ended || s.place.noted.Swap(true) {
 		return
 	}
 	s.place.seen = 0 // no turn is
 	l.awake = append(l.awake, s)
 	if len(l.awake) == 1 {
-		select {
-		case l.stir <- struct{}{}:
-		default:
-		}
+		l.look()
 	}
 }
 
@@ -279,7 +300,6 @@ func (l *Lot) doze() (more bool) {
 		turn := s.place.turns.Load()
 		switch {
 		case s.place.closed.Load():
-			l.settled++
 		case turn%2 == 1 && turn == s.place.seen:
 			s.place.noted.Store(false)
 			idle = append(idle, s)
@@ -290,18 +310,23 @@ func (l *Lot) doze() (more bool) {
 	}
 	clear(l.awake[len(kept):])
 	l.awake = kept
-	tidy := len(kept) == before && l.settled >= tidyAfter && time.Since(l.tidied) >= tidyPause
-	if tidy {
-		l.settled, l.tidied = 0, time.Now()
-	}
-	more = before > 0 || l.settled >= tidyAfter
+	quiet := len(kept) == before
 	l.mu.Unlock()
 	for _, s := range idle {
 		s.doze()
 	}
-	if tidy {
-		runtime.GC() // what pools hold outlives one collection
-		debug.FreeOSMemory()
+	if quiet && l.settled.Load() >= tidyAfter && time.Now().After(l.untidy) {
+		l.tidy()
 	}
-	return more
+	return before > 0 || l.settled.Load() >= tidyAfter
+}
+
+// tidy gives memory back to the system.
+func (l *Lot) tidy() {
+	l.settled.Store(0)
+	begin := time.Now()
+	runtime.GC() // what pools hold outlives one collection
+	debug.FreeOSMemory()
+	end := time.Now()
+	l.untidy = end.Add(max(tidyPause, tidyShare*end.Sub(begin)))
 }

@@ -33,12 +33,12 @@ type plain struct {
 	raw  syscall.RawConn
 
 	// What is called with the descriptor, made once: no closure per call.
-	readNow, writeNow, resetYet func(fd uintptr) bool
+	readNow, writeNow func(fd uintptr) bool
 
 	place place
 
-	// Owned by who reads: arguments and results of readNow and resetYet.
-	want   int
+	// Owned by who reads: arguments and results of readNow and tryReset.
+	want   int32
 	soon   bool
 	buffer *session.Buffer
 	rerr   error
@@ -51,13 +51,13 @@ type plain struct {
 
 func newPlain(conn *net.TCPConn, raw syscall.RawConn) *plain {
 	s := &plain{conn: conn, raw: raw}
-	s.readNow, s.writeNow, s.resetYet = s.tryRead, s.tryWrite, s.tryReset
+	s.readNow, s.writeNow = s.tryRead, s.tryWrite
 	return s
 }
 
 // Read implements stream.Socket.
 func (s *plain) Read(n int) (*session.Buffer, error) {
-	s.want, s.rerr = n, nil
+	s.want, s.rerr = int32(min(n, session.BufferLarge)), nil
 	err := s.raw.Read(s.readNow)
 	b := s.buffer
 	s.buffer = nil
@@ -105,10 +105,11 @@ func (s *plain) Park(ready func()) bool {
 // It must try before it says so: the poller has forgotten, before the first
 // call, that the socket was readable.
 func (s *plain) tryRead(fd uintptr) bool {
-	b := session.GetBuffer(s.want)
+	want := int(s.want)
+	b := session.GetBuffer(want)
 	space := b.Space()
 	for {
-		n, err := syscall.Read(int(fd), space[:min(s.want, len(space))])
+		n, err := syscall.Read(int(fd), space[:min(want, len(space))])
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -134,7 +135,7 @@ func (s *plain) tryRead(fd uintptr) bool {
 // AwaitReset implements stream.Socket.
 func (s *plain) AwaitReset() error {
 	s.rerr = nil
-	err := s.raw.Read(s.resetYet)
+	err := s.raw.Read(s.tryReset)
 	switch {
 	case errors.Is(err, net.ErrClosed):
 		return nil
