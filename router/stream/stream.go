@@ -183,6 +183,7 @@ func (s *stream) fail(err error) {
 	s.outEnded = true
 	s.expose(0)
 	sock, recv, joined, cancel := s.sock, s.recv, s.joined, s.cancelDial
+	reached := s.cur != nil && s.cur.reached(err)
 	complete, written := s.inComplete, s.inWritten
 	queued, retained := s.queue.take(), s.retained
 	s.retained = nil
@@ -192,7 +193,7 @@ func (s *stream) fail(err error) {
 	free(retained)
 	switch {
 	case sock == nil:
-	case s.ingress && recv == nil && joined == nil:
+	case s.ingress && recv == nil && joined == nil && !reached:
 		sock.Close()
 	default:
 		sock.Reset()
@@ -314,6 +315,21 @@ func (a *attempt) ended() bool {
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
 	return a.s.outEnded
+}
+
+// reached reports whether the delivery had a server when it ended with err,
+// although no reply has come: one that was begun and aborted at once leaves no
+// trace. It is called with s.mu held.
+func (a *attempt) reached(err error) bool {
+	if a.progress || !a.path.Early {
+		return a.progress
+	}
+	e, ok := err.(*OutcomeError) // of a router of ours, which says NotConnected where there was none
+	if !ok || e.State.Code != amqp.StateModified {
+		return false
+	}
+	_, refused := notConnected(&e.State)
+	return !refused
 }
 
 // Lost implements session.Outcome.
