@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -151,12 +153,17 @@ func (r configRouter) Query(_ context.Context, node, typ string, _ ...string) ([
 		}
 		r.from.read = info
 	}
-	for _, row := range r.from.rows[typeListener] {
+	if typ != typeListener || r.from.lost == "" {
+		return r.from.rows[typ], nil
+	}
+	rows := slices.Clone(r.from.rows[typ]) // others may be reading them
+	for i, row := range rows {
 		if row["port"] == r.from.lost {
-			row["operStatus"], row["connectionMsg"] = "down", "listen on :"+r.from.lost+": address already in use"
+			rows[i] = maps.Clone(row)
+			rows[i]["operStatus"], rows[i]["connectionMsg"] = "down", "listen on :"+r.from.lost+": address already in use"
 		}
 	}
-	return r.from.rows[typ], nil
+	return rows, nil
 }
 
 func readEntities(file string) (map[string][]map[string]any, error) {
