@@ -26,6 +26,8 @@ func (r *Router) loop(ctx context.Context) {
 	defer r.box.end()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
 	var batch []func()
 	for {
 		select {
@@ -34,6 +36,8 @@ func (r *Router) loop(ctx context.Context) {
 		case <-r.box.ready:
 		case <-timer.C:
 			r.step(linkstate.Tick{})
+		case <-second.C:
+			r.second()
 		}
 		batch = r.box.take(batch)
 		for i, f := range batch {
@@ -44,6 +48,15 @@ func (r *Router) loop(ctx context.Context) {
 		r.runPending()
 		if r.engine != nil {
 			timer.Reset(time.Until(r.wake))
+		}
+	}
+}
+
+// second counts the age of what the connections carry.
+func (r *Router) second() {
+	for _, p := range r.peers {
+		if p.up {
+			p.conn.Second()
 		}
 	}
 }

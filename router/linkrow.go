@@ -95,6 +95,7 @@ func (p *peer) linkRow(l *conn.Link) manage.Link {
 		UndeliveredCount: uint64(st.Undelivered), UnsettledCount: uint64(st.Unsettled), DeliveryCount: st.Deliveries,
 		PresettledCount: st.Presettled, DroppedPresettledCount: st.Dropped, AcceptedCount: st.Accepted, RejectedCount: st.Rejected,
 		ReleasedCount: st.Released, ModifiedCount: st.Modified, CreditAvailable: st.Credit,
+		DeliveriesDelayed1Sec: uint64(st.Delayed1), DeliveriesDelayed10Sec: uint64(st.Delayed10), DeliveriesStuck: uint64(st.Stuck), ZeroCreditSeconds: st.ZeroCredit,
 	}
 	if role.key != (forward.Key{}) {
 		row.OwningAddr = role.key.String()

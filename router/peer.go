@@ -181,6 +181,7 @@ func (p *peer) attachedData(l *conn.Link) {
 			l.Refuse(refusal(errForbidden))
 			return
 		}
+		l.Untimed()
 		l.Accept(nil, nil, nil, p.streamCredit(), (*anonymousLink)(p))
 		l.ForgetRemote()
 		return

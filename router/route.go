@@ -80,6 +80,9 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 	default:
 		return stream.Refuse(in.rcv, rejected(amqp.ErrPreconditionFailed, "Destination address is missing")), len(h.Message)
 	}
+	if m.flags()&amqp.FlagStreaming != 0 {
+		in.rcv.Untimed()
+	}
 	m.streaming = h.More || m.flags()&amqp.FlagStreaming != 0
 	snap := r.snap.Load()
 	if m.annotations != nil && snap.Looping(m.annotations.Trace) {

@@ -43,16 +43,23 @@ func add(sum *session.LinkStats, s session.LinkStats) {
 	sum.Released += s.Released
 	sum.Modified += s.Modified
 	sum.Dropped += s.Dropped
+	sum.Delayed1 += s.Delayed1
+	sum.Delayed10 += s.Delayed10
 }
 
 // report fills in what was counted. It is called by the control loop.
 func (r *Router) report(m *manage.Metrics) {
-	sum := r.tally.gone
+	sum, stuck, blocked := r.tally.gone, 0, 0
 	for _, p := range r.peers {
 		if p.up {
-			add(&sum, p.conn.State().Stats.Outcomes)
+			st := p.conn.State().Stats
+			add(&sum, st.Outcomes)
+			stuck += st.Stuck
+			blocked += st.Blocked
 		}
 	}
+	m.DeliveriesDelayed1Sec, m.DeliveriesDelayed10Sec = uint64(sum.Delayed1), uint64(sum.Delayed10)
+	m.DeliveriesStuck, m.LinksBlocked = uint64(stuck), uint32(blocked)
 	m.AcceptedDeliveries, m.RejectedDeliveries, m.ReleasedDeliveries, m.ModifiedDeliveries = sum.Accepted, sum.Rejected, sum.Released, sum.Modified
 	m.DroppedPresettledDeliveries, m.PresettledDeliveries = sum.Dropped, r.tally.presettled.Load()
 	m.DeliveriesIngress, m.DeliveriesEgress, m.DeliveriesTransit = r.tally.ingress.Load(), r.tally.egress.Load(), r.tally.transit.Load()

@@ -136,7 +136,7 @@ func (r *Router) samples() []web.Sample {
 	gauge("links_total", "AMQP links that are attached.", float64(m.LinkCount))
 	gauge("addresses_total", "Addresses that are known.", float64(m.AddrCount))
 	gauge("routers_total", "Other interior routers that are reachable.", float64(m.NodeCount))
-	gauge("links_blocked_total", "Links without credit that have something to send.", float64(m.LinksBlocked))
+	gauge("links_blocked_total", "Links without credit for more than ten seconds.", float64(m.LinksBlocked))
 	total("presettled_deliveries", "Deliveries that came settled.", m.PresettledDeliveries)
 	total("dropped_presettled_deliveries", "Settled deliveries that were dropped.", m.DroppedPresettledDeliveries)
 	total("accepted_deliveries", "Deliveries that were accepted.", m.AcceptedDeliveries)

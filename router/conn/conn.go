@@ -119,6 +119,14 @@ func (c *Conn) Begin(classes ...int) {
 	c.unlock()
 }
 
+// Second tells the connection that a second has passed; the ages of deliveries
+// are counted in these.
+func (c *Conn) Second() {
+	c.mu.Lock()
+	c.e.Second()
+	c.mu.Unlock()
+}
+
 // Unsent is the number of payload bytes that are queued and not yet written.
 func (c *Conn) Unsent() int {
 	c.mu.Lock()

@@ -177,6 +177,14 @@ func (r *Receiving) Drop() {
 	r.l.c.unlock()
 }
 
+// Untimed says that the delivery is a stream, which may last: it is never
+// counted as delayed or stuck.
+func (r *Receiving) Untimed() {
+	r.l.c.mu.Lock()
+	r.in.Untimed()
+	r.l.c.mu.Unlock()
+}
+
 // Hold withholds frames of this delivery from the replenishment of the session
 // window, so that the peer slows down; for deliveries without a window of their
 // own that go somewhere slow. Release gives them back; so does the end of the

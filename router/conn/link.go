@@ -224,6 +224,14 @@ func (l *Link) SetCredit(window uint32) {
 	l.c.unlock()
 }
 
+// Untimed says that the link is for streams: their age says nothing, and they
+// bring credit with them.
+func (l *Link) Untimed() {
+	l.c.mu.Lock()
+	l.l.Untimed()
+	l.c.mu.Unlock()
+}
+
 // CreditAvailable is the number of deliveries that may begin now on a link
 // that we send on, less those queued. It may be negative.
 func (l *Link) CreditAvailable() int {
@@ -238,6 +246,7 @@ func (l *Link) Stats() LinkStats {
 	defer l.c.mu.Unlock()
 	return LinkStats{
 		LinkStats: l.l.Stats(), Credit: l.l.Credit(), Unsettled: l.l.Unsettled(), Undelivered: l.l.Waiting(),
+		Stuck: l.l.Stuck(), ZeroCredit: l.l.ZeroCredit(),
 	}
 }
 
@@ -247,4 +256,6 @@ type LinkStats struct {
 	Credit      uint32 // now
 	Unsettled   int    // now
 	Undelivered int    // queued now for want of credit
+	Stuck       int    // not over after more than 10 s
+	ZeroCredit  uint32 // seconds without credit until now
 }

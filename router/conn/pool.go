@@ -96,6 +96,7 @@ func (c *Conn) attachStreaming(p *linkPool) *Link {
 		SndSettle: amqp.SndMixed, Events: pooled{},
 	})
 	l.pool = p
+	l.l.Untimed()
 	return l
 }
 

@@ -30,6 +30,8 @@ type Stats struct {
 	DeliveriesIn      uint64 // begun
 	DeliveriesOut     uint64
 	Outcomes          session.LinkStats // of incoming deliveries; Dropped of both directions
+	Stuck             int               // deliveries that are not over after more than 10 s, now
+	Blocked           int               // links without credit for more than 10 s, now
 	LastIn, LastOut   time.Time         // a delivery began, ended; zero: never
 }
 
@@ -45,6 +47,7 @@ func (c *Conn) State() State {
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 		Links: c.e.Links(), Sessions: c.e.Sessions(), Unsettled: c.e.Unsettled(), Unsent: c.e.Unsent(),
 		DeliveriesIn: n.DeliveriesIn, DeliveriesOut: n.DeliveriesOut, Outcomes: n.Outcomes,
+		Stuck: n.Stuck, Blocked: n.Blocked,
 		LastIn: c.at(c.lastIn.Load()), LastOut: c.at(c.lastOut.Load()),
 	}
 	return s

@@ -36,12 +36,18 @@ func (e *Engine) Attach(class int, a *amqp.Attach, credit Credit) (*Link, *amqp.
 func (l *Link) count() {
 	l.counted = true
 	l.s.e.links++
+	if !l.untimed {
+		l.s.timed++
+	}
 }
 
 func (l *Link) uncount() {
 	if l.counted {
 		l.counted = false
 		l.s.e.links--
+		if !l.untimed {
+			l.s.timed--
+		}
 	}
 }
 
@@ -247,6 +253,7 @@ func (l *Link) lose(err *amqp.Error) {
 		return
 	}
 	l.gone = true
+	l.unblock()
 	e := l.s.e
 	for l.sent != nil {
 		if out := l.sent; !out.quiet() {

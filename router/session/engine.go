@@ -66,6 +66,7 @@ type Engine struct {
 	events []Event
 	states []amqp.State
 
+	now      uint32 // seconds, see Second
 	nextTag  uint64
 	scratch  []byte        // a performative that is being composed
 	incoming amqp.Transfer // the one that is being decoded; too big for each stack
@@ -82,6 +83,8 @@ type Stats struct {
 	// Outcomes are those of deliveries that we have received, and how many of
 	// either direction were dropped.
 	Outcomes LinkStats
+	Stuck    int // deliveries that are not over after more than 10 s, now
+	Blocked  int // links without credit for more than 10 s, now
 }
 
 // New returns an engine that will send open as its first frame. The fields of

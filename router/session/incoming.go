@@ -21,14 +21,17 @@ type Incoming struct {
 
 	l          *Link
 	id         uint32
+	since      uint32    // Engine.now when it began
 	prev, next *Incoming // in Link.received
 
 	told         bool // the owner knows of it
 	complete     bool // the last transfer has come
 	settledThere bool
 	settledHere  bool
-	counted      bool   // its outcome
-	gone         bool   // not in any list
+	counted      bool // its outcome
+	gone         bool // not in any list
+	untimed      bool // see age.go
+	stuck        bool
 	held         uint32 // frames withheld from the session window
 
 	// The disposition that waits to be sent. See emit.go.
@@ -87,7 +90,7 @@ func (l *Link) begin(t *amqp.Transfer) (*Incoming, error) {
 	l.deliveryCount++
 	l.stats.Deliveries++
 	e.stats.DeliveriesIn++
-	in := &Incoming{l: l, id: t.DeliveryID, Format: t.MessageFormat}
+	in := &Incoming{l: l, id: t.DeliveryID, since: e.now, Format: t.MessageFormat}
 	in.Settled = t.Settled || l.presettling
 	in.settledThere = in.Settled
 	in.enlist()
@@ -204,6 +207,9 @@ func (in *Incoming) forget() {
 		return
 	}
 	in.gone = true
+	if !in.untimed {
+		in.l.over(in.since, in.stuck)
+	}
 	in.settle()
 	in.Release(int(in.held))
 	l := in.l

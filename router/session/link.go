@@ -37,6 +37,11 @@ type Link struct {
 	drain         bool   // the peer wants it used up
 	flowQueued    bool   // in Engine.creditDue
 
+	// See age.go.
+	untimed bool
+	blocked bool   // it has had no credit for long
+	dry     uint32 // Engine.now when the credit was seen to be used up; 0: it is not
+
 	// Of a sender. The first of the queue may have begun. See schedule.go.
 	queue      *Outgoing
 	queueTail  *Outgoing
@@ -69,6 +74,9 @@ type LinkStats struct {
 	Released   uint64
 	Modified   uint64
 	Dropped    uint64
+
+	Delayed1  uint32 // over after more than 1 and up to 10 s
+	Delayed10 uint32 // over after more than 10 s
 }
 
 // count notes an outcome.

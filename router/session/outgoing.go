@@ -24,6 +24,7 @@ type Outgoing struct {
 
 	l          *Link
 	id         uint32 // valid if begun
+	since      uint32 // Engine.now when it was made
 	tag        [8]byte
 	queued     *Outgoing // the next in Link.queue
 	prev, next *Outgoing // in Link.sent
@@ -43,6 +44,7 @@ type Outgoing struct {
 	counted  bool // its outcome
 	gone     bool // not in any list
 	telling  bool // in Engine.settling, not for being settled
+	stuck    bool // see age.go
 
 	// The disposition that waits to be sent. See emit.go.
 	state waitingState
@@ -56,6 +58,7 @@ func (l *Link) Send(out *Outgoing, settled bool) bool {
 		out.gone = true
 		return false
 	}
+	out.since = l.s.e.now
 	l.s.e.nextTag++
 	binary.LittleEndian.PutUint64(out.tag[:], l.s.e.nextTag) // compat: as skupper-router
 	if l.queueTail != nil {
@@ -272,6 +275,7 @@ func (out *Outgoing) forget() {
 		return
 	}
 	out.gone = true
+	out.l.over(out.since, out.stuck)
 	out.freeBuffers()
 	if !out.emitted {
 		out.dequeue()

@@ -46,6 +46,7 @@ type Session struct {
 	free    []uint32    // our handles to reuse
 	peerMax uint32      // highest handle that the peer takes
 	names   linkNames
+	timed   int // attached links that age matters of
 }
 
 // linkNames finds links by their names, which are unique for each direction,
