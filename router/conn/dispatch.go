@@ -76,6 +76,14 @@ func (c *Conn) transfer(ev *session.Event) {
 		c.lastIn.Store(c.clock())
 	}
 	in.Sink.Transfer(ev.Payload, ev.More)
+	if !ev.First {
+		return
+	}
+	if k, ok := in.Sink.(session.Stage); ok {
+		if next := k.Next(); next != nil {
+			in.Sink = next
+		}
+	}
 }
 
 // cause is why a delivery was lost, as an error.

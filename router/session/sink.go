@@ -43,6 +43,13 @@ type Hearer interface {
 	Told(st amqp.State)
 }
 
+// Stage is a Sink that is of use only until it knows where the delivery goes.
+type Stage interface {
+	// Next is the Sink for what follows the first frame, nil if that is not
+	// known yet. It is asked for once, after the first Transfer.
+	Next() Sink
+}
+
 // Outcome is told what becomes of one outgoing delivery.
 //
 // Update and Lost come from the goroutine that reads the connection (or that

@@ -19,6 +19,11 @@ import (
 // moment later, see listening.
 type Egress struct {
 	stream
+	request *request // nil when it has been served
+}
+
+// request is what the opening of a stream asks for.
+type request struct {
 	dialer  Dialer
 	call    Call
 	replyTo string
@@ -32,19 +37,20 @@ func NewEgress(opt *Options, d Dialer, r Receiving, h *Head) (*Egress, session.S
 		return nil, Refuse(r, amqp.State{Code: amqp.StateReleased}) // compat: not rejected
 	}
 	p := readProperties(h)
-	e := &Egress{stream: newStream(opt, false), dialer: d, replyTo: string(h.ReplyTo)}
+	q := &request{dialer: d, replyTo: string(h.ReplyTo)}
+	e := &Egress{stream: newStream(opt, false), request: q}
 	var a amqp.Annotations
 	if h.Annotations.Len > 0 {
 		// What cannot be read says nothing: the router has looked at it.
 		_, _ = a.Decode(h.Annotations.In(h.Message))
 	}
-	e.call = Call{ALPN: p.alpn, Correlation: correlation(h), Trace: a.Trace}
+	q.call = Call{ALPN: p.alpn, Correlation: correlation(h), Trace: a.Trace}
 	e.recv, e.busy = r, true // nothing can be written yet
 	if p.window != 0 {
 		e.announce()
 	}
 	e.setWindows(p.window)
-	e.resend = e.ours || a.Flags&amqp.FlagResendReleased != 0
+	q.resend = e.ours || a.Flags&amqp.FlagResendReleased != 0
 	return e, (*sink)(&e.stream)
 }
 
@@ -89,7 +95,7 @@ func (e *Egress) dial(ctx context.Context) (Leg, error) {
 	}
 	e.cancelDial = cancel
 	e.mu.Unlock()
-	leg, err := e.dialer.Dial(ctx, e.call)
+	leg, err := e.request.dialer.Dial(ctx, e.request.call)
 	e.mu.Lock()
 	e.cancelDial = nil
 	e.mu.Unlock()
@@ -125,7 +131,7 @@ func (e *Egress) connected(sock Socket) bool {
 		e.startDrain()
 	}
 	e.mu.Unlock()
-	if e.resend {
+	if e.request.resend {
 		// The server is there: no other destination from here on. compat:
 		// skupper-router ignores the offset 0.
 		e.recv.Update(received(0), false)
@@ -139,12 +145,14 @@ func (e *Egress) carry(ctx context.Context) progress {
 	e.mu.Lock()
 	e.cur = a
 	e.mu.Unlock()
-	path, err := e.opt.Opener.Open(ctx, Request{Address: e.replyTo, Outcome: a})
+	to := e.request.replyTo
+	e.request = nil // idle streams are many and keep nothing they do not need
+	path, err := e.opt.Opener.Open(ctx, Request{Address: to, Outcome: a})
 	if err != nil {
 		e.fail(err)
 		return finished
 	}
-	o := opening{to: e.replyTo}
+	o := opening{to: to}
 	if e.ours {
 		o.properties.window = e.announce()
 	}

@@ -68,6 +68,9 @@ func (k *Intake) Transfer(payload []byte, more bool) {
 	next.Transfer(payload[from:], more)
 }
 
+// Next implements session.Stage.
+func (k *Intake) Next() session.Sink { return k.next }
+
 // route returns nil if more of the message is needed.
 func (k *Intake) route(message []byte, more bool) (next session.Sink, from int) {
 	h := Head{Message: message, More: more}

@@ -114,6 +114,27 @@ func TestIntakeRoutesEarly(t *testing.T) {
 	}
 }
 
+// TestIntakeStepsAside checks that an Intake names its successor as soon as
+// there is one, and none before.
+func TestIntakeStepsAside(t *testing.T) {
+	t.Parallel()
+	head, _ := sample()
+	p, _, _ := amqp.ScanPrefix(head)
+	var got record
+	k := NewIntake(&got, whole(&got))
+	for _, part := range [][]byte{nil, head[:p.Properties.Off]} {
+		k.Transfer(part, true)
+		if next := k.Next(); next != nil {
+			t.Errorf("after %d octets: %v", len(part), next)
+		}
+	}
+	k.Transfer(head[p.Properties.Off:], true)
+	k.Transfer([]byte("x"), true)
+	if next := k.Next(); next != &got {
+		t.Errorf("%v", next)
+	}
+}
+
 func TestIntakeRefuses(t *testing.T) {
 	t.Parallel()
 	head, _ := sample()

@@ -40,10 +40,7 @@ func (o *Options) attempts() int {
 // common. One goroutine runs pump; see doc.go for the others that call.
 type stream struct {
 	// Set before the first call, then read only.
-	opt     *Options
-	ingress bool
-
-	sizer     sizer // owned by pump
+	opt       *Options
 	meter     meter
 	listening *listening
 	bell      bell            // of pump: the queue of what is sent may have room
@@ -60,6 +57,7 @@ type stream struct {
 	ours bool   // the other end is a router of ours; see PropertyWindow
 
 	unserved bool // there is no server
+	ingress  bool // Set before the first call, then read only.
 
 	// Of the direction from the socket to the network.
 	outEnded bool // nothing is sent any more
@@ -72,6 +70,8 @@ type stream struct {
 	busy       bool // the socket's write side belongs to drain
 	inComplete bool // the last transfer has come
 	inWritten  bool // and all of it was written
+
+	sizer sizer // owned by pump
 
 	// From the socket to the network.
 	cur      *attempt
@@ -99,14 +99,17 @@ func (s *stream) kick() { s.bell.ring() }
 
 // bell wakes one goroutine. Most streams never need it, so it owns nothing
 // until somebody waits.
-type bell struct{ ch atomic.Value } // of chan struct{}, capacity 1
+type bell struct{ rope atomic.Pointer[rope] }
+
+// rope is what is pulled: a channel of capacity 1.
+type rope struct{ ch chan struct{} }
 
 // ring wakes who waits, or who will wait next. Before the first hang it does
 // nothing.
 func (b *bell) ring() {
-	if ch, ok := b.ch.Load().(chan struct{}); ok {
+	if r := b.rope.Load(); r != nil {
 		select {
-		case ch <- struct{}{}:
+		case r.ch <- struct{}{}:
 		default:
 		}
 	}
@@ -116,12 +119,12 @@ func (b *bell) ring() {
 // the first time, what the goroutine waits for may have happened before: it has
 // to look once more.
 func (b *bell) hang() (rung <-chan struct{}, first bool) {
-	ch, ok := b.ch.Load().(chan struct{})
-	if !ok {
-		ch = make(chan struct{}, 1)
-		b.ch.Store(ch)
+	r := b.rope.Load()
+	if first = r == nil; first {
+		r = &rope{make(chan struct{}, 1)}
+		b.rope.Store(r)
 	}
-	return ch, !ok
+	return r.ch, first
 }
 
 // widened makes pump look again when it waits for the window. watching is its

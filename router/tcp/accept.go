@@ -64,12 +64,12 @@ func (l *Listener) serve(ctx context.Context, nc net.Conn) {
 		return
 	}
 	g := stream.NewIngress(&l.cfg.Stream, c)
-	l.roster.hold(g, l.cfg.Serial, nc.RemoteAddr())
+	h := l.roster.hold(g, l.cfg.Serial, nc.RemoteAddr())
 	g.Start(ctx, func(err error) {
 		if err != nil {
 			l.cfg.Log.Debug("stream failed", "listener", l.cfg.Name, "address", g.Address(), "err", err)
 		}
-		l.roster.leave(g)
+		l.roster.leave(h)
 	})
 }
 

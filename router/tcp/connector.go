@@ -67,8 +67,8 @@ type Connector struct {
 	opened, closed, missed atomic.Uint64 // connections; missed could not be made
 	failing                atomic.Bool   // the last one could not
 
-	live  chan struct{}          // closed when Run has begun
-	carry func(e *stream.Egress) // carries a stream from the network; set before live is closed
+	live  chan struct{}                   // closed when Run has begun
+	carry func(e *stream.Egress, h *held) // carries a stream from the network; set before live is closed
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -114,12 +114,12 @@ func (c *Connector) Address() string { return c.cfg.Address }
 // Run carries streams until ctx is done, and cuts those that are open then; or
 // until Drain, and then waits for those. It is called once and returns nil.
 func (c *Connector) Run(ctx context.Context) error {
-	c.carry = func(e *stream.Egress) {
+	c.carry = func(e *stream.Egress, h *held) {
 		e.Start(ctx, func(err error) {
 			if err != nil {
 				c.cfg.Log.Debug("stream failed", "connector", c.cfg.Name, "address", c.cfg.Address, "err", err)
 			}
-			c.roster.leave(e)
+			c.roster.leave(h)
 		})
 	}
 	close(c.live)
@@ -161,10 +161,10 @@ func (c *Connector) Accept(r stream.Receiving, h *stream.Head) session.Sink {
 		c.roster.leave(nil)
 		return sink
 	}
-	c.roster.hold(e, c.cfg.Serial, nil)
+	held := c.roster.hold(e, c.cfg.Serial, nil)
 	c.roster.wg.Go(func() {
 		<-c.live
-		c.carry(e)
+		c.carry(e, held)
 	})
 	return sink
 }
@@ -180,12 +180,11 @@ func (c *Connector) Dial(ctx context.Context, call stream.Call) (stream.Leg, err
 		c.roster.leave(nil)
 		return leg, err
 	}
-	s := &joined{leg.Socket}
-	c.roster.hold(s, c.cfg.Serial, nil)
+	h := c.roster.hold(&joined{leg.Socket}, c.cfg.Serial, nil)
 	done := leg.Done
 	leg.Done = func(err error) {
 		done(err)
-		c.roster.leave(s)
+		c.roster.leave(h)
 	}
 	return leg, nil
 }

@@ -1,7 +1,7 @@
 package tcp
 
 import (
-	"maps"
+	"iter"
 	"net"
 	"slices"
 	"sync"
@@ -21,16 +21,19 @@ type roster struct {
 	opened  uint64
 	closed  uint64
 	refused uint64
-	streams map[cutter]held // that carry something
-	cause   error           // why all streams are cut; nil while they are not
-	wg      sync.WaitGroup  // one for each stream, and one for its goroutine
+	streams *held          // that carry something: the first of a list
+	cause   error          // why all streams are cut; nil while they are not
+	wg      sync.WaitGroup // one for each stream, and one for its goroutine
 }
 
-// held is what is known of a stream.
+// held is a stream in a roster, and what is known of it.
 type held struct {
+	stream cutter
 	id     uint64
-	since  time.Time
+	since  int64 // nanoseconds since 1970
 	remote net.Addr
+
+	prev, next *held // guarded by roster.mu
 }
 
 // Open is a stream that is open.
@@ -65,52 +68,73 @@ func (r *roster) enter(limit int) bool {
 
 // hold makes s a stream that cut ends; leave follows. Its number is taken from
 // serial, if there is one.
-func (r *roster) hold(s cutter, serial *atomic.Uint64, remote net.Addr) {
-	h := held{since: time.Now(), remote: remote}
+func (r *roster) hold(s cutter, serial *atomic.Uint64, remote net.Addr) *held {
+	h := &held{stream: s, since: time.Now().UnixNano(), remote: remote}
 	if serial != nil {
 		h.id = serial.Add(1)
 	}
 	r.mu.Lock()
 	cause := r.cause
-	if r.streams == nil {
-		r.streams = map[cutter]held{}
+	if h.next = r.streams; h.next != nil {
+		h.next.prev = h
 	}
-	r.streams[s] = h
+	r.streams = h
 	r.mu.Unlock()
 	if cause != nil {
 		s.Cut(cause)
 	}
+	return h
 }
 
-// leave counts a stream out; s is nil if it was not held.
-func (r *roster) leave(s cutter) {
+// leave counts a stream out; h is nil if it was not held.
+func (r *roster) leave(h *held) {
 	r.mu.Lock()
-	if s != nil {
-		delete(r.streams, s)
+	if h != nil {
+		r.unlink(h)
 	}
 	r.closed++
 	r.mu.Unlock()
 	r.wg.Done()
 }
 
+// unlink is called with mu held.
+func (r *roster) unlink(h *held) {
+	if h.next != nil {
+		h.next.prev = h.prev
+	}
+	if h.prev != nil {
+		h.prev.next = h.next
+	} else {
+		r.streams = h.next
+	}
+}
+
+// all is walked with mu held.
+func (r *roster) all() iter.Seq[*held] {
+	return func(yield func(*held) bool) {
+		for h := r.streams; h != nil && yield(h); h = h.next {
+		}
+	}
+}
+
 // cut ends all streams, and those that are held later.
 func (r *roster) cut(cause error) {
 	r.mu.Lock()
 	r.cause = cause
-	streams := slices.Collect(maps.Keys(r.streams))
+	streams := slices.Collect(r.all())
 	r.mu.Unlock()
-	for _, s := range streams {
-		s.Cut(cause)
+	for _, h := range streams {
+		h.stream.Cut(cause)
 	}
 }
 
-// list returns the streams that carry something, in no order.
+// list returns the streams that carry something, the newest first.
 func (r *roster) list() []Open {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make([]Open, 0, len(r.streams))
-	for _, h := range r.streams {
-		out = append(out, Open{ID: h.id, Since: h.since, Remote: h.remote})
+	var out []Open
+	for h := range r.all() {
+		out = append(out, Open{ID: h.id, Since: time.Unix(0, h.since), Remote: h.remote})
 	}
 	return out
 }
@@ -119,9 +143,9 @@ func (r *roster) list() []Open {
 func (r *roster) cutOne(id uint64, cause error) bool {
 	r.mu.Lock()
 	var found cutter
-	for s, h := range r.streams {
+	for h := range r.all() {
 		if h.id == id {
-			found = s
+			found = h.stream
 		}
 	}
 	r.mu.Unlock()

@@ -107,10 +107,9 @@ type Flow struct {
 	changed bool       // Guarded by mu: late has something not yet emitted.
 
 	// Owned by Step: what was emitted last.
-	emitted                 bool
+	emitted, sentLatency    bool
 	epoch                   uint32
 	sentOctets, sentReverse uint64
-	sentLatency             bool
 }
 
 // counters count payload: from the client, and from the server.
