@@ -295,6 +295,11 @@ func (a *Agent) Status(ctx context.Context, name string) (*api.Status, error) {
 	return existing(ctx, a, name, (*namespace).status)
 }
 
+// Names implements api.Controller.
+func (a *Agent) Names(ctx context.Context, name string) (*[]api.Ref, error) {
+	return existing(ctx, a, name, func(n *namespace, _ context.Context) (*[]api.Ref, error) { return n.names() })
+}
+
 // Check implements api.Controller.
 func (a *Agent) Check(ctx context.Context, name string, r api.CheckRequest) (*api.Check, error) {
 	return existing(ctx, a, name, func(n *namespace, ctx context.Context) (*api.Check, error) { return n.check(ctx, r) })

@@ -436,3 +436,26 @@ func TestRouterThatDoesNotTakeItsConfiguration(t *testing.T) {
 		t.Errorf("status %+v, %v", s.Namespace, err)
 	}
 }
+
+func TestNamesOfWhatIsWantedOrInEffect(t *testing.T) {
+	t.Parallel()
+	m, o := newMachinery(t)
+	a := agentOf(t, m, o)
+	want := []api.Ref{{Kind: "Site", Name: "west"}, {Kind: "Listener", Name: "db"}}
+	for _, start := range []bool{false, true} {
+		r := api.ApplyRequest{Files: []api.File{listenerFile("db", "5432"), siteFile("west", "")}, Start: start}
+		if _, err := a.Apply(t.Context(), "west", r); err != nil {
+			t.Fatal(err)
+		}
+		got, err := a.Names(t.Context(), "west")
+		if err != nil || len(*got) < len(want) {
+			t.Fatalf("started %v: %v, %v", start, got, err)
+		}
+		if d := cmp.Diff(want, (*got)[:len(want)]); d != "" { // then what a running site makes
+			t.Errorf("started %v: %s", start, d)
+		}
+	}
+	if _, err := a.Names(t.Context(), "east"); api.KindOf(err) != api.Missing {
+		t.Errorf("of a namespace that does not exist: %v", err)
+	}
+}

@@ -62,6 +62,16 @@ func (o *Offline) Status(ctx context.Context, name string) (*api.Status, error) 
 	return n.status(ctx)
 }
 
+// Names implements api.Controller.
+func (o *Offline) Names(ctx context.Context, name string) (*[]api.Ref, error) {
+	n, err := o.space(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer n.router.close()
+	return n.names()
+}
+
 // Check implements api.Controller.
 func (o *Offline) Check(ctx context.Context, name string, r api.CheckRequest) (*api.Check, error) {
 	n, err := o.space(ctx, name)

@@ -249,7 +249,7 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 	}
 	v := *n.seen.Load()
 	v.memory, v.warnings, v.dropped, v.hasInput, v.failure = memory, c.warnings, c.dropped, c.edit.Set().Len() > 0, ""
-	v.siteName = ""
+	v.input, v.siteName = c.edit.Set(), ""
 	for _, s := range resource.Of[*resource.Site](c.edit.Set()) {
 		v.siteName = s.Name
 	}

@@ -54,6 +54,26 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 	return s, nil
 }
 
+// names does what api.Controller.Names says.
+func (n *namespace) names() (*[]api.Ref, error) {
+	if !n.exists() {
+		return nil, n.missing()
+	}
+	v := n.seen.Load()
+	set := v.input
+	if v.site != nil {
+		set = v.site.Objects
+	}
+	refs := []api.Ref{}
+	if set == nil {
+		return &refs, nil
+	}
+	for _, o := range sortedObjects(set) {
+		refs = append(refs, api.Ref{Kind: string(o.Ref().Kind), Name: o.Ref().Name})
+	}
+	return &refs, nil
+}
+
 // sortedObjects lists objects by kind in the order of application, then name.
 func sortedObjects(set *resource.Set) []resource.Object {
 	order := map[resource.Kind]int{}

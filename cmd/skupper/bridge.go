@@ -158,16 +158,12 @@ func (p *program) named(ctx context.Context, name string, kinds ...resource.Kind
 	if err != nil {
 		return ref, err
 	}
-	s, err := c.Status(ctx, p.namespace)
+	list, err := c.Names(ctx, p.namespace)
 	if err != nil {
 		return ref, err
 	}
 	for _, kind := range kinds {
-		list, err := views(s, string(kind))
-		if err != nil {
-			return ref, err
-		}
-		if slices.ContainsFunc(list, func(v *view) bool { return v.Metadata.Name == name }) {
+		if slices.Contains(*list, api.Ref{Kind: string(kind), Name: name}) {
 			return resource.Ref{Kind: kind, Name: name}, nil
 		}
 	}

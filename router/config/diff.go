@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -110,7 +109,7 @@ func compare(old, new Entity) (Change, bool) {
 	c := Change{Op: OpModify, Old: old, New: new, Live: true}
 	for i := range b.fields {
 		f := &b.fields[i]
-		if f.attr.Name == "name" || reflect.DeepEqual(f.load(was), f.load(is)) {
+		if f.attr.Name == "name" || same(f.load(was), f.load(is)) {
 			continue
 		}
 		c.Attributes = append(c.Attributes, f.attr.Name)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Encode returns c as the JSON that upstream's controllers write: a list of
@@ -65,13 +66,10 @@ func encodeEntity(b *bytes.Buffer, typ string, attrs []Attr) {
 	}
 	b.WriteByte('\n')
 	for i, a := range attrs {
-		value, _ := json.Marshal(a.Value) // strings, numbers, bools and maps of them: no error
-		b.WriteString("            " + strconv.Quote(a.Name) + ": ")
-		if value[0] == '{' || value[0] == '[' {
-			_ = json.Indent(b, value, "            ", "    ") // it is JSON
-		} else {
-			b.Write(value)
-		}
+		b.WriteString("            \"")
+		b.WriteString(a.Name) // a word of the schema
+		b.WriteString("\": ")
+		encodeValue(b, a.Value)
 		if i < len(attrs)-1 {
 			b.WriteByte(',')
 		}
@@ -80,14 +78,51 @@ func encodeEntity(b *bytes.Buffer, typ string, attrs []Attr) {
 	b.WriteString("        }\n    ]")
 }
 
+// encodeValue writes a string, number or bool, or a map or list of them. The
+// first three are nearly all there is, and a site may have thousands.
+func encodeValue(b *bytes.Buffer, v any) {
+	switch x := v.(type) {
+	case string:
+		if literal(x) {
+			b.WriteByte('"')
+			b.WriteString(x)
+			b.WriteByte('"')
+			return
+		}
+	case int64:
+		b.Write(strconv.AppendInt(b.AvailableBuffer(), x, 10))
+		return
+	case bool:
+		b.Write(strconv.AppendBool(b.AvailableBuffer(), x))
+		return
+	}
+	value, _ := json.Marshal(v) // of these types: no error
+	if value[0] == '{' || value[0] == '[' {
+		_ = json.Indent(b, value, "            ", "    ") // it is JSON
+		return
+	}
+	b.Write(value)
+}
+
+// literal reports whether JSON has the string as it is.
+func literal(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c >= utf8.RuneSelf, c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
+}
+
 // written returns the attributes of e that Encode writes, as it writes them.
 func written(e Entity) []Attr {
 	b, v := of(e)
-	var out []Attr
+	out := make([]Attr, 0, 8) // mostly enough
 	for i := range b.fields {
 		f := &b.fields[i]
 		value := f.load(v)
-		if !f.always && (value == nil || reflect.DeepEqual(value, f.attr.Default)) {
+		if !f.always && (value == nil || same(value, f.attr.Default)) {
 			continue
 		}
 		if value == nil {
@@ -96,6 +131,22 @@ func written(e Entity) []Attr {
 		out = append(out, Attr{f.attr.Name, f.form(value)})
 	}
 	return out
+}
+
+// same reports whether two values of attributes are the same.
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case string:
+		b, ok := b.(string)
+		return ok && a == b
+	case int64:
+		b, ok := b.(int64)
+		return ok && a == b
+	case bool:
+		b, ok := b.(bool)
+		return ok && a == b
+	}
+	return reflect.DeepEqual(a, b)
 }
 
 // form gives value the JSON type that upstream's controllers expect.

@@ -12,8 +12,7 @@ import (
 // comments. A problem that leaves the rest readable does not end the reading.
 func parseJSON(data []byte, report func(line int, format string, args ...any)) []section {
 	data = blankComments(data)
-	var whole json.RawMessage
-	if err := json.Unmarshal(data, &whole); err != nil {
+	if err := wellFormed(data); err != nil {
 		var syntax *json.SyntaxError
 		at := len(data)
 		if errors.As(err, &syntax) {
@@ -22,9 +21,17 @@ func parseJSON(data []byte, report func(line int, format string, args ...any)) [
 		report(lineOf(data, at), "not JSON: %v", err)
 		return nil
 	}
-	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(data)), lines: lines{data: data}, report: report}
-	r.dec.UseNumber()
+	r := jsonReader{dec: tokens{data: data}, lines: lines{data: data}, report: report}
 	return r.file()
+}
+
+// wellFormed says where a text is not JSON, and why not.
+func wellFormed(data []byte) error {
+	if json.Valid(data) {
+		return nil
+	}
+	var whole json.RawMessage
+	return json.Unmarshal(data, &whole)
 }
 
 // blankComments returns data with the lines that begin with # made blank.
@@ -49,7 +56,7 @@ func blankComments(data []byte) []byte {
 
 // jsonReader walks through a JSON text known to be well-formed.
 type jsonReader struct {
-	dec    *json.Decoder
+	dec    tokens
 	lines  lines
 	report func(line int, format string, args ...any)
 }
@@ -58,7 +65,7 @@ type jsonReader struct {
 var errTooDeep = fmt.Errorf("more than %d lists and maps inside each other", maxDepth)
 
 // line is the line of the token read last.
-func (r *jsonReader) line() int { return r.lines.at(int(r.dec.InputOffset())) }
+func (r *jsonReader) line() int { return r.lines.at(r.dec.inputOffset()) }
 
 func (r *jsonReader) file() []section {
 	if !r.opens('[') {
@@ -66,7 +73,7 @@ func (r *jsonReader) file() []section {
 		return nil
 	}
 	var all []section
-	for r.dec.More() {
+	for r.dec.more() {
 		s, err := r.section()
 		if err != nil {
 			r.report(r.line(), "%v", err)
@@ -81,14 +88,14 @@ func (r *jsonReader) file() []section {
 
 // opens reads a token and reports whether it is that delimiter.
 func (r *jsonReader) opens(want json.Delim) bool {
-	tok, err := r.dec.Token()
+	tok, err := r.dec.token()
 	return err == nil && tok == want
 }
 
 // section reads one [type, {attributes}]. nil means that it was another thing,
 // which is reported.
 func (r *jsonReader) section() (*section, error) {
-	tok, err := r.dec.Token()
+	tok, err := r.dec.token()
 	if err != nil {
 		return nil, err
 	}
@@ -98,9 +105,9 @@ func (r *jsonReader) section() (*section, error) {
 		_, err := r.rest(tok, 1)
 		return nil, err
 	}
-	ok := r.dec.More()
+	ok := r.dec.more()
 	if ok {
-		if tok, err = r.dec.Token(); err != nil {
+		if tok, err = r.dec.token(); err != nil {
 			return nil, err
 		}
 		s.typ, ok = tok.(string)
@@ -111,12 +118,12 @@ func (r *jsonReader) section() (*section, error) {
 	if err == nil && ok {
 		ok, err = r.attributes(&s)
 	}
-	for err == nil && r.dec.More() {
+	for err == nil && r.dec.more() {
 		ok = false
 		_, err = r.value(1)
 	}
 	if err == nil {
-		_, err = r.dec.Token() // the closing bracket
+		_, err = r.dec.token() // the closing bracket
 	}
 	if err != nil {
 		return nil, err
@@ -131,10 +138,10 @@ func (r *jsonReader) section() (*section, error) {
 // attributes reads {name: value, …} into s. ok is false if there is another
 // thing.
 func (r *jsonReader) attributes(s *section) (ok bool, err error) {
-	if !r.dec.More() {
+	if !r.dec.more() {
 		return false, nil
 	}
-	tok, err := r.dec.Token()
+	tok, err := r.dec.token()
 	if err != nil {
 		return false, err
 	}
@@ -142,8 +149,8 @@ func (r *jsonReader) attributes(s *section) (ok bool, err error) {
 		_, err := r.rest(tok, 1)
 		return false, err
 	}
-	for r.dec.More() {
-		key, err := r.dec.Token()
+	for r.dec.more() {
+		key, err := r.dec.token()
 		if err != nil {
 			return false, err
 		}
@@ -154,13 +161,13 @@ func (r *jsonReader) attributes(s *section) (ok bool, err error) {
 		}
 		s.attrs = append(s.attrs, a)
 	}
-	_, err = r.dec.Token() // the closing brace
+	_, err = r.dec.token() // the closing brace
 	return true, err
 }
 
 // value reads one value at that depth.
 func (r *jsonReader) value(depth int) (any, error) {
-	tok, err := r.dec.Token()
+	tok, err := r.dec.token()
 	if err != nil {
 		return nil, err
 	}
@@ -178,19 +185,19 @@ func (r *jsonReader) rest(tok json.Token, depth int) (any, error) {
 	}
 	if delim == '[' {
 		list := []any{}
-		for r.dec.More() {
+		for r.dec.more() {
 			v, err := r.value(depth + 1)
 			if err != nil {
 				return nil, err
 			}
 			list = append(list, v)
 		}
-		_, err := r.dec.Token()
+		_, err := r.dec.token()
 		return list, err
 	}
 	m := map[string]any{}
-	for r.dec.More() {
-		key, err := r.dec.Token()
+	for r.dec.more() {
+		key, err := r.dec.token()
 		if err != nil {
 			return nil, err
 		}
@@ -199,18 +206,16 @@ func (r *jsonReader) rest(tok json.Token, depth int) (any, error) {
 			return nil, err
 		}
 	}
-	_, err := r.dec.Token()
+	_, err := r.dec.token()
 	return m, err
 }
 
 // decodeMap reads one JSON map and nothing else.
 func decodeMap(data []byte) (map[string]any, error) {
-	var whole json.RawMessage
-	if err := json.Unmarshal(data, &whole); err != nil {
+	if err := wellFormed(data); err != nil {
 		return nil, err
 	}
-	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(data)), lines: lines{data: data}}
-	r.dec.UseNumber()
+	r := jsonReader{dec: tokens{data: data}, lines: lines{data: data}}
 	v, err := r.value(1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err

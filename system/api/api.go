@@ -16,6 +16,8 @@ type Controller interface {
 	Namespaces(ctx context.Context) ([]Namespace, error)
 	// Status tells how a namespace is now, asked of the running router.
 	Status(ctx context.Context, namespace string) (*Status, error)
+	// Names lists the resources of a namespace, without asking anybody.
+	Names(ctx context.Context, namespace string) (*[]Ref, error)
 	// Check tells whether an input is in effect and its objects are as wanted.
 	Check(ctx context.Context, namespace string, r CheckRequest) (*Check, error)
 	// Apply adds and changes resources.

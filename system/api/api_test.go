@@ -29,6 +29,10 @@ func (e echo) Status(_ context.Context, ns string) (*Status, error) {
 	return &Status{Namespace: Namespace{Name: ns}, Router: Router{Since: time.Unix(1, 0).UTC()}}, e.err
 }
 
+func (e echo) Names(_ context.Context, ns string) (*[]Ref, error) {
+	return &[]Ref{{"Site", ns}}, e.err
+}
+
 func (e echo) Check(_ context.Context, ns string, r CheckRequest) (*Check, error) {
 	return &Check{Missing: fmt.Sprint(ns, r)}, e.err
 }
@@ -96,6 +100,7 @@ func TestClientAsksWhatTheControllerHears(t *testing.T) {
 		{"agent", func(c Controller) (any, error) { return c.Agent(ctx) }},
 		{"namespaces", func(c Controller) (any, error) { return c.Namespaces(ctx) }},
 		{"status", func(c Controller) (any, error) { return c.Status(ctx, "we/st ä") }},
+		{"names", func(c Controller) (any, error) { return c.Names(ctx, "west") }},
 		{"check", func(c Controller) (any, error) {
 			return c.Check(ctx, "west", CheckRequest{Generation: 3, Objects: []Ref{{"Listener", "db"}}, Ready: true})
 		}},

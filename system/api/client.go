@@ -48,6 +48,11 @@ func (c *Client) Status(ctx context.Context, namespace string) (*Status, error) 
 	return call[Status](ctx, c, "GET", path(namespace, ""), nil)
 }
 
+// Names implements Controller.
+func (c *Client) Names(ctx context.Context, namespace string) (*[]Ref, error) {
+	return call[[]Ref](ctx, c, "GET", path(namespace, "/names"), nil)
+}
+
 // Check implements Controller.
 func (c *Client) Check(ctx context.Context, namespace string, r CheckRequest) (*Check, error) {
 	return call[Check](ctx, c, "POST", path(namespace, "/check"), r)

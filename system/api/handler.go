@@ -34,6 +34,9 @@ func routes() []route {
 		{"GET", "/v1/namespaces/{namespace}", func(c Controller, r *http.Request) (any, error) {
 			return c.Status(r.Context(), r.PathValue("namespace"))
 		}},
+		{"GET", "/v1/namespaces/{namespace}/names", func(c Controller, r *http.Request) (any, error) {
+			return c.Names(r.Context(), r.PathValue("namespace"))
+		}},
 		{"POST", "/v1/namespaces/{namespace}/check", with(Controller.Check)},
 		{"POST", "/v1/namespaces/{namespace}/apply", with(Controller.Apply)},
 		{"POST", "/v1/namespaces/{namespace}/delete", with(Controller.Delete)},
