@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -98,6 +99,9 @@ func (p *program) skrouterd(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	if p.getenv("GOGC") == "" {
+		debug.SetGCPercent(routerGC)
+	}
 	notifier := systemd.NewNotifier(p.getenv)
 	err = router.Run(ctx, router.Options{
 		ConfigPath: first(o.conf, "/etc/skupper-router/skrouterd.conf"), SocketPath: o.socket, Include: o.include,
@@ -119,6 +123,12 @@ func (p *program) printStartup(err error) {
 		fmt.Fprintln(p.stderr, e.Startup())
 	}
 }
+
+// routerGC is the garbage, in percent of what is in use, at which the router
+// collects. Bytes pass without making garbage, connections that come and go make
+// it: collecting earlier than Go does by itself halves what a crowd takes and
+// costs nothing that can be measured.
+const routerGC = 50
 
 // routerDrain is how long open streams may go on when the router is told to
 // stop; the units wait for longer.
