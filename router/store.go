@@ -99,7 +99,11 @@ func (r *Router) status(e config.Entity) manage.Row {
 
 func (k *amqpConnector) row() manage.ConnectorStatus {
 	st := k.dialer.Status()
-	row := manage.ConnectorStatus{ConnectionStatus: "CONNECTING", FailoverURLs: "amqp://" + k.cfg.Host + ":" + k.cfg.Port}
+	urls := make([]string, len(st.Order))
+	for i, e := range st.Order {
+		urls[i] = "amqp://" + e.Host + ":" + e.Port
+	}
+	row := manage.ConnectorStatus{ConnectionStatus: "CONNECTING", FailoverURLs: strings.Join(urls, ", ")}
 	switch {
 	case st.Up:
 		row.ConnectionStatus, row.ConnectionMsg = "SUCCESS", "Connection Opened: dir=out host="+st.Endpoint.String()

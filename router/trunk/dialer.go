@@ -24,7 +24,7 @@ func (e Endpoint) String() string { return net.JoinHostPort(e.Host, e.Port) }
 type DialConfig struct {
 	Name      string
 	Role      Role
-	Endpoints []Endpoint // at least one; tried in order, the one that answers is kept
+	Endpoints []Endpoint // at least one; tried in order, the one that answers is kept; see Dialer.follow
 	// TLS returns the configuration for a host; nil: plain connections.
 	TLS   func(host string) *tls.Config
 	Proxy *Proxy // nil: direct
@@ -54,11 +54,14 @@ type Dialer struct {
 	changed chan struct{} // capacity 1: SetOrdinal was called
 
 	mu     sync.Mutex
-	newest uint64     // Guarded by mu: ordinal of new connections.
-	oldest uint64     // Guarded by mu: connections below are ended.
-	kept   int        // Guarded by mu: index of the endpoint in use.
-	status Status     // Guarded by mu.
-	live   []*attempt // Guarded by mu.
+	newest uint64 // Guarded by mu: ordinal of new connections.
+	oldest uint64 // Guarded by mu: connections below are ended.
+	kept   int    // Guarded by mu: index of the endpoint in use.
+	// Guarded by mu: what is configured, and what the peer has added. The
+	// slice itself is not changed.
+	endpoints []Endpoint
+	status    Status     // Guarded by mu.
+	live      []*attempt // Guarded by mu.
 }
 
 // attempt is a connection that is up or being made.
@@ -72,6 +75,8 @@ type attempt struct {
 type Status struct {
 	Up       bool // a control connection is open, perhaps of an older generation
 	Endpoint Endpoint
+	// Order are the places to connect to, the one in use or tried next first.
+	Order    []Endpoint
 	Since    time.Time // the last success or failure
 	Err      error     // the last failure, nil after a success; its text is fit for a status line
 	Failures int       // in a row
@@ -80,7 +85,7 @@ type Status struct {
 
 // NewDialer returns a dialer. Run makes it live.
 func NewDialer(cfg DialConfig, groups *Groups, owner Owner) *Dialer {
-	d := &Dialer{cfg: cfg, groups: groups, owner: owner, newest: cfg.Ordinal, changed: make(chan struct{}, 1)}
+	d := &Dialer{cfg: cfg, groups: groups, owner: owner, newest: cfg.Ordinal, endpoints: cfg.Endpoints, changed: make(chan struct{}, 1)}
 	d.group, d.announce = groups.newGroup(""), cfg.TLS != nil
 	if d.cfg.Dial == nil {
 		d.cfg.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: false}}).DialContext
@@ -100,7 +105,7 @@ func (d *Dialer) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.status
-	s.Up = up
+	s.Up, s.Order = up, d.order()
 	return s
 }
 
@@ -205,7 +210,7 @@ func (d *Dialer) keepControl(ctx, current context.Context, ordinal uint64, up *g
 func (d *Dialer) nextEndpoint(b *backoff, tried int) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := len(d.cfg.Endpoints)
+	n := len(d.endpoints)
 	d.kept = (d.kept + 1) % n
 	if tried%n != 0 {
 		return minWait / 2
@@ -265,7 +270,7 @@ func (d *Dialer) connect(ctx context.Context, ordinal uint64, data bool, up *gat
 func (d *Dialer) endpoint() Endpoint {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.cfg.Endpoints[d.kept]
+	return d.endpoints[d.kept]
 }
 
 // complete fills in what the dialer knows of a configuration.
@@ -303,6 +308,7 @@ func (d *Dialer) opened(m *Member, open *amqp.Open, e Endpoint, up *gate) {
 	}
 	d.mu.Lock()
 	d.status = Status{Endpoint: e, Since: time.Now()}
+	d.follow(open, e)
 	d.mu.Unlock()
 	up.open()
 }
@@ -312,7 +318,7 @@ func (d *Dialer) failed(err error, failures int, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	d.status = Status{Endpoint: d.cfg.Endpoints[d.kept], Since: now, Err: err, Failures: failures, Next: now.Add(wait)}
+	d.status = Status{Endpoint: d.endpoints[d.kept], Since: now, Err: err, Failures: failures, Next: now.Add(wait)}
 }
 
 func (d *Dialer) enlist(x *attempt) bool {

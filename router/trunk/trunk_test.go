@@ -28,7 +28,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type router struct {
 	id       string
 	trunking bool
-	slow     bool // control connections are not made ready
+	slow     bool     // control connections are not made ready
+	says     amqp.Map // more properties of its open
 
 	mu      sync.Mutex
 	members []*Member // Guarded by mu: alive
@@ -55,6 +56,7 @@ func (r *router) took() string {
 
 func (r *router) Connect(m *Member) (conn.Config, conn.Handler) {
 	cfg := conn.Config{Open: amqp.Open{ContainerID: r.id, Properties: amqp.Map{{Key: amqp.Symbol("product"), Value: "test"}}}}
+	cfg.Open.Properties = append(cfg.Open.Properties, r.says...)
 	if r.trunking {
 		cfg.Open.OfferedCapabilities = []amqp.Symbol{capTrunking}
 	}
@@ -525,6 +527,48 @@ func TestFailoverEndpoints(t *testing.T) {
 		if s := d.Status(); !s.Up || s.Endpoint.Host != "b" {
 			t.Errorf("%+v", s)
 		}
+	})
+}
+
+// TestPeerNamesOtherPlaces: a connector goes where its peer has said when that
+// is gone, and comes back; an empty list takes back what was said before, none
+// leaves it.
+func TestPeerNamesOtherPlaces(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		named := func(host, port string) amqp.Map {
+			return amqp.Map{{Key: amqp.Symbol("network-host"), Value: host}, {Key: amqp.Symbol("port"), Value: port}}
+		}
+		p := &place{}
+		east := &router{id: "east"}
+		d := NewDialer(DialConfig{Endpoints: []Endpoint{{"a", "1"}}, Dial: p.dial}, NewGroups(), east)
+		check := func(want string) {
+			t.Helper()
+			time.Sleep(5 * time.Second)
+			s := d.Status()
+			if got := fmt.Sprint(s.Order); got != want || !s.Up || s.Endpoint != s.Order[0] {
+				t.Errorf("up %v at %s, places %s, want %s", s.Up, s.Endpoint, got, want)
+			}
+		}
+		listen := func(name string, list any) (stop func()) {
+			r := &router{id: name}
+			if list != nil {
+				r.says = amqp.Map{{Key: amqp.Symbol(propFailover), Value: list}}
+			}
+			_, stop = listens(t, p, name+":1", ListenConfig{}, NewGroups(), r)
+			return stop
+		}
+		stopA := listen("a", amqp.List{named("unknown", "1"), named("b", "1"), named("", "7")})
+		runs(t, d.Run)
+		check("[a:1 unknown:1 b:1]")
+		stopB := listen("b", nil)
+		stopA()
+		check("[b:1 a:1 unknown:1]")
+		stopA = listen("a", amqp.List{named("b", "1"), named("c", "1")})
+		stopB()
+		check("[a:1 b:1 c:1]")
+		listen("c", amqp.List{})
+		stopA()
+		check("[c:1 a:1]")
 	})
 }
 
