@@ -51,13 +51,14 @@ type shared struct {
 	frame, sessionFrames, sessions, idleSeconds, capacity int64
 
 	mechanisms, strip string
+	logged            string
 	properties        map[string]any
 }
 
 // settingsOf translates what listeners and connectors have in common.
 func settingsOf(c shared) linkSettings {
 	frame, idleSeconds, mechanisms := c.frame, c.idleSeconds, c.mechanisms
-	s := linkSettings{window: uint32(max(0, c.sessionFrames)), capacity: routerCredit, properties: c.properties}
+	s := linkSettings{window: uint32(max(0, c.sessionFrames)), capacity: routerCredit, properties: c.properties, logged: partsOf(c.logged)}
 	if c.capacity > 0 {
 		s.capacity = uint32(c.capacity)
 	}
@@ -128,7 +129,7 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 func listenerSettings(c *config.Listener) linkSettings {
 	s := settingsOf(shared{
 		frame: c.MaxFrameSize, sessionFrames: c.MaxSessionFrames, sessions: c.MaxSessions, idleSeconds: c.IdleTimeoutSeconds, capacity: c.LinkCapacity,
-		mechanisms: c.SASLMechanisms, strip: c.StripAnnotations, properties: c.OpenProperties,
+		mechanisms: c.SASLMechanisms, strip: c.StripAnnotations, properties: c.OpenProperties, logged: c.MessageLoggingComponents,
 	})
 	s.failover = failoverList(c.FailoverURLs)
 	return s
@@ -279,7 +280,7 @@ func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
 	k := &amqpConnector{r: r, cfg: c}
 	k.owner = &connections{r: r, name: c.Name, endpoint: c.Host + ":" + c.Port, set: settingsOf(shared{
 		frame: c.MaxFrameSize, sessionFrames: c.MaxSessionFrames, sessions: c.MaxSessions, idleSeconds: c.IdleTimeoutSeconds, capacity: c.LinkCapacity,
-		mechanisms: c.SASLMechanisms, strip: c.StripAnnotations, properties: c.OpenProperties,
+		mechanisms: c.SASLMechanisms, strip: c.StripAnnotations, properties: c.OpenProperties, logged: c.MessageLoggingComponents,
 	})}
 	k.owner.cost.Store(c.Cost)
 	dial := trunk.DialConfig{

@@ -77,6 +77,7 @@ type linkSettings struct {
 	properties map[string]any
 	handshake  time.Duration // for each stage; 0 is the default
 	failover   amqp.List     // where clients may go instead
+	logged     messageParts  // of messages
 }
 
 func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {

@@ -19,6 +19,7 @@ func (r *Router) setLog() {
 	if err := r.journal.Configure(logSettings(r.cfg)); err != nil {
 		r.log.Error("log", "module", "AGENT", "err", err)
 	}
+	r.setMessageLog()
 	if on := r.tracing(); on != traced {
 		r.setTrace(on)
 	}

@@ -139,6 +139,7 @@ func (t *consumerLink) way(c forward.Choice, m *message, out session.Outcome) (s
 				return stream.Path{}, false
 			}
 		}
+		t.p.logMessage("Sent", l, m.spoken)
 		path := stream.Path{Sending: send(l, c, out, m.settled, m.format), Choice: c}
 		if t.p.owner.set.keepsOut {
 			path.Annotations = t.p.r.onwardAnnotations(m)

@@ -39,8 +39,9 @@ type message struct {
 	streaming   bool // it is sent on before it is complete
 	priority    uint8
 	format      uint32
-	asked       uint32 // flags that the link of a client asks for
-	more        bool   // it has not come to its end
+	asked       uint32  // flags that the link of a client asks for
+	more        bool    // it has not come to its end
+	spoken      *spoken // what is logged of it; nil if nothing is logged of any message
 }
 
 var (
@@ -56,9 +57,16 @@ func rejected(condition amqp.Symbol, text string) amqp.State {
 // h begins.
 func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int) {
 	r := in.r
+	if !h.Whole && r.logsMessages.Load() {
+		return nil, 0
+	}
 	m := message{more: h.More, settled: in.rcv.Settled, priority: h.Priority, format: in.rcv.MessageFormat}
 	if in.link != nil {
 		m.asked = in.link.asked
+	}
+	if r.logsMessages.Load() {
+		m.spoken = spokenOf(h)
+		in.p.logMessage("Received", in.rcv.Link(), m.spoken)
 	}
 	if !in.counted && !in.p.betweenInteriors() {
 		in.counted = true
@@ -299,10 +307,13 @@ func (p *peer) way(c forward.Choice, m *message, out session.Outcome) (stream.Pa
 func (r *Router) path(l *conn.Link, c forward.Choice, m *message, out session.Outcome) stream.Path {
 	d := send(l, c, out, m.settled, m.format)
 	path := stream.Path{Sending: d, Choice: c, Annotations: r.onwardAnnotations(m)}
-	if p, ok := l.Conn().App.(*peer); ok && p.ours {
-		path.Early = r.endsAt(p, c)
-	} else if ok {
-		path.Exposure = &p.exposure
+	if p, ok := l.Conn().App.(*peer); ok {
+		if p.ours {
+			path.Early = r.endsAt(p, c)
+		} else {
+			path.Exposure = &p.exposure
+		}
+		p.logMessage("Sent", l, m.spoken)
 	}
 	return path
 }

@@ -43,6 +43,8 @@ type Router struct {
 
 	incomplete atomic.Int64 // see process
 
+	logsMessages atomic.Bool // see setMessageLog
+
 	tally    tally
 	lastConn atomic.Uint64 // connection numbers
 	lastLink atomic.Uint64 // link numbers
