@@ -14,6 +14,7 @@ import (
 	goamqp "github.com/Azure/go-amqp"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/skupper-host/skupper/router/manage"
 	"github.com/skupper-host/skupper/router/manage/client"
 )
 
@@ -217,14 +218,17 @@ func TestTCPConnectionsAreListedAndCut(t *testing.T) {
 	defer c.Close()
 	defer func() { _ = (<-accepted).Close() }()
 	m := n.manage(t)
-	byDir := map[string]string{}
+	byDir, own := map[string]string{}, ""
 	eventually(t, "both connections in the list", func() error {
-		rows, err := m.Query(t.Context(), "connection", "identity", "protocol", "dir")
+		rows, err := m.Query(t.Context(), "connection", "identity", "protocol", "dir", "host")
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			if row.Text("protocol") == "tcp" {
+			switch {
+			case row.Text("host") == "egress-dispatch":
+				own = row.Text("identity")
+			case row.Text("protocol") == "tcp":
 				byDir[row.Text("dir")] = row.Text("identity")
 			}
 		}
@@ -233,7 +237,17 @@ func TestTCPConnectionsAreListedAndCut(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := m.Update(t.Context(), client.Ref{Type: "connection", Identity: byDir["out"]}, map[string]any{"adminStatus": "deleted"}); err != nil {
+	// The connector's own connection to the router counts, and stays.
+	rows, err := m.Query(t.Context(), "tcpConnector", "connectionsOpened")
+	if err != nil || len(rows) != 1 || rows[0].Int("connectionsOpened") != 2 {
+		t.Errorf("the connector has opened %v, want 2: %v", rows, err)
+	}
+	deleted := map[string]any{"adminStatus": "deleted"}
+	var refused *client.Error
+	if _, err := m.Update(t.Context(), client.Ref{Type: "connection", Identity: own}, deleted); !errors.As(err, &refused) || refused.Status != manage.StatusForbidden {
+		t.Errorf("deleting connection %s of the connector: %v, want %d", own, err, manage.StatusForbidden)
+	}
+	if _, err := m.Update(t.Context(), client.Ref{Type: "connection", Identity: byDir["out"]}, deleted); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -242,4 +256,94 @@ func TestTCPConnectionsAreListedAndCut(t *testing.T) {
 	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the client is still connected: %v", err)
 	}
+}
+
+func TestClientsHearThatTheirListenerStops(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	n := start(t, "A", "interior", entity{"listener", attrs{"name": "other", "host": "127.0.0.1", "port": strconv.Itoa(port)}})
+	c := dial(t, port)
+	if err := n.manage(t).Delete(t.Context(), client.Ref{Type: "listener", Name: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-c.Done():
+	case <-time.After(patience):
+		t.Fatal("the connection is still open")
+	}
+	var ended *goamqp.ConnError
+	if !errors.As(c.Err(), &ended) || ended.RemoteErr == nil || ended.RemoteErr.Condition != goamqp.ErrCondConnectionForced {
+		t.Errorf("the connection ended with %v, want %s of the router", c.Err(), goamqp.ErrCondConnectionForced)
+	}
+}
+
+func TestLinksOfStreamsAreEndpoints(t *testing.T) {
+	t.Parallel()
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	between, port := freePort(t), freePort(t)
+	west := start(
+		t, "west", "interior", listener("inter-router", between),
+		entity{"tcpListener", attrs{"name": "in", "host": "127.0.0.1", "port": strconv.Itoa(port), "address": "svc"}},
+	)
+	start(
+		t, "east", "interior", connector("inter-router", between),
+		entity{"tcpConnector", attrs{"name": "out", "host": "127.0.0.1", "port": strconv.Itoa(server.Addr().(*net.TCPAddr).Port), "address": "svc"}},
+	)
+	var c net.Conn
+	eventually(t, "the service", func() (err error) {
+		c, err = net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		return err
+	})
+	defer c.Close()
+	m := west.manage(t)
+	eventually(t, "links of the stream in both directions", func() error {
+		connections, err := m.Query(t.Context(), "connection", "identity", "role")
+		if err != nil {
+			return err
+		}
+		data := map[string]bool{}
+		for _, row := range connections {
+			data[row.Text("identity")] = row.Text("role") == "inter-router-data"
+		}
+		links, err := m.Query(t.Context(), "router.link", "connectionId", "linkType", "linkDir", "operStatus")
+		if err != nil {
+			return err
+		}
+		byDir := map[string]int{}
+		for _, row := range links {
+			if data[row.Text("connectionId")] && row.Text("linkType") == "endpoint" && row.Text("operStatus") == "up" {
+				byDir[row.Text("linkDir")]++
+			}
+		}
+		if byDir["in"] != 1 || byDir["out"] != 1 {
+			return fmt.Errorf("endpoints in use on data connections: %v", byDir)
+		}
+		return nil
+	})
+}
+
+func TestManagementAnswersAtTheAddressOfUpstreamsCore(t *testing.T) {
+	t.Parallel()
+	n := start(t, "A", "standalone")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := client.Dial(ctx, client.Target{Network: "tcp", Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port)), Node: "_local/$_management_internal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	rows, err := c.Query(ctx, "router.address", "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		if row.Text("key") == "L$_management_internal" {
+			return
+		}
+	}
+	t.Errorf("the address is not listed: %v", rows)
 }

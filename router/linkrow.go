@@ -7,7 +7,6 @@ import (
 	"github.com/skupper-host/skupper/router/conn"
 	"github.com/skupper-host/skupper/router/forward"
 	"github.com/skupper-host/skupper/router/manage"
-	"github.com/skupper-host/skupper/router/trunk"
 )
 
 // Types of links as management names them (compat: skupper-router 3.x).
@@ -25,6 +24,7 @@ type linkRole struct {
 	kind     string
 	key      forward.Key // its address, zero if it has none
 	priority int
+	stream   bool // it waits for streams, one after another
 }
 
 // described are the events of a link that say what it is for.
@@ -32,7 +32,7 @@ type described interface{ role() linkRole }
 
 func (e *controlLink) role() linkRole   { return linkRole{kind: linkControl} }
 func (e *dataLink) role() linkRole      { return linkRole{kind: linkData, priority: e.priority} }
-func (p *anonymousLink) role() linkRole { return (*peer)(p).streamRole() }
+func (p *anonymousLink) role() linkRole { return streamRole() }
 func (e *trackingEvents) role() linkRole {
 	return endpointRole(forward.Key{Class: forward.ClassMobile, Name: addrTracking})
 }
@@ -56,19 +56,16 @@ func endpointRole(key forward.Key) linkRole {
 	return linkRole{kind: linkEndpoint, key: key, priority: defaultPriority}
 }
 
-// streamRole is the role of a link without address.
-func (p *peer) streamRole() linkRole {
-	if p.member.Role == trunk.InterRouter {
-		return linkRole{kind: linkData, priority: defaultPriority}
-	}
-	return linkRole{kind: linkEndpoint, priority: defaultPriority}
-}
+// streamRole is the role of a link without address: one that carries streams.
+// compat: it is an endpoint between routers too; inter-router are those of
+// messages.
+func streamRole() linkRole { return linkRole{kind: linkEndpoint, priority: defaultPriority, stream: true} }
 
-func (p *peer) linkRole(l *conn.Link) linkRole {
+func linkRoleOf(l *conn.Link) linkRole {
 	if d, ok := l.Events().(described); ok {
 		return d.role()
 	}
-	return p.streamRole() // a pooled one, or one that is not answered yet
+	return streamRole() // a pooled one, or one that is not answered yet
 }
 
 // Links implements manage.Store.
@@ -88,7 +85,7 @@ func (s store) Links() (rows []manage.Link) {
 }
 
 func (p *peer) linkRow(l *conn.Link) manage.Link {
-	st, role := l.Stats(), p.linkRole(l)
+	st, role := l.Stats(), linkRoleOf(l)
 	row := manage.Link{
 		ID: l.ID(), LinkName: l.Name(), LinkType: role.kind, LinkDir: "in", Priority: uint32(role.priority),
 		Capacity: p.capacity(), ConnectionID: strconv.FormatUint(p.id, 10), AdminStatus: "enabled", OperStatus: "up",
@@ -96,6 +93,9 @@ func (p *peer) linkRow(l *conn.Link) manage.Link {
 		PresettledCount: st.Presettled, DroppedPresettledCount: st.Dropped, AcceptedCount: st.Accepted, RejectedCount: st.Rejected,
 		ReleasedCount: st.Released, ModifiedCount: st.Modified, CreditAvailable: st.Credit,
 		DeliveriesDelayed1Sec: uint64(st.Delayed1), DeliveriesDelayed10Sec: uint64(st.Delayed10), DeliveriesStuck: uint64(st.Stuck), ZeroCreditSeconds: st.ZeroCredit,
+	}
+	if role.stream && p.router() && st.Unsettled+st.Undelivered == 0 {
+		row.OperStatus = "idle" // compat: up counts the streams
 	}
 	if role.key != (forward.Key{}) {
 		row.OwningAddr = role.key.String()

@@ -23,8 +23,9 @@ type connections struct {
 	set      linkSettings
 	cost     atomic.Int64
 
-	// Owned by the control loop: why the last attempt of a connector failed.
-	failure string
+	// Owned by the control loop: why the last attempt of a connector failed, and
+	// what was said of a connection to the wrong router.
+	failure, split string
 }
 
 // Connect implements trunk.Owner.
@@ -40,6 +41,10 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 		trace, p.traced = p.trace, true
 	}
 	r.box.post(func() { r.peers[p.id] = p })
+	var farewell *amqp.Error
+	if m.Role == trunk.Normal {
+		farewell = refusal(errStopping)
+	}
 	return conn.Config{
 		Open: amqp.Open{
 			ContainerID: r.id, MaxFrameSize: o.set.frame, IdleTimeOut: o.set.idle, ChannelMax: o.set.sessions,
@@ -48,7 +53,7 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 			Properties:          o.properties(p, m),
 		},
 		SASL: conn.SASL{Mechanisms: o.set.mechanisms, Required: o.set.required}, Log: r.log, Trace: trace, Serial: &r.lastLink, PlainToo: o.set.plain,
-		SessionWindow: o.set.window, HandshakeTimeout: o.set.handshake,
+		SessionWindow: o.set.window, HandshakeTimeout: o.set.handshake, Farewell: farewell,
 	}, p
 }
 

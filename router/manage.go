@@ -34,8 +34,12 @@ func (r *Router) addProcesses() {
 	m.node = manage.New(store{r})
 	m.showSchema()
 	target := &process{handle: m.take, limit: maxRequest, incomplete: &r.incomplete}
-	for _, class := range []forward.Class{forward.ClassLocal, forward.ClassMobile} {
-		r.table.Add(forward.Key{Class: class, Name: "$management"}, &forward.Consumer{Kind: forward.Process, Target: target}, forward.Closest)
+	for _, key := range []forward.Key{
+		{Class: forward.ClassLocal, Name: "$management"},
+		{Class: forward.ClassMobile, Name: "$management"},
+		{Class: forward.ClassLocal, Name: "$_management_internal"}, // compat: the agent of upstream's core, for tools that pass the other by
+	} {
+		r.table.Add(key, &forward.Consumer{Kind: forward.Process, Target: target}, forward.Closest)
 	}
 	r.run(m.serve)
 }

@@ -174,6 +174,8 @@ func (s *service) modify(c config.Change) bool {
 // connectorService is a configured tcpConnector.
 type connectorService struct {
 	r         *Router
+	id        uint64 // of its connection to the router, as management counts them
+	since     time.Time
 	cfg       *config.TCPConnector
 	connector *tcp.Connector
 	record    *vanflow.Connector
@@ -182,7 +184,7 @@ type connectorService struct {
 }
 
 func (r *Router) newConnectorService(c *config.TCPConnector) (entity, error) {
-	s := &connectorService{r: r, cfg: c}
+	s := &connectorService{r: r, id: r.lastConn.Add(1), since: time.Now(), cfg: c}
 	var tlsConfig *tls.Config
 	if c.SSLProfile != "" {
 		id, err := r.identity(c.SSLProfile)

@@ -132,7 +132,7 @@ func (s *service) row() manage.TCPListenerStatus {
 func (s *connectorService) row() manage.TCPConnectorStatus {
 	st := s.connector.Status()
 	row := manage.TCPConnectorStatus{
-		ConnectionsOpened: int(st.Opened), ConnectionsClosed: int(st.Closed), ConnectionsFailed: int(st.Failed),
+		ConnectionsOpened: int(st.Opened) + ownConnections, ConnectionsClosed: int(st.Closed), ConnectionsFailed: int(st.Failed),
 		BytesIn: int(st.Written), BytesOut: int(st.Read),
 	}
 	if st.LastError != nil {
@@ -195,7 +195,7 @@ func (s store) Metrics() (m manage.Metrics) {
 			case *service:
 				m.ConnectionCounters["tcp"] += x.listener.Status().Active()
 			case *connectorService:
-				m.ConnectionCounters["tcp"] += x.connector.Status().Active()
+				m.ConnectionCounters["tcp"] += x.connector.Status().Active() + ownConnections
 			}
 		}
 	})
@@ -341,6 +341,8 @@ func (s store) SetConnection(caller manage.Caller, id uint64, change manage.Conn
 			return
 		}
 		switch {
+		case change.Close && s.r.dispatches(id):
+			err = &manage.Error{Status: manage.StatusForbidden, Description: "connection cannot be closed by management: delete the tcpConnector"}
 		case p == nil || !p.up:
 			err = &manage.Error{Status: manage.StatusNotFound, Description: "connection not found"}
 		case change.Close && (caller.Connection == id || p.router()):

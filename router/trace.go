@@ -85,6 +85,8 @@ func (o *connections) logEnded(p *peer, err error) {
 	ctx, l := context.Background(), p.r.log
 	switch {
 	case err == nil || errors.Is(err, context.Canceled):
+	case errors.Is(err, trunk.ErrSplit):
+		o.logSplit(p, err)
 	case p.dialed(): // logFailed has the reason
 	case p.up || !errors.Is(err, io.EOF):
 		l.Log(ctx, p.logLevel(), fmt.Sprintf("Connection from %s (to %s) failed: %s", addrText(p.member.Conn.State().RemoteAddr), o.endpoint, err), "module", "SERVER", "conn", p.id)
@@ -92,6 +94,17 @@ func (o *connections) logEnded(p *peer, err error) {
 	if p.up {
 		l.Log(ctx, p.logLevel(), "Connection Closed", "module", "ROUTER_CORE", "conn", p.id)
 	}
+}
+
+// logSplit says that a connection has reached the wrong router, once as long as
+// the text is the same: it is tried again and again. compat: skupper-router's
+// words.
+func (o *connections) logSplit(p *peer, err error) {
+	level, text := slog.LevelDebug, "Connection group failure: "+err.Error()
+	if text != o.split {
+		o.split, level = text, slog.LevelError
+	}
+	p.r.log.Log(context.Background(), level, text, "module", "ROUTER_CORE", "conn", p.id)
 }
 
 // logFailed says why a connector has no connection, once for each reason.

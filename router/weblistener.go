@@ -154,7 +154,7 @@ func (r *Router) samples() []web.Sample {
 	gauge("router_rss_bytes", "Resident memory of the process, in bytes.", float64(m.ResidentMemoryUsage))
 	gauge("last_topology_change_timestamp", "When the network of routers has changed last, in seconds since 1970.", r.lastTopologyChange())
 	for _, protocol := range []string{"tcp", "amqp", "http1", "http2"} {
-		gauge(protocol+"_service_connections", "Connections of "+protocol+" services that are open.", float64(m.ConnectionCounters[protocol]))
+		gauge(protocol+"_service_connections", "Connections of "+protocol+" services that are open, with one of each connector to the router.", float64(m.ConnectionCounters[protocol]))
 	}
 	list = append(list,
 		web.Sample{Name: "skupper_router_uptime_seconds", Help: "Since the router has started, in seconds.", Value: float64(m.UptimeSeconds)},

@@ -88,6 +88,14 @@ func (r row) number(name string) int64 {
 	return 0
 }
 
+// opened is how many connections a listener has accepted.
+func (r row) opened() int64 { return r.number("connectionsOpened") }
+
+// servers is how many connections a connector has opened to its server: routers
+// count the one over which it gets its streams as well (compat: skupper-router
+// 3.x).
+func (r row) servers() int64 { return max(0, r.number("connectionsOpened")-1) }
+
 // attributesOf are the attributes that are asked for of each type: a large site
 // has thousands of entities, and most of what they have is known.
 func attributesOf(typ string) []string {
@@ -300,8 +308,15 @@ func active(ctx context.Context, a Asker, entities []state.Entity) (map[string]i
 	bridges := slices.DeleteFunc(slices.Clone(entities), func(e state.Entity) bool { return e.Type != "tcpListener" && e.Type != "tcpConnector" })
 	found, err := find(ctx, a, bridges, "connectionsOpened", "connectionsClosed")
 	m := map[string]int64{}
-	for key, r := range found {
-		m[key] = r.number("connectionsOpened") - r.number("connectionsClosed")
+	for _, e := range bridges {
+		r := found[e.Key()]
+		switch {
+		case r == nil:
+		case e.Type == "tcpConnector":
+			m[e.Key()] = r.servers() - r.number("connectionsClosed")
+		default:
+			m[e.Key()] = r.opened() - r.number("connectionsClosed")
+		}
 	}
 	return m, err
 }

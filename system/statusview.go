@@ -311,10 +311,10 @@ func (l *live) count(out *api.Namespace) {
 	}
 	for _, r := range l.accepts {
 		tally(&out.Listeners, !failedToListen(r))
-		out.Connections += r.number("connectionsOpened") - r.number("connectionsClosed")
+		out.Connections += r.opened() - r.number("connectionsClosed")
 	}
 	for _, r := range l.opens {
-		out.Connections += r.number("connectionsOpened") - r.number("connectionsClosed")
+		out.Connections += r.servers() - r.number("connectionsClosed")
 	}
 	out.RemoteLinks = len(l.callers())
 }
@@ -381,8 +381,8 @@ func since(connection row, now time.Time) time.Time {
 
 // bridgeStates are the counters of listeners and connectors.
 func bridgeStates(l *live) (listeners, connectors []api.BridgeState) {
-	of := func(kind string, r row) api.BridgeState {
-		opened, closed := r.number("connectionsOpened"), r.number("connectionsClosed")
+	of := func(kind string, r row, opened int64) api.BridgeState {
+		closed := r.number("connectionsClosed")
 		return api.BridgeState{
 			Kind: kind, Name: bridgeName(r), Active: opened - closed, Total: opened, BytesIn: r.number("bytesIn"), BytesOut: r.number("bytesOut"),
 			TLS: r.text("sslProfile") != "", Failed: r.number("connectionsFailed"), LastError: r.text("lastError"),
@@ -394,10 +394,10 @@ func bridgeStates(l *live) (listeners, connectors []api.BridgeState) {
 		if strings.HasPrefix(r.text("name"), "multiAddress/") {
 			kind = resource.KindMultiKeyListener
 		}
-		listeners = append(listeners, of(string(kind), r))
+		listeners = append(listeners, of(string(kind), r, r.opened()))
 	}
 	for _, r := range rows(l.opens) {
-		connectors = append(connectors, of(string(resource.KindConnector), r))
+		connectors = append(connectors, of(string(resource.KindConnector), r, r.servers()))
 	}
 	return listeners, connectors
 }

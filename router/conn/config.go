@@ -45,6 +45,10 @@ type Config struct {
 	// 10 s.
 	HandshakeTimeout time.Duration
 
+	// Farewell is the error of our Close when the context of Run is done;
+	// nil is an end without error.
+	Farewell *amqp.Error
+
 	// Log gets the connection's debug lines; nil is silence.
 	Log *slog.Logger
 

@@ -57,7 +57,7 @@ func (c *Conn) watch(ctx context.Context, readDone <-chan *Error, writeDone <-ch
 		select {
 		case <-done:
 			done = nil
-			c.Close(nil)
+			c.Close(c.cfg.Farewell)
 		case <-up:
 			up = nil
 			limit.Stop()

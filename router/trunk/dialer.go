@@ -255,8 +255,7 @@ func (d *Dialer) connect(ctx context.Context, ordinal uint64, data bool, up *gat
 	var opened time.Time // written by the reader, which has ended below
 	m.Conn = conn.New(nc, cfg, &memberHandler{m: m, next: handler, entry: func(m *Member, open *amqp.Open) error {
 		opened = time.Now()
-		d.opened(m, open, endpoint, up)
-		return nil
+		return d.opened(m, open, endpoint, up)
 	}})
 	err = m.Conn.Run(ctx)
 	if up != nil {
@@ -297,20 +296,24 @@ func (d *Dialer) complete(cfg *conn.Config, m *Member, e Endpoint) {
 	}
 }
 
-// opened notes that a connection is up.
-func (d *Dialer) opened(m *Member, open *amqp.Open, e Endpoint, up *gate) {
+// opened notes that a connection is up. The error refuses it.
+func (d *Dialer) opened(m *Member, open *amqp.Open, e Endpoint, up *gate) error {
 	d.groups.mu.Lock()
 	m.heard(open)
-	d.group.add(m)
+	err := d.group.sameRouter(m)
+	if err == nil {
+		d.group.add(m)
+	}
 	d.groups.mu.Unlock()
-	if m.data {
-		return
+	if err != nil || m.data {
+		return err
 	}
 	d.mu.Lock()
 	d.status = Status{Endpoint: e, Since: time.Now()}
 	d.follow(open, e)
 	d.mu.Unlock()
 	up.open()
+	return nil
 }
 
 // failed notes why there is no connection.

@@ -14,6 +14,10 @@ import (
 // is alive: the same correlator, and an ordinal that is not higher.
 var ErrDuplicate = errors.New("a connection of the same connector is in use")
 
+// ErrSplit is why a connection is dropped that ends at another router than the
+// others of its group: something between the two spreads connections.
+var ErrSplit = errors.New("connections split across routers")
+
 // Groups are the trunks of one router. All its dialers and listeners share
 // them.
 type Groups struct {
@@ -121,7 +125,22 @@ func (g *Group) rivals(m *Member) (replaced []*Member, err error) {
 func (g *Group) oneRouter(m *Member) error {
 	for _, other := range append(slices.Clone(g.opened), g.data...) {
 		if other.container != m.container {
-			return fmt.Errorf("connections of one connector come from routers %s and %s", other.container, m.container)
+			return fmt.Errorf("%w: %s and %s", ErrSplit, other.container, m.container)
+		}
+	}
+	return nil
+}
+
+// sameRouter refuses a data connection that has reached another router than the
+// control connection in front of it. The control connection itself may move: an
+// endpoint may be another router after a while.
+func (g *Group) sameRouter(m *Member) error {
+	if !m.data {
+		return nil
+	}
+	for _, other := range g.opened {
+		if other.ordinal == m.ordinal && other.container != m.container {
+			return fmt.Errorf("%w: %s and %s", ErrSplit, other.container, m.container)
 		}
 	}
 	return nil
@@ -211,7 +230,7 @@ func (g *Group) place() *Member {
 	var members []*Member
 	if control != nil && control.trunking {
 		for _, m := range g.data {
-			if m.ordinal == control.ordinal {
+			if m.ordinal == control.ordinal && m.container == control.container {
 				members = append(members, m)
 			}
 		}

@@ -437,6 +437,40 @@ func TestConnectionsSpreadOverRouters(t *testing.T) {
 	})
 }
 
+// TestDataConnectionsToAnotherRouterAreNotUsed: a load balancer sends the
+// connections of one connector to two routers. Streams keep to the router that
+// the control connection leads to, and the owner hears why the others ended.
+func TestDataConnectionsToAnotherRouterAreNotUsed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		p := &place{}
+		east := &router{id: "east", trunking: true}
+		for _, id := range []string{"west", "north"} {
+			listens(t, p, id+":1", ListenConfig{Role: InterRouter}, NewGroups(), &router{id: id, trunking: true})
+		}
+		dials := 0
+		var mu sync.Mutex
+		spread := func(ctx context.Context, network, _ string) (net.Conn, error) {
+			mu.Lock()
+			dials++
+			to := "west:1"
+			if dials > 1 {
+				to = "north:1"
+			}
+			mu.Unlock()
+			return p.dial(ctx, network, to)
+		}
+		d := NewDialer(DialConfig{Role: InterRouter, Endpoints: []Endpoint{{"balancer", "1"}}, Data: 1, Correlator: "abcdefghijklmno", Dial: spread}, NewGroups(), east)
+		runs(t, d.Run)
+		time.Sleep(time.Second)
+		if got := east.took(); !strings.Contains(got, "ended data: "+ErrSplit.Error()+": west and north") {
+			t.Error(got)
+		}
+		if d.Group().Members() != 0 || d.Group().Control() == nil {
+			t.Errorf("%d data connections, control %p", d.Group().Members(), d.Group().Control())
+		}
+	})
+}
+
 // TestTwoLinksBetweenTwoRouters: the one that was ready first is used while it
 // lives.
 func TestTwoLinksBetweenTwoRouters(t *testing.T) {

@@ -51,11 +51,14 @@ func (q *coQueue) take() []*CoFlow {
 	return all
 }
 
-// Open notes that a stream arrived for the connector and counts it. Flow is the
+// Open notes that a stream arrived for the connector and counts it. compat: with
+// the first one the connector's own connection to the router counts too. Flow is the
 // stream's correlation id, trace the routers that its router annotations list.
 // The result is nil if the stream has no record.
 func (c *Connector) Open(flow string, trace []string) *CoFlow {
-	c.counts[countFlows].value.Add(1)
+	if n := c.counts[countFlows].value.Add(1); n == 1 {
+		c.counts[countFlows].value.Add(1)
+	}
 	r := c.router
 	if !validFlow(flow) {
 		return nil

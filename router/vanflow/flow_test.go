@@ -138,8 +138,8 @@ func TestCorrelationIDs(t *testing.T) {
 			t.Errorf("correlation id %q: record %v", id, got)
 		}
 	}
-	if n := c.counts[countFlows].value.Load(); n != 13 {
-		t.Errorf("%d connections counted, want all 13", n)
+	if n := c.counts[countFlows].value.Load(); n != 14 {
+		t.Errorf("%d connections counted, want all 13 and that of the connector to the router", n)
 	}
 }
 
