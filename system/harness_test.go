@@ -205,7 +205,15 @@ func newMachinery(t testing.TB) (*machinery, Options) {
 // agentOf runs an agent until the test ends.
 func agentOf(t testing.TB, m *machinery, o Options) *Agent {
 	t.Helper()
-	a := NewAgent(o, m)
+	a, stop := passingAgent(t, m, o)
+	t.Cleanup(stop)
+	return a
+}
+
+// passingAgent runs an agent until stop is called.
+func passingAgent(t testing.TB, m *machinery, o Options) (a *Agent, stop func()) {
+	t.Helper()
+	a = NewAgent(o, m)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan struct{})
 	var wg sync.WaitGroup
@@ -214,13 +222,14 @@ func agentOf(t testing.TB, m *machinery, o Options) *Agent {
 			t.Errorf("agent: %v", err)
 		}
 	})
-	t.Cleanup(func() { cancel(); wg.Wait() })
+	stop = func() { cancel(); wg.Wait() }
 	select {
 	case <-ready:
 	case <-time.After(10 * time.Second):
+		stop()
 		t.Fatal("the agent does not come up")
 	}
-	return a
+	return a, stop
 }
 
 // many is a site with n listeners and n connectors.

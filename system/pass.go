@@ -210,7 +210,10 @@ func (n *namespace) recall(have state.State) (state.Memory, error) {
 		return state.ParseMemory(f.Data)
 	}
 	if f, ok := have.Files[n.paths.RouterConfig()]; ok {
-		return state.Recall(f.Data)
+		m, err := state.Recall(f.Data)
+		unit := have.Units[layout.UnitName(n.paths.Name)]
+		m.Stopped = m.Generation > 0 && !unit.Running && !unit.Enabled
+		return m, err
 	}
 	return state.Memory{}, nil
 }

@@ -35,7 +35,7 @@ func (n *namespace) recollect(ctx context.Context) error {
 	if snap.Err != nil {
 		v.failure = summary(snap.Err)
 	}
-	if v.memory, err = n.remembered(); err != nil {
+	if v.memory, err = n.remembered(ctx); err != nil {
 		return err
 	}
 	if v.memory.Generation > 0 {
@@ -47,7 +47,7 @@ func (n *namespace) recollect(ctx context.Context) error {
 }
 
 // remembered is what the namespace remembers, read from its files.
-func (n *namespace) remembered() (state.Memory, error) {
+func (n *namespace) remembered(ctx context.Context) (state.Memory, error) {
 	data, err := os.ReadFile(n.paths.State())
 	switch {
 	case err == nil:
@@ -58,7 +58,10 @@ func (n *namespace) remembered() (state.Memory, error) {
 	if data, err = os.ReadFile(n.paths.RouterConfig()); err != nil {
 		return state.Memory{}, nil // nothing was ever made
 	}
-	return state.Recall(data)
+	m, err := state.Recall(data)
+	unit := n.unitStatus(ctx)
+	m.Stopped = m.Generation > 0 && unit.PID == 0 && !unit.Enabled
+	return m, err
 }
 
 // recollectSite builds the site of the generation in effect from the snapshot

@@ -18,6 +18,9 @@ import (
 func (p *program) debugCommands() *command.Command {
 	return &command.Command{
 		Name: "debug", Summary: "find out what is wrong, and collect it for a report",
+		Retired: map[string]string{
+			"events": "`skupper debug check`", "policies": "`skupper debug check`", "service": "`skupper debug check`",
+		},
 		Commands: []*command.Command{
 			{
 				Name: "check", Summary: "test what a site needs, one line each",

@@ -29,7 +29,7 @@ func (p *program) siteCommands() *command.Command {
 			},
 			{
 				Name: "update", Summary: "change the site's description", Args: []command.Arg{known},
-				Flags: append(siteFlags(), append(waitFlags(waitReady, "30s"), dryRunFlag())...),
+				Flags: append(siteFlags(), append(waitFlags(waitReady, "3m"), dryRunFlag())...),
 				Examples: []command.Example{
 					{Line: "skupper site update west --enable-link-access", Text: "Let other sites link to this one"},
 					{Line: "skupper site update --set router-logging=ROUTER:debug", Text: "Change a setting of the only site"},

@@ -84,6 +84,7 @@ func (p *program) systemCommands() *command.Command {
 			},
 			p.installCommand(),
 			p.uninstallCommand(),
+			p.setupCommand(),
 		},
 	}
 }
@@ -184,6 +185,11 @@ func (p *program) systemDiff(ctx context.Context, in *command.Input) error {
 	if err != nil {
 		return err
 	}
+	if len(files) == 0 {
+		if _, err := c.Names(ctx, p.namespace); err != nil {
+			return err
+		}
+	}
 	result, err := c.Apply(ctx, p.namespace, api.ApplyRequest{Files: files, Start: true, DryRun: true})
 	if err != nil {
 		return err
@@ -199,9 +205,8 @@ func (p *program) systemDiff(ctx context.Context, in *command.Input) error {
 
 // operation is a command that does one thing with the site as a whole.
 func (p *program) operation(op api.Operation, summary, text string, wait []command.Flag) *command.Command {
-	aliases := map[api.Operation][]string{api.Start: {"setup"}}
 	return &command.Command{
-		Name: string(op), Aliases: aliases[op], Summary: summary, Text: text,
+		Name: string(op), Summary: summary, Text: text,
 		Flags:    append(wait, dryRunFlag()),
 		Examples: []command.Example{{Line: fmt.Sprintf("skupper -n west system %s", op), Text: "For the site of namespace west"}},
 		Run:      func(ctx context.Context, in *command.Input) error { return p.operate(ctx, in, op, len(wait) > 0) },

@@ -51,8 +51,12 @@ func (p *program) started() bool {
 	if err != nil {
 		return false
 	}
-	_, err = os.Stat(ns.State())
-	return err == nil
+	for _, file := range []string{ns.State(), ns.RouterConfig()} { // either may be lost
+		if _, err := os.Stat(file); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // offline does without an agent what can be done without one.

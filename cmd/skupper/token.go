@@ -21,7 +21,7 @@ import (
 
 func (p *program) tokenCommands() *command.Command {
 	file := command.Arg{Name: "file", Source: command.Files}
-	return &command.Command{
+	c := &command.Command{
 		Name: "token", Summary: "let other sites link to this one by a token",
 		Text: "A token is a small file that another site exchanges for a link, as often and as long as it was issued for. " +
 			"The agent answers, over HTTPS on port 9090 or the next free one, while a token can be redeemed.",
@@ -73,6 +73,8 @@ func (p *program) tokenCommands() *command.Command {
 			},
 		},
 	}
+	c.Commands = append(c.Commands, p.oldTokenCommand(c.Find("issue")))
+	return c
 }
 
 func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {

@@ -41,6 +41,8 @@ func (p *program) tree() *command.Command {
 			p.completionCommand(),
 			p.helpCommand(),
 			p.docsCommand(),
+			p.initCommand(),
+			p.oldStatusCommand(),
 			p.completeCommand(),
 			p.controllerCommands(),
 			p.routerCommands(),
@@ -70,30 +72,6 @@ func foreignFlags() map[string]string {
 		"selector":          "on hosts use --host",
 		"workload":          "on hosts use --host and the port",
 		"include-not-ready": "on hosts use --host",
-	}
-}
-
-// retired maps commands of earlier versions to what does their job now.
-func retired() map[string]string {
-	return map[string]string{
-		"init":             "`skupper site create NAME --enable-link-access`, then `skupper system start`",
-		"delete":           "`skupper site delete` removes the site's description, `skupper system teardown` everything",
-		"status":           "`skupper system status`",
-		"expose":           "`skupper connector create NAME PORT --host HOST` here, `skupper listener create NAME PORT` where it is used",
-		"unexpose":         "`skupper connector delete NAME` and `skupper listener delete NAME`",
-		"gateway":          "a host is a full site: `skupper site create NAME`, then `skupper system start`",
-		"revoke-access":    "`skupper cert list` shows what was handed out",
-		"switch":           "set SKUPPER_PLATFORM",
-		"update":           "upgrade the package, then `skupper system restart`",
-		"upgrade":          "upgrade the package, then `skupper system restart`",
-		"connect":          "`skupper system apply link.yaml` with a file from `skupper link generate` of the other site",
-		"disconnect":       "`skupper link delete NAME`",
-		"connection-token": "`skupper token issue FILE`",
-		"list-connectors":  "`skupper link status`",
-		"check-connection": "`skupper link status`",
-		"list-exposed":     "`skupper service status`",
-		"bind":             "`skupper connector create NAME PORT --host HOST`",
-		"unbind":           "`skupper connector delete NAME`",
 	}
 }
 

@@ -12,7 +12,8 @@ const localListener = "skupper-local-normal"
 
 // Recall makes the memory of a namespace from its router's configuration: for a
 // namespace that upstream's tools made, or one whose state.json was lost. What
-// cannot be known is left empty.
+// cannot be known is left empty. A configuration of ours gives a Generation: the
+// site was started, whether or not it is stopped by now.
 //
 // compat: the site id is in the router's metadata; a listener is named
 // <access>-<role>.
@@ -26,7 +27,10 @@ func Recall(config []byte) (Memory, error) {
 		switch e.Type {
 		case "router":
 			m.RouterID = e.Attrs["id"]
-			m.SiteID = siteID(e.Attrs["metadata"])
+			var ours bool
+			if m.SiteID, ours = siteID(e.Attrs["metadata"]); ours {
+				m.Generation = 1 // or any later one: it was started
+			}
 		case "listener":
 			if key := portKey(e); key != "" {
 				if port, err := strconv.Atoi(e.Attrs["port"]); err == nil && port > 0 {
@@ -44,18 +48,20 @@ func Recall(config []byte) (Memory, error) {
 	return m, nil
 }
 
-// siteID reads the router's metadata: a JSON object with an id, or the id.
-func siteID(metadata string) string {
+// siteID reads the router's metadata: a JSON object with an id, or the id. Only
+// ours names the site, too.
+func siteID(metadata string) (id string, ours bool) {
 	if !strings.HasPrefix(metadata, "{") {
-		return metadata
+		return metadata, false
 	}
 	var m struct {
-		ID string `json:"id"`
+		ID   string `json:"id"`
+		Name string `json:"name"`
 	}
 	if json.Unmarshal([]byte(metadata), &m) != nil {
-		return ""
+		return "", false
 	}
-	return m.ID
+	return m.ID, m.Name != ""
 }
 
 // portKey is the key of Memory.Ports for a listener.

@@ -64,8 +64,12 @@ func TestRecall(t *testing.T) {
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	for text, want := range map[string]string{`{"id":"x"}`: "x", "plain": "plain", "{half": "", "": ""} {
-		if got := siteID(text); got != want {
+	for text, want := range map[string]string{`{"id":"x"}`: "x", `{"id":"x","name":"west"}`: "x, ours", "plain": "plain", "{half": "", "": ""} {
+		got, ours := siteID(text)
+		if ours {
+			got += ", ours"
+		}
+		if got != want {
 			t.Errorf("metadata %q: site %q, want %q", text, got, want)
 		}
 	}

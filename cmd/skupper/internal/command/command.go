@@ -69,7 +69,6 @@ type Example struct {
 // Command is a command or a group of commands.
 type Command struct {
 	Name     string
-	Aliases  []string
 	Summary  string // one line, no full stop
 	Text     string // paragraphs, separated by empty lines
 	Args     []Arg
@@ -79,6 +78,10 @@ type Command struct {
 	Hidden   bool   // works, but is not listed
 	Raw      bool   // all that follows goes to Run unread
 	Commands []*Command
+
+	// Foreign is the advice about a flag that the command does not have, "" for
+	// the usual one: commands of earlier versions had flags that are gone.
+	Foreign string
 
 	// Retired maps words that once were commands here to what to type now.
 	Retired map[string]string
@@ -96,7 +99,7 @@ type Exit struct {
 // Find returns the child called name, or nil.
 func (c *Command) Find(name string) *Command {
 	for _, child := range c.Commands {
-		if child.Name == name || slices.Contains(child.Aliases, name) {
+		if child.Name == name {
 			return child
 		}
 	}

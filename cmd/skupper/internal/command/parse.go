@@ -263,6 +263,9 @@ func (p *parser) unknownFlag(typed, name string) error {
 		Message: fmt.Sprintf("unknown flag %s (%s)", typed, strings.Join(words, " ")),
 		Advice:  fmt.Sprintf("`%s --help` lists the flags", strings.Join(words, " ")),
 	}
+	if c.Foreign != "" {
+		e.Advice = c.Foreign
+	}
 	if near := nearest(name, flagNames(c, p.root)); near != "" {
 		e.Advice = fmt.Sprintf("did you mean --%s?", near)
 	}

@@ -38,7 +38,7 @@ func tree() *Command {
 						{Name: "dry-run", Kind: String, Implied: "server", Choices: []string{"client", "server"}},
 					},
 				},
-				{Name: "status", Aliases: []string{"show"}, Run: noRun, Args: []Arg{{Name: "name", Optional: true}}, Flags: []Flag{{Name: "output", Short: "o", Kind: String}}},
+				{Name: "status", Run: noRun, Args: []Arg{{Name: "name", Optional: true}}, Flags: []Flag{{Name: "output", Short: "o", Kind: String}}},
 			}},
 			{Name: "connector", Commands: []*Command{
 				{
