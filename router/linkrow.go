@@ -59,7 +59,9 @@ func endpointRole(key forward.Key) linkRole {
 // streamRole is the role of a link without address: one that carries streams.
 // compat: it is an endpoint between routers too; inter-router are those of
 // messages.
-func streamRole() linkRole { return linkRole{kind: linkEndpoint, priority: defaultPriority, stream: true} }
+func streamRole() linkRole {
+	return linkRole{kind: linkEndpoint, priority: defaultPriority, stream: true}
+}
 
 func linkRoleOf(l *conn.Link) linkRole {
 	if d, ok := l.Events().(described); ok {
