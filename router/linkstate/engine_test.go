@@ -408,6 +408,34 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestAnotherConnectionIsNoChangeOfTheTopology holds that a neighbor that is
+// reached over another connection, as after a rotation of certificates, leaves
+// the time of the last change as it is.
+func TestAnotherConnectionIsNoChangeOfTheTopology(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.do(lsuOf(1, "B", 1, peer{"A", 1}))
+	w.pass(startLimit+time.Second, helloOf(1, "B", "A"))
+	was := w.e.LastChange()
+	w.do(LinkUp{Link: 2, Cost: 1})
+	w.do(helloOf(2, "B", "A"))
+	w.do(LinkDown{Link: 1})
+	w.pass(5*time.Second, helloOf(2, "B", "A"))
+	if n := w.saw(NeighborMoved); n != 1 {
+		t.Errorf("the neighbor moved %d times, want once", n)
+	}
+	if now := w.e.LastChange(); !now.Equal(was) {
+		t.Errorf("the topology changed at %v, want %v as before", now, was)
+	}
+	w.do(LinkDown{Link: 2})
+	w.pass(5 * time.Second)
+	if now := w.e.LastChange(); now.Equal(was) {
+		t.Error("the end of the last connection is no change of the topology")
+	}
+}
+
 // TestBackwardClock holds that a clock that goes back stands still.
 func TestBackwardClock(t *testing.T) {
 	t.Parallel()

@@ -14,12 +14,14 @@ func (e *Engine) computePaths() {
 	}
 	e.pathsDirty, e.pathsUrgent = false, false
 	e.computed = e.now
-	e.lastChange = e.now
 	t := e.topology()
 	s := e.search
 	s.run(&t.graph, t.self, nobody)
 	for v := range t.reached {
 		t.reached[v] = s.dist[v] != infinite
+	}
+	if e.reach == nil || !t.same(e.reach.topology) {
+		e.lastChange = e.now // a neighbor may just have another connection
 	}
 	radius, reachable, newcomers := e.assignPaths(t, s)
 	e.onlyFloods = e.allReachable((*node).doesFlood)
@@ -29,6 +31,13 @@ func (e *Engine) computePaths() {
 	e.reach = &Reach{Routers: e.routers(), Radius: radius, topology: t}
 	e.out.Reach = e.reach
 	e.event(Event{Kind: TopologyComputed, Count: int64(reachable)})
+}
+
+// same reports whether the other picture shows the same routers with the same
+// links.
+func (t *topology) same(o *topology) bool {
+	return o != nil && slices.Equal(t.index, o.index) && slices.Equal(t.reached, o.reached) &&
+		slices.Equal(t.graph.off, o.graph.off) && slices.Equal(t.graph.to, o.graph.to) && slices.Equal(t.graph.cost, o.graph.cost)
 }
 
 // topology takes a picture of the database.

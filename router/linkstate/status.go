@@ -29,7 +29,7 @@ type NeighborStatus struct {
 	Settled bool   // paths may prefer it
 }
 
-// LastChange is when the paths changed last, zero if never.
+// LastChange is when the topology changed last, zero if never.
 func (e *Engine) LastChange() time.Time {
 	if e.lastChange < 0 {
 		return time.Time{}
