@@ -77,6 +77,7 @@ func (p *peer) consume(l *conn.Link, t *consumerLink, key forward.Key, source *a
 			l.Refuse(refusal(errUnavailable))
 			return
 		}
+		l.KeepPresettled(int(p.capacity())) // compat
 		p.links[l] = &linkRecord{key: key, consumer: c}
 		r.table.Add(key, c, forward.Unsaid)
 		r.whenPublished(func() { l.Accept(source, nil, nil, conn.CreditPolicy{}, &consumerEvents{t: t}) })

@@ -44,6 +44,7 @@ type peer struct {
 	// Owned by the control loop.
 	up       bool          // the peer's Open was handled here
 	traced   bool          // its frames are logged
+	deleted  bool          // management has closed it
 	controls [2]*conn.Link // the control links that are attached: to receive, to send
 	linkUp   bool          // the engine knows the link
 	links    map[*conn.Link]*linkRecord

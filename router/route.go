@@ -1,6 +1,8 @@
 package router
 
 import (
+	"errors"
+
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/conn"
 	"github.com/skupper-host/skupper/router/forward"
@@ -49,6 +51,15 @@ var (
 	accepted = amqp.State{Code: amqp.StateAccepted}
 )
 
+// conditionOf is why a section of a message could not be decoded.
+func conditionOf(err error) amqp.Symbol {
+	var e *amqp.Error
+	if errors.As(err, &e) {
+		return e.Condition
+	}
+	return amqp.ErrInvalidField
+}
+
 func rejected(condition amqp.Symbol, text string) amqp.State {
 	return amqp.State{Code: amqp.StateRejected, Error: &amqp.Error{Condition: condition, Description: text}}
 }
@@ -75,7 +86,7 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 	if h.Annotations.Len > 0 && (in.p.router() || in.p.owner.set.keepsIn) {
 		m.annotations = new(amqp.Annotations)
 		if _, err := m.annotations.Decode(h.Annotations.In(h.Message)); err != nil {
-			return stream.Refuse(in.rcv, rejected(amqp.ErrInvalidField, err.Error())), len(h.Message)
+			return stream.Refuse(in.rcv, rejected(conditionOf(err), err.Error())), len(h.Message)
 		}
 	}
 	switch {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/router/conn"
 	"github.com/skupper-host/skupper/router/forward"
@@ -217,7 +218,7 @@ func reachable(r *Router) int {
 func (s store) Connections() (rows []manage.Connection) {
 	s.on(func() {
 		for _, p := range s.r.peers {
-			if p.up {
+			if p.up && !p.deleted { // the peer may take its time
 				rows = append(rows, s.r.connectionRow(p))
 			}
 		}
@@ -348,7 +349,8 @@ func (s store) SetConnection(caller manage.Caller, id uint64, change manage.Conn
 		case change.Close && (caller.Connection == id || p.router()):
 			err = &manage.Error{Status: manage.StatusForbidden, Description: "connection cannot be closed by management"}
 		case change.Close:
-			p.conn.Close(nil)
+			p.deleted = true
+			p.conn.Close(&amqp.Error{Condition: amqp.ErrConnectionForced, Description: "Connection forced-closed by management request"}) // compat: upstream's words
 		}
 		if err == nil && change.Trace != nil {
 			p.setTrace(*change.Trace)

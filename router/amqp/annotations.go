@@ -34,8 +34,8 @@ const annotationsDescriptor = "\x00\x80SKPR--RA"
 //
 // skupper-router refuses a list of fewer than four elements, elements of other
 // types, symbols instead of strings and an explicit null as fifth element; so
-// does Decode, with an *Error amqp:invalid-field. Elements behind the fifth
-// are ignored.
+// does Decode, with an *Error amqp:invalid-field; with amqp:decode-error what is
+// no list at all. Elements behind the fifth are ignored.
 func (a *Annotations) Decode(message []byte) (rest []byte, err error) {
 	*a = Annotations{Trace: a.Trace[:0]}
 	if !IsAnnotations(message) {
@@ -44,6 +44,10 @@ func (a *Annotations) Decode(message []byte) (rest []byte, err error) {
 	d := newDecoder(message)
 	d.off = len(annotationsDescriptor)
 	outer := d.list("router-annotations")
+	if d.err != nil && !d.short {
+		d.err.Condition = ErrDecode
+		return nil, d.err
+	}
 	if d.left < 4 {
 		d.failf("router-annotations: %d elements, want at least 4", d.left)
 	}

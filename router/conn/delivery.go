@@ -20,10 +20,10 @@ type Sending struct {
 
 // Send begins a delivery on a link that we send on. Transfers leave as credit
 // and windows allow; until then they queue. Presettled deliveries that are
-// complete and have no credit are kept to 250 per link, then the oldest is
-// dropped (compat: skupper-router 3.x): its Lost comes from whoever queues the
-// newer one. If the link is already gone, Lost is called before Send returns,
-// and what is written goes nowhere.
+// complete and have no credit are kept to 250 per link, or what KeepPresettled
+// says, then the oldest is dropped (compat: skupper-router 3.x): its Lost comes
+// from whoever queues the newer one. If the link is already gone, Lost is called
+// before Send returns, and what is written goes nowhere.
 func (l *Link) Send(ev Outcome, settled bool) *Sending {
 	return l.SendFormat(ev, settled, 0)
 }

@@ -224,6 +224,14 @@ func (l *Link) SetCredit(window uint32) {
 	l.c.unlock()
 }
 
+// KeepPresettled says how many complete presettled deliveries wait for credit on
+// a link that we send on; 0 is 250. Older ones are dropped, see Send.
+func (l *Link) KeepPresettled(n int) {
+	l.c.mu.Lock()
+	l.l.KeepPresettled(n)
+	l.c.mu.Unlock()
+}
+
 // Untimed says that the link is for streams: their age says nothing, and they
 // bring credit with them.
 func (l *Link) Untimed() {

@@ -218,6 +218,24 @@ func TestPresettledOverflow(t *testing.T) {
 	x.wantNothing()
 }
 
+// TestKeptPresettled: how many wait is what was said, and those that were
+// dropped count as presettled too.
+func TestKeptPresettled(t *testing.T) {
+	t.Parallel()
+	x := newPeer(t, testParams(), 1)
+	l := x.receivingLink("a", 0, 2)
+	l.KeepPresettled(3)
+	for i := range 10 {
+		out := &Outgoing{}
+		l.Send(out, true)
+		out.WriteBytes([]byte{byte(i)}, false)
+		x.emit()
+	}
+	if st := l.Stats(); st.Deliveries != 2 || l.Waiting() != 3 || st.Dropped != 5 || st.Presettled != 7 {
+		t.Errorf("%+v, %d wait; want 2 sent, 3 that wait, 5 dropped", st, l.Waiting())
+	}
+}
+
 // TestCreditBeforeOurAttach: a peer that pipelines gives credit before it knows
 // that it has a link.
 func TestCreditBeforeOurAttach(t *testing.T) {

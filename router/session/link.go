@@ -50,6 +50,7 @@ type Link struct {
 	presettled int32     // of those, complete and settled
 	deficit    int32     // octets
 	scheduled  bool
+	keep       uint16 // see KeepPresettled
 
 	// Of a receiver.
 	policy   Credit
@@ -68,7 +69,7 @@ type Link struct {
 // LinkStats counts the deliveries of a link.
 type LinkStats struct {
 	Deliveries uint64 // begun
-	Presettled uint64
+	Presettled uint64 // sent, received or dropped
 	Accepted   uint64
 	Rejected   uint64
 	Released   uint64

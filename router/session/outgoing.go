@@ -1,15 +1,22 @@
 package session
 
 import (
+	"cmp"
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/skupper-host/skupper/router/amqp"
 )
 
 // maxPresettled is how many complete presettled deliveries a link without
-// credit keeps. compat: skupper-router 3.x drops older ones.
+// credit keeps if nobody has said so. compat: skupper-router 3.x drops older
+// ones.
 const maxPresettled = 250
+
+// KeepPresettled says how many complete presettled deliveries are kept while
+// the peer gives no credit; 0 is 250. Older ones are dropped.
+func (l *Link) KeepPresettled(n int) { l.keep = uint16(max(0, min(n, math.MaxUint16))) }
 
 // Outgoing is one delivery on a link that we send on. The zero value becomes
 // live by Link.Send; the exported fields are set
@@ -171,13 +178,14 @@ func (out *Outgoing) Emitted() bool { return out.emitted }
 // shed drops the oldest complete presettled deliveries that wait for credit
 // beyond maxPresettled.
 func (l *Link) shed() {
-	if l.credit > 0 || l.presettled <= maxPresettled {
+	if l.credit > 0 || l.presettled <= int32(cmp.Or(l.keep, maxPresettled)) {
 		return
 	}
 	for out := l.queue; out != nil; out = out.queued {
 		if out.settled && out.complete && !out.begun {
 			out.silent = true
 			out.forget()
+			l.stats.Presettled++
 			l.stats.Dropped++
 			l.s.e.stats.Outcomes.Dropped++
 			l.s.e.dropped = append(l.s.e.dropped, out)

@@ -195,7 +195,7 @@ func (c *fanoutCopy) Update(st amqp.State, settled bool) {
 		st = amqp.State{Code: amqp.StateRejected} // compat: no transactions in multicast
 	}
 	if st.Terminal() {
-		c.state = st
+		c.state = onTheWay(st)
 	}
 	c.settled = c.settled || settled
 	c.over = c.over || settled

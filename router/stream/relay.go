@@ -187,6 +187,7 @@ func (b *branch) Update(st amqp.State, settled bool) {
 		}
 		return
 	}
+	st = onTheWay(st)
 	if st.Code != amqp.StateNone {
 		k.outcome = st
 		k.keepNothing()
@@ -198,6 +199,13 @@ func (b *branch) Update(st amqp.State, settled bool) {
 		k.pressure.relieve()
 	}
 	k.r.Update(st, settled && complete)
+}
+
+// onTheWay is what becomes of a state that passes a router. compat: an outcome
+// modified always says there that the delivery has failed.
+func onTheWay(st amqp.State) amqp.State {
+	st.Failed = st.Failed || st.Code == amqp.StateModified
+	return st
 }
 
 // Ready implements session.Outcome.
