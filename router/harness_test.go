@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait of these tests. It only matters when one fails.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // attrs are the attributes of a configured entity.
 type attrs map[string]any
