@@ -347,3 +347,77 @@ func TestManagementAnswersAtTheAddressOfUpstreamsCore(t *testing.T) {
 	}
 	t.Errorf("the address is not listed: %v", rows)
 }
+
+// What a receiver gives back with the outcome modified has failed, for the
+// sender on the other side of the router.
+func TestModifiedHasFailed(t *testing.T) {
+	t.Parallel()
+	s := start(t, "A", "interior").session(t)
+	r, err := s.NewReceiver(t.Context(), "work", &goamqp.ReceiverOptions{Credit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := s.NewSender(t.Context(), "work", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipt, err := link.SendWithReceipt(t.Context(), goamqp.NewMessage([]byte("x")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := r.Receive(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.ModifyMessage(t.Context(), m, &goamqp.ModifyMessageOptions{UndeliverableHere: true}); err != nil {
+		t.Fatal(err)
+	}
+	state, err := receipt.Wait(t.Context())
+	modified, ok := state.(*goamqp.StateModified)
+	if !ok || err != nil || !modified.DeliveryFailed || !modified.UndeliverableHere {
+		t.Errorf("outcome %T %+v, %v; want modified, failed and undeliverable here", state, state, err)
+	}
+}
+
+// A connection that management closes is not listed from then on, and its peer
+// learns who has done it.
+func TestClosedByManagement(t *testing.T) {
+	t.Parallel()
+	n := start(t, "A", "interior")
+	c, err := goamqp.Dial(t.Context(), fmt.Sprintf("amqp://127.0.0.1:%d", n.port), &goamqp.ConnOptions{SASLType: goamqp.SASLTypeAnonymous(), ContainerID: "unwanted"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	m := n.manage(t)
+	identity := func() string {
+		rows, err := m.Query(t.Context(), "connection", "identity", "container")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows {
+			if row.Text("container") == "unwanted" {
+				return row.Text("identity")
+			}
+		}
+		return ""
+	}
+	var id string
+	eventually(t, "the connection in the list", func() error {
+		if id = identity(); id == "" {
+			return errors.New("it is not there")
+		}
+		return nil
+	})
+	if _, err := m.Update(t.Context(), client.Ref{Type: "connection", Identity: id}, map[string]any{"adminStatus": "deleted"}); err != nil {
+		t.Fatal(err)
+	}
+	if identity() != "" {
+		t.Error("it is still listed")
+	}
+	<-c.Done()
+	var ended *goamqp.ConnError
+	if err := c.Err(); !errors.As(err, &ended) || ended.RemoteErr == nil || ended.RemoteErr.Condition != "amqp:connection:forced" {
+		t.Errorf("the peer hears %v", err)
+	}
+}
