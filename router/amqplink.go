@@ -34,7 +34,7 @@ const (
 
 func roleOf(role string) (trunk.Role, error) {
 	switch role {
-	case config.RoleNormal, config.RoleRouteContainer:
+	case config.RoleNormal, config.RoleRouteContainer, config.RoleInterNetwork: // auto-links, not routes, join networks
 		return trunk.Normal, nil
 	case config.RoleInterRouter:
 		return trunk.InterRouter, nil
@@ -101,7 +101,7 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 		return nil, err
 	}
 	l := &amqpListener{r: r, cfg: c}
-	l.owner = &connections{r: r, name: c.Name, endpoint: c.Host + ":" + c.Port, set: listenerSettings(c)}
+	l.owner = &connections{r: r, name: c.Name, role: c.Role, endpoint: c.Host + ":" + c.Port, set: listenerSettings(c)}
 	l.owner.cost.Store(c.Cost)
 	tlsConfig, err := r.serverTLS(c.SSLProfile, c.AuthenticatePeer)
 	if err != nil {
@@ -278,7 +278,7 @@ func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
 		return nil, err
 	}
 	k := &amqpConnector{r: r, cfg: c}
-	k.owner = &connections{r: r, name: c.Name, endpoint: c.Host + ":" + c.Port, set: settingsOf(shared{
+	k.owner = &connections{r: r, name: c.Name, role: c.Role, endpoint: c.Host + ":" + c.Port, set: settingsOf(shared{
 		frame: c.MaxFrameSize, sessionFrames: c.MaxSessionFrames, sessions: c.MaxSessions, idleSeconds: c.IdleTimeoutSeconds, capacity: c.LinkCapacity,
 		mechanisms: c.SASLMechanisms, strip: c.StripAnnotations, properties: c.OpenProperties, logged: c.MessageLoggingComponents,
 	})}

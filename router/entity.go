@@ -140,6 +140,8 @@ func (r *Router) createEntity(e config.Entity) error {
 		}
 	case *config.Connector:
 		made, err = r.newAMQPConnector(e)
+	case *config.AutoLink:
+		made = r.newAutoLink(e)
 	case *config.TCPListener:
 		made, err = r.newService(e)
 	case *config.TCPConnector:

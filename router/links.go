@@ -16,6 +16,7 @@ import (
 type connections struct {
 	r    *Router
 	name string
+	role string // as configured; empty is that of clients
 	// endpoint is host and port as configured.
 	endpoint string
 	access   *accessFlow // of a listener for other routers
@@ -128,6 +129,7 @@ func (r *Router) opened(p *peer) {
 	if access := p.owner.access; access != nil {
 		access.count(p, 1)
 	}
+	r.autoLinks(func(a *autoLink) { a.opened(p) })
 }
 
 func addrText(a net.Addr) string {
@@ -146,6 +148,7 @@ func (o *connections) Ended(m *trunk.Member, err error) {
 			r.tally.ended(p.conn)
 		}
 		o.logEnded(p, err)
+		r.autoLinks(func(a *autoLink) { a.ended(p) })
 		r.setHop(forward.HopID(p.id), nil)
 		r.table.SetMesh(forward.ConnID(p.id), "")
 		if r.uplink != nil {

@@ -141,7 +141,10 @@ func (t *consumerLink) way(c forward.Choice, m *message, out session.Outcome) (s
 		}
 		t.p.logMessage("Sent", l, m.spoken)
 		path := stream.Path{Sending: send(l, c, out, m.settled, m.format), Choice: c}
-		if t.p.owner.set.keepsOut {
+		switch {
+		case t.p.foreign():
+			path.Annotations = t.p.r.outwardAnnotations(m)
+		case t.p.owner.set.keepsOut:
 			path.Annotations = t.p.r.onwardAnnotations(m)
 		}
 		return path, true

@@ -83,7 +83,7 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 		in.counted = true
 		r.tally.came(m.settled)
 	}
-	if h.Annotations.Len > 0 && (in.p.router() || in.p.owner.set.keepsIn) {
+	if h.Annotations.Len > 0 && (in.p.router() || in.p.foreign() || in.p.owner.set.keepsIn) {
 		m.annotations = new(amqp.Annotations)
 		if _, err := m.annotations.Decode(h.Annotations.In(h.Message)); err != nil {
 			return stream.Refuse(in.rcv, rejected(conditionOf(err), err.Error())), len(h.Message)
@@ -335,6 +335,16 @@ func (r *Router) endsAt(p *peer, c forward.Choice) bool {
 		return p.isEdge() && !p.dialed() || p.interEdge()
 	}
 	return r.snap.Load().Router(c.Router).NextHop == c.Router
+}
+
+// outwardAnnotations are those of a message that goes to another network: where
+// it goes and how, not where it has been.
+func (r *Router) outwardAnnotations(m *message) []byte {
+	out := amqp.Annotations{Flags: m.flags(), HasTo: true, To: m.to}
+	if m.annotations != nil && m.annotations.HasTo {
+		out.To = m.annotations.To
+	}
+	return out.Append(nil)
 }
 
 // onwardAnnotations are those of a message that goes on to another router.

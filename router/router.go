@@ -21,6 +21,7 @@ type Router struct {
 	// Set before Run, then read only.
 	id      string
 	mode    string // a mode of config
+	network string // of those that auto-links join; empty is none
 	version string
 	log     *slog.Logger
 	journal *journal.Journal // nil if the log is somebody else's
@@ -79,7 +80,7 @@ type watcher interface {
 // router itself.
 func newRouter(cfg *config.Config, opt Options, spawn func(func(context.Context))) (*Router, error) {
 	r := &Router{
-		id: cfg.Router.ID, mode: cfg.Router.Mode, version: opt.Version, log: opt.Log, started: time.Now(),
+		id: cfg.Router.ID, mode: cfg.Router.Mode, network: networkOf(cfg), version: opt.Version, log: opt.Log, started: time.Now(),
 		box: newMailbox(), temps: newTemps[replyTaker](), groups: trunk.NewGroups(),
 		budget: stream.NewBudget(windowBudget()), lot: tcp.NewLot(), spawn: spawn, env: opt.Environment,
 		cfg: bare(cfg), peers: map[uint64]*peer{}, announced: map[forward.Key]forward.Announcement{},
@@ -98,7 +99,7 @@ func newRouter(cfg *config.Config, opt Options, spawn func(func(context.Context)
 	}
 	r.flows = flows
 	r.table = forward.NewTable(forward.Config{
-		Names:   forward.Names{ID: r.id, Edge: r.edge()},
+		Names:   forward.Names{ID: r.id, Edge: r.edge(), Network: r.network},
 		Rules:   rules(cfg.Addresses),
 		Default: treatment(cfg.Router.DefaultDistribution),
 	})
@@ -190,8 +191,21 @@ func (r *Router) annotations(flags uint32, in *amqp.Annotations) []byte {
 // tempAddress is the address under which others reach a temporary name of
 // this router.
 func (r *Router) tempAddress(name string) string {
-	if r.edge() {
-		return "amqp:/_edge/" + r.id + "/" + name
+	topo, edge := "amqp:/_topo/0/", "amqp:/_edge/"
+	if r.network != "" {
+		topo, edge = "amqp:/_xtopo/"+r.network+"/0/", "amqp:/_xedge/"+r.network+"/"
 	}
-	return "amqp:/_topo/0/" + r.id + "/" + name
+	if r.edge() {
+		return edge + r.id + "/" + name
+	}
+	return topo + r.id + "/" + name
+}
+
+// networkOf is the router's network among those that are joined by auto-links;
+// empty is none.
+func networkOf(c *config.Config) string {
+	if c.Network.NetworkID == "0" { // compat: as if nothing were said
+		return ""
+	}
+	return c.Network.NetworkID
 }

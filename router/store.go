@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -84,6 +85,8 @@ func (r *Router) status(e config.Entity) manage.Row {
 	case *amqpListener:
 		return x.row()
 	case *webListener:
+		return x.row()
+	case *autoLink:
 		return x.row()
 	}
 	switch e := e.(type) {
@@ -193,6 +196,8 @@ func (s store) Metrics() (m manage.Metrics) {
 		r.report(&m)
 		for _, e := range r.entities {
 			switch x := e.(type) {
+			case *autoLink:
+				m.AutoLinkCount++
 			case *service:
 				m.ConnectionCounters["tcp"] += x.listener.Status().Active()
 			case *connectorService:
@@ -287,7 +292,7 @@ func roleText(p *peer) string {
 		return config.RoleInterEdge
 	case trunk.Normal:
 	}
-	return config.RoleNormal
+	return cmp.Or(p.owner.role, config.RoleNormal)
 }
 
 // Addresses implements manage.Store.
