@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/resource"
 	"github.com/skupper-host/skupper/system/site"
 )
@@ -25,9 +26,11 @@ type moment struct {
 	grantFailure string                              // why the grant server does not listen
 	token        func(*resource.AccessToken) verdict // how far a token got; nil where nobody knows
 
-	network *network              // nil: nothing known beyond this router
-	owner   func(port int) string // who holds a port; "" if that cannot be seen
-	expires map[string]time.Time  // end of each credential, by name
+	network *network                         // nil: nothing known beyond this router
+	owner   func(port int) string            // who holds a port; "" if that cannot be seen
+	taken   func(host string, port int) bool // another program listens there; nil where nobody looks
+	creds   []api.Certificate                // the credentials in use
+	blamed  []blame                          // objects that the newest input is wrong about
 	before  map[resource.Ref]resource.Health
 	now     time.Time
 
@@ -49,10 +52,10 @@ func assess(m *moment) {
 		resource.Aggregate(o, m.now)
 	}
 	for _, f := range m.site.Faults {
-		if o := m.site.Objects.Find(f.Object); o != nil && o.Health() != nil {
-			m.set(o.Health(), resource.ConditionConfigured, bad(f.Err.Error()))
-			resource.Aggregate(o, m.now)
-		}
+		m.blame(f.Object, advised(f.Err.Error(), f.Err.Advice))
+	}
+	for _, b := range slices.Concat(m.expired(), m.blamed) {
+		m.blame(b.object, b.why)
 	}
 }
 
@@ -105,7 +108,12 @@ func (m *moment) one(o resource.Object, h *resource.Health) {
 }
 
 // down is the verdict of everything that a running router would have to say.
-func (m *moment) down() verdict { return pending(m.why) }
+func (m *moment) down() verdict { return pending(advised(m.why, downAdvice(m.site.Namespace, m.why))) }
+
+// unknown is the verdict of what the router has not taken yet.
+func (m *moment) unknown(what string) verdict {
+	return pending(advised("the router does not know "+what+" yet", downAdvice(m.site.Namespace, "starting")))
+}
 
 func (m *moment) theSite(s *resource.Site, h *resource.Health) {
 	switch {
@@ -155,10 +163,11 @@ func (m *moment) accessible() verdict {
 func (m *moment) bound(a site.Access, r site.Role) verdict {
 	entity, ok := m.live.listeners[a.Name+"-"+r.Name]
 	if !ok {
-		return pending(fmt.Sprintf("the router does not know listener %s-%s yet", a.Name, r.Name))
+		return m.unknown("listener " + a.Name + "-" + r.Name)
 	}
 	if text := entity.text("connectionMsg"); text != "" && entity.text("operStatus") != "up" {
-		return bad(m.withOwner(text, r.Port))
+		text = m.withOwner(text, r.Port)
+		return bad(advised(text, among(text, "`skupper system logs` tells more", remedy{portTaken, "end that program, or give the access another port (spec.roles)"})))
 	}
 	return good()
 }
@@ -222,7 +231,7 @@ func (m *moment) link(l *resource.Link, h *resource.Health) {
 	}
 	entity, ok := m.live.links[l.Name]
 	if !ok {
-		m.set(h, resource.ConditionConfigured, pending("the router does not know the link yet"))
+		m.set(h, resource.ConditionConfigured, m.unknown("the link"))
 		return
 	}
 	m.set(h, resource.ConditionConfigured, good())
@@ -236,7 +245,8 @@ func (m *moment) link(l *resource.Link, h *resource.Health) {
 			m.set(h, resource.ConditionOperational, notConnected(entity, reason))
 			break
 		}
-		m.set(h, resource.ConditionOperational, pending(notOperational+"connecting to "+address(entity)))
+		text := notOperational + "connecting to " + address(entity) + ", no answer yet"
+		m.set(h, resource.ConditionOperational, pending(advised(text, linkAdvice(entity.text("host"), text))))
 	}
 }
 
@@ -262,7 +272,7 @@ const notOperational = "Not operational: "
 // connection failed before the reason.
 func notConnected(entity row, reason string) verdict {
 	stage, _, _ := strings.Cut(reason, ":")
-	text := notOperational + address(entity) + ": " + strings.TrimPrefix(reason, "dial: ")
+	text := advised(notOperational+address(entity)+": "+strings.TrimPrefix(reason, "dial: "), linkAdvice(entity.text("host"), reason))
 	passing := slices.ContainsFunc([]string{"closed", "closed by the peer", "connection reset by the peer", "timed out"}, func(end string) bool {
 		return strings.HasSuffix(reason, ": "+end)
 	})
@@ -279,8 +289,8 @@ func (m *moment) remark(l *resource.Link, peer string) string {
 			return fmt.Sprintf("second link to the same site, beside link/%s", other.Name)
 		}
 	}
-	if end, ok := m.expires[profileOf(m.site, l.Name)]; ok && end.Sub(m.now) < expiryWarning {
-		return "the certificate of the link expires " + end.UTC().Format(time.DateOnly)
+	if c, ok := described(m.creds, profileOf(m.site, l.Name), false); ok && c.Status != resource.StatusReady {
+		return "the certificate " + c.Message
 	}
 	return ""
 }
@@ -320,25 +330,37 @@ func peerAmong(connections []row, connector row) string {
 }
 
 func (m *moment) listener(l *resource.Listener, h *resource.Health) {
-	entity, verdictOf := m.accepting("listener/"+l.Name, l.Spec.Port)
+	entity, verdictOf := m.accepting("listener/"+l.Name, l.Spec.Host, l.Spec.Port, l.Name)
 	m.set(h, resource.ConditionConfigured, verdictOf)
 	l.Status.HasMatchingConnector = m.live != nil && m.reachable(l.Spec.RoutingKey, entity)
-	m.set(h, resource.ConditionMatched, m.matched(l.Status.HasMatchingConnector, "No matching connectors"))
+	m.set(h, resource.ConditionMatched, m.matched(l.Status.HasMatchingConnector, noConnectors(l.Spec.RoutingKey)))
+}
+
+// noConnectors is why nobody serves a listener.
+func noConnectors(key string) string {
+	return advised("No matching connectors", "on the site of the server: `skupper connector create "+key+" PORT`")
 }
 
 // accepting finds the entity of a listener and says whether it is in order.
-func (m *moment) accepting(name string, port int) (row, verdict) {
+// listener is its name for commands, "" if there is no such command.
+func (m *moment) accepting(name, host string, port int, listener string) (row, verdict) {
 	if m.live == nil {
 		return nil, m.down()
 	}
 	entity, ok := m.live.accepts[name]
 	if !ok {
-		return nil, pending("the router does not know it yet")
+		return nil, m.unknown("it")
 	}
-	if text := entity.text("connectionMsg"); failedToListen(entity) {
-		return entity, bad(m.withOwner(text, port))
+	text := entity.text("connectionMsg")
+	if !failedToListen(entity) {
+		if entity.text("operStatus") == "up" || m.taken == nil || !m.taken(host, port) {
+			return entity, good()
+		}
+		// The router does not listen before a server is known. It could not.
+		text = "listen on " + net.JoinHostPort(host, strconv.Itoa(port)) + ": " + portTaken
 	}
-	return entity, good()
+	text = m.withOwner(text, port)
+	return entity, bad(advised(text, listenAdvice(text, listener)))
 }
 
 // failedToListen reports whether a tcpListener wants to listen and cannot: its
@@ -363,7 +385,7 @@ func (m *moment) matched(is bool, otherwise string) verdict {
 }
 
 func (m *moment) multiKeyListener(l *resource.MultiKeyListener, h *resource.Health) {
-	entity, verdictOf := m.accepting("multiAddress/"+l.Name, l.Spec.Port)
+	entity, verdictOf := m.accepting("multiAddress/"+l.Name, l.Spec.Host, l.Spec.Port, "")
 	m.set(h, resource.ConditionConfigured, verdictOf)
 	l.Status.HasDestination = false
 	l.Status.Strategy = resource.StrategyStatus{}
@@ -389,7 +411,7 @@ func (m *moment) multiKeyListener(l *resource.MultiKeyListener, h *resource.Heal
 		l.Status.HasDestination = len(status.RoutingKeysReachable) > 0
 	}
 	l.Status.HasDestination = l.Status.HasDestination || entity.text("operStatus") == "up"
-	m.set(h, resource.ConditionOperational, m.matched(l.Status.HasDestination, "No matching connectors"))
+	m.set(h, resource.ConditionOperational, m.matched(l.Status.HasDestination, noConnectors(first(append(routingKeys(l), "KEY")...))))
 }
 
 func (m *moment) connector(c *resource.Connector, h *resource.Health) {
@@ -401,14 +423,15 @@ func (m *moment) connector(c *resource.Connector, h *resource.Health) {
 	entity, ok := m.live.opens[connectorEntity(c)]
 	switch text := entity.text("connectionMsg"); {
 	case !ok:
-		m.set(h, resource.ConditionConfigured, pending("the router does not know it yet"))
+		m.set(h, resource.ConditionConfigured, m.unknown("it"))
 	case text != "":
-		m.set(h, resource.ConditionConfigured, though("last connect failed: "+strings.TrimPrefix(text, "connect to ")))
+		m.set(h, resource.ConditionConfigured, though(advised("last connect failed: "+strings.TrimPrefix(text, "connect to "), serverAdvice(c.Name, text))))
 	default:
 		m.set(h, resource.ConditionConfigured, good())
 	}
 	c.Status.HasMatchingListener = m.listened(c.Spec.RoutingKey)
-	m.set(h, resource.ConditionMatched, m.matched(c.Status.HasMatchingListener, "No matching listeners"))
+	m.set(h, resource.ConditionMatched, m.matched(c.Status.HasMatchingListener,
+		advised("No matching listeners", "on the site of the clients: `skupper listener create "+c.Spec.RoutingKey+" PORT`")))
 }
 
 // listened reports whether some listener of the network has the routing key.
@@ -433,18 +456,16 @@ func listenedKeys(s *site.Site) map[string]bool {
 	return keys
 }
 
-// Certificates are shown as expiring this long before they end, if nobody
-// renews them by then.
-const expiryWarning = 30 * 24 * time.Hour
-
 func (m *moment) certificate(c *resource.Certificate, h *resource.Health) {
-	end, ok := m.expires[c.Name]
-	c.Status.Expiration = end
-	switch left := end.Sub(m.now); {
+	have, ok := described(m.creds, c.Name, c.Spec.Signing)
+	c.Status.Expiration = have.Expires
+	switch {
 	case !ok:
-		m.set(h, resource.ConditionReady, pending("not made yet"))
-	case left <= 0:
-		m.set(h, resource.ConditionReady, bad("expired "+end.Format(time.DateOnly)))
+		m.set(h, resource.ConditionReady, pending(advised("not made yet", downAdvice(m.site.Namespace, "starting"))))
+	case have.Status == resource.StatusError:
+		m.set(h, resource.ConditionReady, bad(have.Message))
+	case have.Status == resource.StatusPending:
+		m.set(h, resource.ConditionReady, pending(have.Message))
 	default:
 		m.set(h, resource.ConditionReady, good())
 	}

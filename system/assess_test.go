@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/resource"
 	"github.com/skupper-host/skupper/system/site"
 )
@@ -123,11 +124,15 @@ func TestAssess(t *testing.T) {
 			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "CONNECTING", "connectionMsg": "Connection to east:55671 failed: TLS: closed by the peer"}
 		}, map[string]string{"link/to-east": "Pending Not operational: east:55671: TLS: closed by the peer"}},
 		{"the link's certificate ends soon", func(m *moment) {
-			m.expires = map[string]time.Time{"to-east-profile": m.now.Add(24 * time.Hour)}
-		}, map[string]string{"link/to-east": "Ready the certificate of the link expires 1970-01-02"}},
+			m.creds = judged([]credential{{from: "Secret to-east", Certificate: api.Certificate{Name: "to-east-profile", Use: "client", Expires: m.now.Add(24 * time.Hour)}}}, m.now)
+		}, map[string]string{"link/to-east": "Ready the certificate to-east-profile expires 1970-01-02 and is not renewed by this site"}},
+		{"another program has the port of a listener that waits", func(m *moment) {
+			m.live.accepts["listener/db"] = row{"name": "listener/db", "operStatus": "down"}
+			m.taken = func(host string, port int) bool { return host == "127.0.0.1" && port == 5432 }
+		}, map[string]string{"listener/db": "Error listen on 127.0.0.1:5432: address already in use by postgres (pid 7)"}},
 		{"the link is being made", func(m *moment) {
 			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "CONNECTING"}
-		}, map[string]string{"link/to-east": "Pending Not operational: connecting to east:55671"}},
+		}, map[string]string{"link/to-east": "Pending Not operational: connecting to east:55671, no answer yet"}},
 		{"the link port is taken", func(m *moment) {
 			m.live.listeners["west-edge"] = row{"name": "west-edge", "operStatus": "down", "connectionMsg": "listen on :45671: address already in use"}
 		}, map[string]string{
@@ -150,8 +155,12 @@ func TestAssess(t *testing.T) {
 				kind, name, _ := strings.Cut(ref, "/")
 				k, _ := resource.KindNamed(kind)
 				h := m.site.Objects.Find(resource.Ref{Kind: k, Name: name}).Health()
-				if got := h.Status + " " + h.Message; got != want {
+				why, advice, _ := strings.Cut(h.Message, "; ")
+				if got := h.Status + " " + why; got != want {
 					t.Errorf("%s\n got %s\nwant %s", ref, got, want)
+				}
+				if h.Status != resource.StatusReady && advice == "" && m.failure == "" {
+					t.Errorf("%s does not say what to do: %s", ref, h.Message)
 				}
 			}
 		})

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/pki"
 )
 
@@ -24,7 +25,7 @@ func drop(t *testing.T, o Options, ns string, data []byte, path ...string) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, data, 0o600); err != nil {
+	if err := input.Replace(file, data); err != nil { // nobody sees half of it
 		t.Fatal(err)
 	}
 }

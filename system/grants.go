@@ -155,17 +155,21 @@ func (m *moment) grant(o *resource.AccessGrant, h *resource.Health) {
 	case m.live == nil:
 		m.set(h, resource.ConditionResolved, m.down())
 	case m.grantFailure != "":
-		m.set(h, resource.ConditionResolved, bad("grant server: "+m.grantFailure))
-	case entry.Status.URL == "":
-		m.set(h, resource.ConditionResolved, pending("the grant server is starting"))
+		m.set(h, resource.ConditionResolved, bad(advised("grant server: "+m.grantFailure, among(m.grantFailure, "`skupper system reload` tries again",
+			remedy{portTaken, "end that program, or set SKUPPER_GRANT_SERVER_PORT"}))))
 	case m.now.After(entry.Status.ExpirationTime):
-		m.set(h, resource.ConditionResolved, pending("expired "+entry.Status.ExpirationTime.Format(time.RFC3339)))
+		m.set(h, resource.ConditionResolved, pending(advised("expired "+entry.Status.ExpirationTime.Format(time.RFC3339), anotherToken)))
 	case entry.Status.Redemptions >= max(o.Spec.RedemptionsAllowed, 1):
-		m.set(h, resource.ConditionResolved, pending("used up"))
+		m.set(h, resource.ConditionResolved, pending(advised("used up", anotherToken)))
+	case entry.Status.URL == "":
+		m.set(h, resource.ConditionResolved, pending(advised("the grant server is starting", downAdvice(m.site.Namespace, "starting"))))
 	default:
 		m.set(h, resource.ConditionResolved, good())
 	}
 }
+
+// anotherToken is what to do about a grant that nobody can use any more.
+const anotherToken = "`skupper token issue` makes another one"
 
 // issueToken does what api.Controller.Token says.
 func (n *namespace) issueToken(ctx context.Context, r api.TokenRequest) (*api.TokenFile, error) {

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/skupper-host/skupper/system/host"
@@ -155,6 +157,9 @@ func (g *grantServer) listen(ctx context.Context) (net.Listener, int, error) {
 			return nil, 0, fmt.Errorf("SKUPPER_GRANT_SERVER_PORT=%q: not a port", text)
 		}
 		l, err := try(port)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("port %d: %s by %s", port, portTaken, cmp.Or(host.NewPortOwners().Of(port), "another program"))
+		}
 		return l, port, err
 	}
 	if kept.Port != 0 {

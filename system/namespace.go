@@ -63,7 +63,8 @@ type view struct {
 	dropped     []resource.Warning // about what was given last and is not in the input
 	hasInput    bool
 	siteName    string
-	credentials []api.Certificate
+	credentials []credential
+	blamed      []blame                          // objects that the newest input is wrong about
 	health      map[resource.Ref]resource.Health // of the site's objects
 	grants      grantBook
 	input       *resource.Set // what is wanted where nothing is in effect; nil if there is none
@@ -100,7 +101,7 @@ func (n *namespace) give() { n.turn <- struct{}{} }
 // Times of the loop.
 const (
 	rescan      = 60 * time.Second // whatever the events say
-	statusEvery = 5 * time.Second  // status files follow the router
+	statusEvery = 2 * time.Second  // status files follow the router
 	retryFirst  = time.Second      // after a pass that failed, doubled up to rescan
 
 	// settle is how long after a request its statuses are written: another
@@ -122,11 +123,13 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
-		due := false // a pass that looks at everything, whatever moved
+		due := false     // a pass that looks at everything, whatever moved
+		arrived := false // a change of the input: statuses may move after the pass
 		select {
 		case <-ctx.Done():
 			return
 		case <-changed:
+			arrived = true
 		case <-n.kick:
 			settled.Reset(settle)
 			continue
@@ -143,7 +146,11 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 		if !due && !n.moved(ctx) {
 			continue
 		}
-		if n.keep(ctx) {
+		good := n.keep(ctx)
+		if arrived {
+			settled.Reset(settle)
+		}
+		if good {
 			retry = retryFirst
 			next.Reset(rescan)
 			if n.redeemTokens(ctx) {
@@ -189,11 +196,40 @@ func (n *namespace) keep(ctx context.Context) bool {
 		n.lastFail = ""
 		return true
 	}
+	n.record(ctx)
 	if text := err.Error(); text != n.lastFail {
 		n.log.Error("input not applied", keyErr, err)
 		n.lastFail = text
 	}
 	return len(resource.Problems(err)) > 0 // wrong input is tried again when it changes
+}
+
+// record writes the status of the objects in effect where a pass could not: what
+// is wrong with the newest input is part of it. The caller holds the turn.
+func (n *namespace) record(ctx context.Context) {
+	v := *n.seen.Load()
+	if v.site == nil || v.memory.Generation == 0 {
+		return
+	}
+	objects, _ := n.assessed(ctx, &v)
+	health := map[resource.Ref]resource.Health{}
+	for o := range objects.All() {
+		h := o.Health()
+		if h == nil {
+			continue
+		}
+		ref := o.Ref()
+		health[ref] = *h
+		if old, ok := v.health[ref]; ok && old.Status == h.Status && old.Message == h.Message {
+			continue
+		}
+		if err := input.Replace(n.paths.RuntimeResource(string(ref.Kind), ref.Name), resource.EncodeYAML(o)); err != nil {
+			n.log.Warn("status not written", keyErr, err)
+			return
+		}
+	}
+	v.health = health
+	n.seen.Store(&v)
 }
 
 // wake has the loop make a pass.

@@ -469,12 +469,13 @@ func (n *namespace) foreseen(s *site.Site, l *live, book grantBook, memory state
 	v := n.seen.Load()
 	with := *s
 	with.Objects = copies(s.Objects)
+	ports, now := host.NewPortOwners(), time.Now()
 	why := "router starting"
 	if memory.Stopped {
 		why = "router stopped"
 	}
 	assess(&moment{
-		site: &with, live: l, why: why, owner: host.NewPortOwners().Of, expires: expiries(v.credentials), before: v.health, now: time.Now(),
+		site: &with, live: l, why: why, owner: ports.Of, taken: n.takenByOthers(context.Background(), ports), creds: judged(v.credentials, now), before: v.health, now: now,
 		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(memory.Redeemed),
 	})
 	health := map[resource.Ref]resource.Health{}
@@ -505,7 +506,7 @@ func (n *namespace) publish(o *outcome, health map[resource.Ref]resource.Health,
 	v := &view{
 		grants: book,
 		site:   o.site, memory: o.memory, warnings: o.warnings, dropped: o.dropped, hasInput: true, siteName: o.site.Name, health: health,
-		credentials: certificates(o.site, o.output.Credentials, time.Now()),
+		credentials: certificates(o.site, o.output.Credentials),
 	}
 	n.seen.Store(v)
 	if err := n.m.claim(n.paths.Name, o.site); err != nil {
@@ -522,8 +523,12 @@ func (n *namespace) publishFailure(w wish, memory state.Memory, c *composed, err
 	}
 	v := *n.seen.Load()
 	v.failure = summary(err)
+	v.blamed = blames(err, v.site)
 	v.memory = memory
 	if c != nil {
+		if c.site != nil {
+			v.blamed = blames(err, c.site)
+		}
 		v.hasInput = c.snap.Set.Len() > 0 || c.snap.Err != nil
 	}
 	n.seen.Store(&v)
@@ -534,9 +539,19 @@ func summary(err error) string {
 	list := resource.Problems(err)
 	switch len(list) {
 	case 0:
+		if list := credentialErrors(err); len(list) > 0 {
+			return advised(oneOf(list[0], len(list)), list[0].Hint())
+		}
 		return err.Error()
-	case 1:
-		return list[0].Error()
+	default:
+		return advised(oneOf(list[0], len(list)), list[0].Advice)
 	}
-	return fmt.Sprintf("%s (and %d more)", list[0].Error(), len(list)-1)
+}
+
+// oneOf is the first of n errors.
+func oneOf(err error, n int) string {
+	if n == 1 {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s (and %d more)", err, n-1)
 }

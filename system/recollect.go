@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
@@ -33,7 +32,7 @@ func (n *namespace) recollect(ctx context.Context) error {
 		v.siteName = s.Name
 	}
 	if snap.Err != nil {
-		v.failure = summary(snap.Err)
+		v.failure, v.blamed = summary(snap.Err), blames(snap.Err, nil)
 	}
 	if v.memory, err = n.remembered(ctx); err != nil {
 		return err
@@ -80,7 +79,7 @@ func (n *namespace) recollectSite(ctx context.Context, snap *input.Snapshot, v *
 		return
 	}
 	v.site, v.siteName = built, built.Name
-	v.credentials = certificates(built, n.credentialFiles(built), time.Now())
+	v.credentials = certificates(built, n.credentialFiles(built))
 }
 
 // recollectShown reads the resources as they were shown last: their status, and

@@ -14,8 +14,6 @@ import (
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/layout"
-	"github.com/skupper-host/skupper/system/pki"
-	"github.com/skupper-host/skupper/system/render"
 	"github.com/skupper-host/skupper/system/resource"
 	"github.com/skupper-host/skupper/system/site"
 )
@@ -33,7 +31,7 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 		Namespace: n.line(v, unit, l, why), Observed: l != nil, Generation: v.memory.Generation, Error: v.failure,
 		Objects: []json.RawMessage{}, Links: []api.LinkState{}, RemoteLinks: []api.LinkState{},
 		Listeners: []api.BridgeState{}, Connectors: []api.BridgeState{},
-		Certificates: slices.Clone(v.credentials), Network: []api.Site{}, Services: []api.Service{}, Warnings: texts(v.warnings, v.dropped),
+		Certificates: judged(v.credentials, time.Now()), Network: []api.Site{}, Services: []api.Service{}, Warnings: texts(v.warnings, v.dropped),
 	}
 	for _, o := range sortedObjects(objects) {
 		s.Objects = append(s.Objects, json.RawMessage(resource.EncodeJSON(Redacted(o))))
@@ -227,12 +225,25 @@ func (n *namespace) assessedAt(ctx context.Context, v *view, l *live, why string
 	}
 	s := *v.site
 	s.Objects = copies(some)
+	ports, now := host.NewPortOwners(), time.Now()
 	assess(&moment{
 		site: &s, live: l, why: why, failure: v.failure, network: net,
-		owner: host.NewPortOwners().Of, expires: expiries(v.credentials), before: v.health, now: time.Now(),
+		owner: ports.Of, taken: n.takenByOthers(ctx, ports), creds: judged(v.credentials, now), blamed: v.blamed, before: v.health, now: now,
 		grants: v.grants, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(v.memory.Redeemed),
 	})
 	return s.Objects, net
+}
+
+// takenByOthers tells whether another program than the router of the site
+// listens somewhere.
+func (n *namespace) takenByOthers(ctx context.Context, ports host.PortOwners) func(host string, port int) bool {
+	return func(host string, port int) bool {
+		if !ports.Taken(host, port) {
+			return false
+		}
+		router := n.unitStatus(ctx).PID
+		return router == 0 || !strings.HasSuffix(ports.Of(port), fmt.Sprintf("(pid %d)", router))
+	}
 }
 
 // pendingSet are objects of an input that is not in effect at all.
@@ -260,14 +271,6 @@ func copies(set *resource.Set) *resource.Set {
 	}
 	out.Skipped = set.Skipped
 	return out
-}
-
-func expiries(list []api.Certificate) map[string]time.Time {
-	m := map[string]time.Time{}
-	for _, c := range list {
-		m[c.Name] = c.Expires
-	}
-	return m
 }
 
 // line is the namespace in one line.
@@ -330,11 +333,14 @@ func tally(t *api.Tally, up bool) {
 // linkStates are the links that this site asked for.
 func linkStates(v *view, l *live, objects *resource.Set, now time.Time) []api.LinkState {
 	list := []api.LinkState{}
-	ends := expiries(v.credentials)
 	for _, link := range v.site.Links {
 		s := api.LinkState{
 			Name: link.Name, Cost: link.Cost, Direction: "outgoing", Role: link.Role, Endpoint: fmt.Sprintf("%s:%d", link.Host, link.Port),
-			Expires: ends[link.Profile],
+		}
+		for _, c := range v.credentials {
+			if c.Name == link.Profile {
+				s.Expires = c.Expires
+			}
 		}
 		if o, ok := objects.Find(resource.Ref{Kind: resource.KindLink, Name: link.Name}).(*resource.Link); ok {
 			s.Status, s.Message, s.RemoteSite = o.Status.Status, o.Status.Message, o.Status.RemoteSiteName
@@ -409,35 +415,4 @@ func ownKeys(s *site.Site) map[string]bool {
 		m[c.RoutingKey] = true
 	}
 	return m
-}
-
-// certificates describes the credentials in use.
-func certificates(s *site.Site, pairs map[render.CredentialKey]pki.Pair, now time.Time) []api.Certificate {
-	list := []api.Certificate{}
-	for _, c := range s.Credentials {
-		pair := pairs[render.CredentialKey{Authority: c.Use == site.CA, Name: c.Name}]
-		data := pair.Cert
-		if c.Use == site.Trust {
-			data = pair.CA
-		}
-		entry := api.Certificate{Name: c.Name, Use: c.Use.String(), Source: c.Origin.String(), Status: resource.StatusReady, Message: "OK"}
-		info, err := pki.Describe(data)
-		if err != nil {
-			entry.Status, entry.Message = resource.StatusError, err.Error()
-			list = append(list, entry)
-			continue
-		}
-		entry.Subject, entry.Issuer, entry.Hosts, entry.Serial, entry.Expires = info.Subject, info.Issuer, info.Hosts, info.Serial, info.NotAfter
-		if c.Origin == site.Generated && c.Use != site.CA {
-			entry.Renews = info.RenewAt
-		}
-		switch left := info.NotAfter.Sub(now); {
-		case left <= 0:
-			entry.Status, entry.Message = resource.StatusError, "expired"
-		case left < expiryWarning && entry.Renews.IsZero():
-			entry.Status, entry.Message = resource.StatusPending, "expires soon and is not renewed by this site"
-		}
-		list = append(list, entry)
-	}
-	return list
 }

@@ -58,7 +58,7 @@ func (a *attempts) failed(print string, err error, now time.Time) {
 	if a.last == nil {
 		a.last = map[string]attempt{}
 	}
-	t := attempt{err: err.Error(), wait: min(max(2*a.last[print].wait, tokenRetry), tokenRetryMax)}
+	t := attempt{err: advised(err.Error(), adviceOf(err)), wait: min(max(2*a.last[print].wait, tokenRetry), tokenRetryMax)}
 	t.next = now.Add(t.wait)
 	var e *token.Error
 	t.final = errors.As(err, &e) && e.Final

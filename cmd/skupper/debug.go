@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
+	"slices"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
@@ -174,8 +174,15 @@ func checkSite(s *api.Status) []check {
 		}
 	}
 	for _, c := range s.Certificates {
-		if c.Status != resource.StatusReady {
-			list = append(list, failed("certificate/"+c.Name, c.Message+" ("+c.Expires.Format(time.DateOnly)+")", ""))
+		name := "certificate/" + c.Name
+		if slices.ContainsFunc(list, func(told check) bool { return told.Name == name }) {
+			continue
+		}
+		switch c.Status {
+		case resource.StatusError:
+			list = append(list, failed(name, c.Message, ""))
+		case resource.StatusPending:
+			list = append(list, warning(name, c.Message, ""))
 		}
 	}
 	for _, w := range s.Warnings {

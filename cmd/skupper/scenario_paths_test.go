@@ -129,7 +129,7 @@ func TestMultikeyFailover(t *testing.T) {
 			t.Errorf("strategy of %s: %s", name, got)
 		}
 	}
-	app.becomes("multikeylistener/cache", "Pending: No matching connectors")
+	app.becomes("multikeylistener/cache", "Pending: No matching connectors…")
 	primary.apply(primary.site("multikey-failover/primary"))
 	standby.apply(standby.site("multikey-failover/standby"))
 	primary.echo("127.0.0.1:18301", "primary")
@@ -180,7 +180,7 @@ func TestMultikeyFailover(t *testing.T) {
 		t.Errorf("status:\n%s", reachable)
 	}
 	standby.must("connector", "delete", "cache")
-	app.becomes("multikeylistener/cache", "Pending: No matching connectors")
+	app.becomes("multikeylistener/cache", "Pending: No matching connectors…")
 	app.closed(cache)
 	standby.must("connector", "create", "cache", "18302", "--host", "127.0.0.1", "--routing-key", "cache-standby")
 	only("standby")

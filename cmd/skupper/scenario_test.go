@@ -30,14 +30,14 @@ func TestHelloWorld(t *testing.T) {
 	west.apply(west.site("hello-world/west"))
 	west.becomes("site/west", "Ready: OK")
 	west.becomes("routeraccess/west", "Ready: OK")
-	west.becomes("listener/greeter", "Pending: No matching connectors")
+	west.becomes("listener/greeter", "Pending: No matching connectors…")
 	west.closed("127.0.0.1:18080")
 	if got := west.attribute("listener/west-inter-router", "port") + " " + west.attribute("listener/west-edge", "port"); got != "55671 45671" {
 		t.Errorf("ports of links: %s", got)
 	}
 
 	east.apply(east.site("hello-world/east"))
-	east.becomes("connector/greeter", "Pending: No matching listeners")
+	east.becomes("connector/greeter", "Pending: No matching listeners…")
 	if files, err := os.ReadDir(east.data("namespaces/default/runtime/links")); err == nil && len(files) > 0 {
 		t.Errorf("link files of a site without link access: %v", files)
 	}
@@ -63,7 +63,7 @@ func TestHelloWorld(t *testing.T) {
 	pid := east.routerPID("default")
 	open := west.through("127.0.0.1:18080")
 	east.must("connector", "delete", "greeter")
-	west.becomes("listener/greeter", "Pending: No matching connectors")
+	west.becomes("listener/greeter", "Pending: No matching connectors…")
 	converse(t, open, "draining")
 	west.closed("127.0.0.1:18080")
 	east.must("connector", "create", "greeter", "18090")
@@ -80,7 +80,7 @@ func TestHelloWorld(t *testing.T) {
 	// The link is cut, without a word, and healed.
 	east.cut()
 	east.becomes("link/link-west", "Pending: Not operational: …")
-	west.becomes("listener/greeter", "Pending: No matching connectors")
+	west.becomes("listener/greeter", "Pending: No matching connectors…")
 	west.closed("127.0.0.1:18080")
 	east.heal()
 	west.through("127.0.0.1:18080")
@@ -153,7 +153,7 @@ func TestTCPDatabase(t *testing.T) {
 	if want := "address already in use by"; !strings.Contains(v.Status.Message, want) || !strings.Contains(v.Status.Message, ":15432") {
 		t.Errorf("message %q, want %q", v.Status.Message, want)
 	}
-	office.becomes("connector/other", "Pending: No matching listeners")
+	office.becomes("connector/other", "Pending: No matching listeners…")
 	_ = taken.Close() // it did nothing
 	awaitName(t, office, address, "16")
 	office.becomes("listener/taken", "Ready: OK")
@@ -375,8 +375,8 @@ func TestThreeSiteEdge(t *testing.T) {
 	for _, h := range []*computer{branch, device} {
 		h.becomes("link/hub", "Pending: Not operational: …")
 	}
-	device.becomes("listener/stock", "Pending: No matching connectors")
-	branch.becomes("listener/telemetry", "Pending: No matching connectors")
+	device.becomes("listener/stock", "Pending: No matching connectors…")
+	branch.becomes("listener/telemetry", "Pending: No matching connectors…")
 	device.closed("127.0.0.1:18102")
 	branch.closed("127.0.0.1:18103")
 	hub.must("system", "start")

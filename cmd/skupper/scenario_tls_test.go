@@ -222,7 +222,7 @@ func TestTLSService(t *testing.T) {
 	wrong := ca.pair(5, "elsewhere.test")
 	back.echoTLS("127.0.0.1:18445", &tls.Config{Certificates: []tls.Certificate{wrong}, MinVersion: tls.VersionTLS12})
 	front.closed("127.0.0.1:18081")
-	back.becomes("connector/shop", "Ready: last connect failed: shop.internal.test:18445: the peer's certificate is for elsewhere.test, not for shop.internal.test")
+	back.becomes("connector/shop", "Ready: last connect failed: shop.internal.test:18445: the peer's certificate is for elsewhere.test, not for shop.internal.test; …")
 	back.must("connector", "update", "shop", "--verify-hostname=false")
 	front.through("127.0.0.1:18081")
 	converse(t, open, "the old server")

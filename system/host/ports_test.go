@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,11 +101,27 @@ func TestPortOwner(t *testing.T) {
 	}
 }
 
+func TestTakenPorts(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	port := l.Addr().(*net.TCPAddr).Port
+	owners := NewPortOwners()
+	for host, want := range map[string]bool{"127.0.0.1": true, "": true, "0.0.0.0": true, "127.0.0.2": false, "localhost": false} {
+		if got := owners.Taken(host, port); got != want {
+			t.Errorf("%q: %v, want %v", host, got, want)
+		}
+	}
+}
+
 func TestParseSocket(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]listening{
-		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0 100 0 0 10 0":                                  {8080, "4711"},
-		"   1: 00000000000000000000000000000000:D977 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12 1 0": {55671, "12"},
+		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0 100 0 0 10 0":                                  {netip.MustParseAddr("127.0.0.1"), 8080, "4711"},
+		"   1: 00000000000000000000000000000000:D977 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12 1 0": {netip.IPv6Unspecified(), 55671, "12"},
 	} {
 		if got, ok := parseSocket(line); !ok || got != want {
 			t.Errorf("%q: %+v", line, got)

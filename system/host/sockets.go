@@ -2,17 +2,24 @@ package host
 
 import (
 	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // listening is a TCP socket on which something listens.
 type listening struct {
+	addr  netip.Addr
 	port  int
 	inode string
 }
@@ -47,15 +54,27 @@ func parseSocket(line string) (listening, bool) {
 	if len(fields) < 10 || fields[3] != stateListen {
 		return listening{}, false
 	}
-	_, hex, ok := strings.Cut(fields[1], ":")
-	if !ok {
+	host, text, _ := strings.Cut(fields[1], ":")
+	port, err := strconv.ParseUint(text, 16, 16)
+	addr, ok := parseAddr(host)
+	if err != nil || !ok {
 		return listening{}, false
 	}
-	port, err := strconv.ParseUint(hex, 16, 16)
-	if err != nil {
-		return listening{}, false
+	return listening{addr, int(port), fields[9]}, true
+}
+
+// parseAddr reads an address of /proc/net/tcp: words of 32 bits in the byte
+// order of the machine, hexadecimal.
+func parseAddr(text string) (netip.Addr, bool) {
+	data, err := hex.DecodeString(text)
+	if err != nil || len(data)%4 != 0 {
+		return netip.Addr{}, false
 	}
-	return listening{int(port), fields[9]}, true
+	for i := 0; i < len(data); i += 4 {
+		binary.NativeEndian.PutUint32(data[i:], binary.BigEndian.Uint32(data[i:]))
+	}
+	addr, ok := netip.AddrFromSlice(data)
+	return addr.Unmap(), ok
 }
 
 // NewBusyPorts tells which TCP ports of the network namespace cannot be listened
@@ -84,10 +103,41 @@ func bindable(port int) bool {
 // PortOwners tells who listens on TCP ports. It looks when it is first asked,
 // at all of them at once, and remembers: looking costs a walk through the
 // processes of the machine.
-type PortOwners struct{ byPort func() map[int]string }
+type PortOwners struct {
+	byPort  func() map[int]string
+	sockets func() []listening
+}
 
 // NewPortOwners makes one for the moment at which it is first asked.
-func NewPortOwners() PortOwners { return PortOwners{sync.OnceValue(portOwners)} }
+func NewPortOwners() PortOwners {
+	return PortOwners{sync.OnceValue(portOwners), sync.OnceValue(listeners)}
+}
+
+// Taken reports whether somebody listens on a port at an address that host has
+// in common with him, so that nobody else can. A host that is no address is
+// never taken.
+func (o PortOwners) Taken(host string, port int) bool {
+	want := netip.IPv6Unspecified()
+	if host != "" {
+		addr, err := netip.ParseAddr(host)
+		if err != nil {
+			return false
+		}
+		want = addr.Unmap()
+	}
+	clash := func(l listening) bool {
+		return l.port == port && (l.addr == want || l.addr.IsUnspecified() || want.IsUnspecified())
+	}
+	if !slices.ContainsFunc(o.sockets(), clash) {
+		return false
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err == nil {
+		_ = l.Close() // the socket that was seen is for IPv6 alone, or gone
+		return false
+	}
+	return errors.Is(err, syscall.EADDRINUSE)
+}
 
 // Of says who listens on a port: "nginx (pid 812)". It is empty if nobody does,
 // or if the process may not be looked at.
