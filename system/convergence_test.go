@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skupper-host/skupper/system/api"
-	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/pki"
 )
 
@@ -25,7 +25,8 @@ func drop(t *testing.T, o Options, ns string, data []byte, path ...string) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := input.Replace(file, data); err != nil { // nobody sees half of it
+	whole := filepath.Join(t.TempDir(), "file") // nobody sees half of it
+	if err := errors.Join(os.WriteFile(whole, data, 0o600), os.Rename(whole, file)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -21,7 +22,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/resource"
 )
 
@@ -197,7 +197,9 @@ func (h *truth) file(elem ...string) string {
 
 func (h *truth) drop(path, text string) {
 	h.t.Helper()
-	if err := input.Replace(h.file(path), []byte(text)); err != nil {
+	whole := filepath.Join(h.t.TempDir(), "file") // nobody sees half of it
+	writeFile(h.t, whole, text)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(h.file(path)), 0o700), os.Rename(whole, h.file(path))); err != nil {
 		h.t.Fatal(err)
 	}
 }
