@@ -533,10 +533,14 @@ func TestTruthOfSites(t *testing.T) {
 	t.Parallel()
 	h := newTruth(t)
 	for _, f := range []fault{
-		{"wrong input", func(h *truth) {
-			h.drop("input/resources/bad.yaml", "apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: bad}\nspec: {routingKey: x, host: 127.0.0.1, port: many}\n")
+		{
+			"wrong input", func(h *truth) {
+				h.drop("input/resources/bad.yaml", "apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: bad}\nspec: {routingKey: x, host: 127.0.0.1, port: many}\n")
+			},
+			"Site/west", "Error",
+			[]string{"bad.yaml:4", "spec.port"},
+			false,
 		},
-			"Site/west", "Error", []string{"bad.yaml:4", "spec.port"}, false},
 		{"port of links taken", func(h *truth) {
 			if err := os.Remove(h.file("input/resources/bad.yaml")); err != nil {
 				h.t.Fatal(err)
