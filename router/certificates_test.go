@@ -139,3 +139,21 @@ func TestPeerWithoutCertificate(t *testing.T) {
 		t.Error("somebody got in")
 	}
 }
+
+// TestAProfileThatNothingUsesMayBeWrong: its files are looked at by those who
+// use it, so it may be changed in several steps.
+func TestAProfileThatNothingUsesMayBeWrong(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, "only", "interior")
+	n.add("sslProfile", newAuthority(t).profile("spare", certificate{name: "only"}))
+	n.start()
+	var problems []error
+	n.on(func(r *Router) {
+		next := r.cfg.Clone()
+		next.SSLProfiles[0].PrivateKeyFile = "/does/not/exist"
+		problems = r.adopt(next, false)
+	})
+	if len(problems) != 0 {
+		t.Errorf("the change is refused: %v", problems)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/skupper-host/skupper/router/config"
@@ -129,7 +130,7 @@ func (r *Router) changeProfile(c config.Change, next *config.SSLProfile, drain b
 		}
 		return nil
 	}
-	if p != nil && p.err == nil {
+	if p != nil && p.err == nil && r.uses(next.Name) {
 		return r.replaceFiles(p, next)
 	}
 	p = r.loadProfile(next)
@@ -142,6 +143,12 @@ func (r *Router) changeProfile(c config.Change, next *config.SSLProfile, drain b
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// uses reports whether anything that is configured uses the profile. What is
+// wrong with one that nothing uses, those hear who want to.
+func (r *Router) uses(profile string) bool {
+	return slices.ContainsFunc(r.cfg.Entities(), func(e config.Entity) bool { return profileOf(e) == profile })
 }
 
 // replaceFiles makes everything that uses a profile use other files from now
