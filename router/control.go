@@ -93,6 +93,7 @@ func (r *Router) step(in linkstate.Input) {
 	for _, e := range out.Events {
 		r.logEvent(e)
 	}
+	r.retire()
 }
 
 // topology translates what the engine computed for the address table.
@@ -218,9 +219,30 @@ func (r *Router) controlAttached(p *peer, l *conn.Link) {
 	if replaced == nil || !p.dialed() {
 		return
 	}
-	for _, old := range replaced.App.(*peer).controls {
-		if old != nil {
-			old.Detach(nil)
+	r.retiring[p.linkID()] = replaced.App.(*peer)
+	r.retire()
+}
+
+// retire detaches the control links of connections that others have replaced,
+// as soon as the neighbor is heard over those: before, the route would be gone
+// for a moment.
+func (r *Router) retire() {
+	if len(r.retiring) == 0 {
+		return
+	}
+	for _, n := range r.engine.Neighbors() {
+		old := r.retiring[n.Link]
+		if old == nil || n.State != linkstate.Up {
+			continue
+		}
+		delete(r.retiring, n.Link)
+		if r.peers[old.id] != old {
+			continue // it has ended by itself
+		}
+		for _, l := range old.controls {
+			if l != nil {
+				l.Detach(nil)
+			}
 		}
 	}
 }

@@ -247,6 +247,14 @@ func TestReloadWithNewCertificates(t *testing.T) {
 	if serial(first) == serial(second) {
 		t.Error("the second connection has met the old certificate")
 	}
+	eventually(t, "the control links of the first are given up", func() (err error) {
+		east.on(func(*Router) {
+			if first.linkUp {
+				err = errors.New("they are attached")
+			}
+		})
+		return err
+	})
 	eventually(t, "new streams go through", func() error { return request(at) })
 	if err := roundTrip(c, "after"); err != nil {
 		t.Errorf("the stream over the first connection: %v", err)
