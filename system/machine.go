@@ -38,7 +38,15 @@ func newMachine(o Options, units host.Units) *machine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &machine{options: o, log: o.Log, host: host.New(o.Paths, units), units: units, systemd: units.Name() == "systemd"}
+	return &machine{options: o, log: o.Log, host: host.New(o.Paths, units, o.Step), units: units, systemd: units.Name() == "systemd"}
+}
+
+// step is about to be taken.
+func (m *machine) step(what string) error {
+	if m.options.Step == nil {
+		return nil
+	}
+	return m.options.Step(what)
 }
 
 // makeHome makes the directories that all namespaces share. In the system

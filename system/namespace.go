@@ -35,6 +35,8 @@ type namespace struct {
 	store    *input.Store
 	texts    documents
 	lastFail string // the failure that was logged last
+	noted    string // the failure that is in the events last
+	unkept   bool   // a generation began that is not in the history
 
 	// recollected is closed when the files of the namespace were read; before, an
 	// agent does nothing with it.
@@ -139,6 +141,7 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 			refresh()
 			due = true
 		case <-status.C:
+			n.keepGeneration(ctx)
 			if !n.statusMoved(ctx) {
 				continue
 			}

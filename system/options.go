@@ -25,6 +25,10 @@ type Options struct {
 	// then the change is undone. 0 is ten seconds.
 	Confirm time.Duration
 
+	// Step is called before each step of a change, with words for it; an error
+	// stands for the failure of the step. It is for tests; nil otherwise.
+	Step func(step string) error
+
 	// Dial connects to the management node of a router at its Unix socket.
 	Dial func(ctx context.Context, socket string) (Asker, error)
 }

@@ -286,11 +286,16 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	if w.dryRun {
 		return o, nil
 	}
+	if err := n.m.step("write input"); err != nil {
+		return nil, err
+	}
 	undo, err := c.edit.Write()
 	if err != nil {
 		return nil, err
 	}
-	err = n.carryOut(ctx, h, have, steps, out, after)
+	if err = n.m.step("input written"); err == nil {
+		err = n.carryOut(ctx, h, have, steps, out, after)
+	}
 	if err != nil && !touches(steps) && !c.edit.Changes() {
 		// Only records were to be written, such as the status of a resource.
 		// The site is as wanted; the next pass tries again.
@@ -303,6 +308,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 		return nil, err
 	}
 	n.publish(o, health, book)
+	n.unkept = out.Memory.Generation != memory.Generation || n.unkept
 	return o, nil
 }
 
@@ -399,7 +405,9 @@ func (n *namespace) carryOut(ctx context.Context, h *host.Namespace, have state.
 			n.log.Debug("plan", keyPlan, plan.Lines(steps))
 		}
 	}
-	return h.Apply(ctx, have, steps, host.Confirm(func(ctx context.Context) error { return n.confirm(ctx, steps, out, after) }))
+	err := h.Apply(ctx, have, steps, host.Confirm(func(ctx context.Context) error { return n.confirm(ctx, steps, out, after) }))
+	n.chronicle(h, steps, out, err)
+	return err
 }
 
 // touches reports whether a plan does more than bookkeeping.

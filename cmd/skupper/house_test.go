@@ -157,7 +157,7 @@ func tree(t *testing.T, dir string) map[string]string {
 		if err != nil {
 			return err
 		}
-		if strings.Contains(rel, "runtime/resources") || strings.HasSuffix(rel, ".log") || strings.Contains(rel, "journal") {
+		if strings.Contains(rel, "runtime/resources") || strings.HasSuffix(rel, ".log") || strings.Contains(rel, "internal/history") || strings.Contains(rel, "journal") {
 			return nil
 		}
 		info, err := d.Info()

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 	// Routers get an environment of their own; the command line tells them.
 	router := len(os.Args) > 1 && os.Args[1] == "router"
 	if os.Getenv(asProgram) != "" || router {
+		dieAtStep(os.Getenv(killAt))
 		main()
 	}
 	os.Exit(m.Run())

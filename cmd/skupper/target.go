@@ -72,10 +72,14 @@ func (p *program) offline(ctx context.Context) (api.Controller, error) {
 	return system.NewOffline(o, units), nil
 }
 
+// beforeStep is called before each step of a change. Only tests set it, before
+// anything runs.
+var beforeStep func(step string) error
+
 // machine is what package system needs to know of the surroundings.
 func (p *program) machine() system.Options {
 	return system.Options{
-		Paths: p.paths, Version: p.version, Getenv: p.getenv, UID: p.uid, Dial: system.DialRouter,
+		Paths: p.paths, Version: p.version, Getenv: p.getenv, UID: p.uid, Dial: system.DialRouter, Step: beforeStep,
 	}
 }
 

@@ -187,7 +187,7 @@ func inside(t *testing.T) *insideRig {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	return &insideRig{t, conn, &rig{base: base, paths: paths, host: New(base, NewSystemd(conn))}}
+	return &insideRig{t, conn, &rig{base: base, paths: paths, host: New(base, NewSystemd(conn), nil)}}
 }
 
 // west is the input of a site; a name more makes another configuration of it.

@@ -13,7 +13,7 @@ import (
 // Event is something that happened to a namespace, for people who look later.
 type Event struct {
 	Time time.Time `json:"time"`
-	What string    `json:"what"`           // "applied", "renewed", "restarted", "failed"
+	What string    `json:"what"`           // "applied", "restarted", "renewed", "failed"
 	Text string    `json:"text,omitempty"` // how, in words; no secrets
 }
 

@@ -15,8 +15,8 @@ import (
 // generationsKept is how many snapshots of earlier inputs are kept.
 const generationsKept = 3
 
-// KeepSnapshot keeps the snapshot of a generation that is about to be replaced,
-// as a compressed tar file in the history of the namespace. Older ones go.
+// KeepSnapshot keeps the snapshot of the generation in effect as a compressed
+// tar file in the history of the namespace. Older ones go.
 func (n *Namespace) KeepSnapshot(ctx context.Context, generation int64) error {
 	if _, err := os.Stat(n.paths.Snapshot()); errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -170,7 +170,7 @@ type rig struct {
 func newRig(dir string) *rig {
 	r := &rig{dir: dir, units: &fileUnits{path: filepath.Join(dir, "units.json"), fail: map[string]error{}, failOnce: map[string]error{}}}
 	r.base, r.paths = locate(dir)
-	r.host = New(r.base, r.units)
+	r.host = New(r.base, r.units, nil)
 	return r
 }
 
@@ -251,7 +251,7 @@ func (r *rig) converge(ctx context.Context, want state.State, confirm ...Confirm
 // observed is the machine as it is, without completing anything.
 func (r *rig) observed(t *testing.T) state.State {
 	t.Helper()
-	ns := &Namespace{host: New(r.base, r.units), paths: r.paths}
+	ns := &Namespace{host: New(r.base, r.units, nil), paths: r.paths}
 	s, err := ns.observe(t.Context(), scratchMark) // leaves scratch files alone
 	if err != nil {
 		t.Fatal(err)

@@ -17,18 +17,17 @@ type Host struct {
 	base  layout.Paths
 	units Units
 
-	// reach is called before every operation that changes something, with words
-	// for it; an error stands for the failure of the operation. It is for tests;
-	// nil otherwise.
-	reach func(point string) error
+	reach func(point string) error // as of New; for tests
 
 	mu   sync.Mutex
 	seen map[string]map[string]seen // guarded by mu; by namespace directory and path
 }
 
-// New makes the host of an instance whose units are supervised by units.
-func New(base layout.Paths, units Units) *Host {
-	return &Host{base: base, units: units, seen: make(map[string]map[string]seen)}
+// New makes the host of an instance whose units are supervised by units. reach,
+// if it is not nil, is called before every operation that changes something,
+// with words for it; an error stands for the failure of the operation.
+func New(base layout.Paths, units Units, reach func(point string) error) *Host {
+	return &Host{base: base, units: units, reach: reach, seen: make(map[string]map[string]seen)}
 }
 
 // Units is what supervises the routers.

@@ -49,7 +49,7 @@ func supervisedRig(t *testing.T) (*rig, func(role, identity string) state.State)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- super.Run(ctx) }()
-	r.host = New(r.base, NewSupervised(super))
+	r.host = New(r.base, NewSupervised(super), nil)
 	t.Cleanup(func() {
 		if _, err := r.converge(context.Background(), state.State{}); err != nil {
 			t.Error(err)
