@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skupper-host/skupper/system/api"
@@ -57,8 +58,9 @@ type outcome struct {
 	output   render.Output
 	site     *site.Site
 	memory   state.Memory
-	started  bool // the site did not run before and does now
-	defined  bool // the site was never started
+	started  bool   // the site did not run before and does now
+	defined  bool   // the site was never started
+	from     string // the container engine that ran the router before, "" if none did
 }
 
 // pass looks at everything and changes what differs. Whoever calls holds the
@@ -121,6 +123,9 @@ func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace) (*o
 		return nil, err
 	}
 	before := memory
+	if w.start && memory.SiteID != "" && memory.Generation == 0 {
+		w = n.inherited().add(n, w)
+	}
 	if w.memory != nil {
 		w.memory(&memory)
 	}
@@ -218,6 +223,17 @@ func (n *namespace) recall(have state.State) (state.Memory, error) {
 	return state.Memory{}, nil
 }
 
+// engine is the container engine that runs the router of a namespace which
+// upstream's tools made, "" if none does.
+func (n *namespace) engine(have state.State) string {
+	text, _ := strings.CutPrefix(string(have.Files[n.paths.Platform()].Data), "platform:")
+	switch name := strings.Trim(strings.TrimSpace(text), `"'`); name {
+	case "podman", "docker":
+		return name
+	}
+	return ""
+}
+
 // firstPlan answers a dry run, or a refusal, for a namespace that does not
 // exist yet.
 func (n *namespace) firstPlan(ctx context.Context, w wish, err error) (*outcome, error) {
@@ -281,7 +297,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	}
 	o := &outcome{
 		changes: c.changes, warnings: c.warnings, dropped: c.dropped, steps: steps, output: out, site: c.site, memory: out.Memory,
-		started: memory.Generation == 0 && !out.Memory.Stopped,
+		started: memory.Generation == 0 && !out.Memory.Stopped, from: n.engine(have),
 	}
 	if w.dryRun {
 		return o, nil

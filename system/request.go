@@ -339,6 +339,10 @@ func (n *namespace) result(o *outcome) *api.Result {
 		Changes: o.changes, State: api.Running,
 		Started: o.started, Generation: o.memory.Generation,
 	}
+	if o.from != "" {
+		r.Notes = []string{fmt.Sprintf("this site ran in a container of %s and is a process of this host from now on; `%[1]s rm --force %s-skupper-router` removes the container",
+			o.from, n.paths.Name)}
+	}
 	if touches(o.steps) {
 		r.Plan, r.Summary = plan.Lines(visible(o.steps)), plan.Summarize(o.steps).String()
 	}

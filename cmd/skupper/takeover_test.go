@@ -1,75 +1,123 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestTakeOver starts a site in a namespace that upstream's command line has
-// written on platform linux: it is the same site for others, with the same
-// authorities and ports, and a link that upstream made to it works.
+// TestTakeOver starts a site in namespaces that upstream's command line has
+// written on each of its platforms: it is the same site for others, with the
+// same authorities and ports, and a link that upstream made to it works.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
-	given := os.Getenv("SKUPPER_UPSTREAM_NAMESPACE") // another one, fresh from upstream
-	if given == "" {
-		given = "../../testdata/namespaces/upstream-linux/west"
+	given := map[string]string{"linux": "", "podman": "podman rm --force", "docker": "docker rm --force"}
+	for platform, advice := range given {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			takeOver(t, "../../testdata/namespaces/upstream-"+platform+"/west", advice)
+		})
 	}
+	if fresh := os.Getenv("SKUPPER_UPSTREAM_NAMESPACE"); fresh != "" {
+		t.Run("given", func(t *testing.T) {
+			t.Parallel()
+			takeOver(t, fresh, "")
+		})
+	}
+}
+
+// takeOver takes over the namespace at a path, and the one beside it that
+// upstream has linked to it by a token. Starting the first gives some advice.
+func takeOver(t *testing.T, given, advice string) {
 	town := newTown(t, "west", "east")
 	west, east := town.hosts["west"], town.hosts["east"]
-	dir := west.data("namespaces/default")
-	if err := os.CopyFS(dir, os.DirFS(given)); err != nil {
-		t.Fatal(err)
-	}
-	// Upstream's namespace is named west; this one is the default.
-	for _, path := range glob(filepath.Join(dir, "input/resources"), "*.yaml") {
-		data := read(t, path)
-		writeFile(t, path, strings.ReplaceAll(data, "namespace: west", "namespace: default"))
-	}
-	before := map[string]string{}
+	dir := west.inherits(given)
+	authorities := map[string]string{}
 	for _, path := range glob(filepath.Join(dir, "runtime/issuers"), "*/*") {
-		before[path] = read(t, path)
+		authorities[path] = read(t, path)
 	}
-	config := read(t, filepath.Join(dir, "runtime/router/skrouterd.json"))
-	_, id, _ := strings.Cut(config, `\"id\":\"`)
-	id, _, _ = strings.Cut(id, `\"`)
+	if len(authorities) < 6 {
+		t.Fatalf("authorities: %v", keysOf(authorities))
+	}
+	ports := []string{"listener/skupper-local-normal", "listener/west-inter-router", "listener/west-edge"}
+	before := map[string]string{}
+	for _, name := range ports {
+		before[name] = west.attribute(name, "port")
+	}
+	routerID, siteID := west.identity()
 
-	west.must("system", "start")
+	if a := west.say("system", "start"); a.code != 0 || !strings.Contains(a.err, advice) {
+		t.Fatalf("system start: %+v, want advice %q", a, advice)
+	}
 	west.becomes("site/west", "Ready: OK")
 	west.becomes("listener/db", "Pending: No matching connectors…")
-	if len(before) < 6 {
-		t.Fatalf("authorities: %v", keysOf(before))
-	}
-	for path, was := range before {
+	for path, was := range authorities {
 		if read(t, path) != was {
 			t.Errorf("%s has changed", path)
 		}
 	}
-	if now := west.metadata(); id == "" || !strings.Contains(now, id) {
-		t.Errorf("site id %q is not in %q", id, now)
+	if router, id := west.identity(); siteID == "" || id != siteID || router != routerID {
+		t.Errorf("router %q of site %q, was %q of %q", router, id, routerID, siteID)
 	}
-	if got := west.attribute("listener/west-inter-router", "port") + " " + west.attribute("listener/west-edge", "port"); got != "55671 45671" {
-		t.Errorf("ports of links: %s", got)
+	for _, name := range ports {
+		if got := west.attribute(name, "port"); got == "" || got != before[name] {
+			t.Errorf("%s: port %q, was %q", name, got, before[name])
+		}
+	}
+	if got := read(t, filepath.Join(dir, "internal/platform.yaml")); got != "platform: linux\n" {
+		t.Errorf("platform.yaml: %q", got)
+	}
+	if a := west.say("system", "start"); a.code != 0 || strings.Contains(a.err, "container") {
+		t.Errorf("second start: %+v", a)
 	}
 
 	east.knows("vm", west.address)
-	east.must("site", "create", "east", "--start")
-	east.must("system", "apply", filepath.Join(given, "runtime/links/link-west-vm.yaml"))
-	east.becomes("link/link-west", "Ready: OK")
+	link := "link-west"
+	if linked := filepath.Join(filepath.Dir(given), "east"); exists(linked) {
+		// The token is used up: what it was exchanged for is only below runtime.
+		link = "granted"
+		east.inherits(linked)
+		east.must("system", "start")
+		east.becomes("accesstoken/granted", "Ready: OK")
+	} else {
+		east.must("site", "create", "east", "--start")
+		east.must("system", "apply", filepath.Join(given, "runtime/links/link-west-vm.yaml"))
+	}
+	east.becomes("link/"+link, "Ready: OK")
 	east.echo("127.0.0.1:18090", "")
 	east.must("connector", "create", "db", "18090")
 	west.through("127.0.0.1:15999")
 }
 
-// metadata is that of the router's configuration.
-func (h *computer) metadata() string {
+// inherits makes a copy of a namespace the default one of a host.
+func (h *computer) inherits(given string) (dir string) {
+	h.t.Helper()
+	dir = h.data("namespaces/default")
+	if err := os.CopyFS(dir, os.DirFS(given)); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, path := range glob(filepath.Join(dir, "input/resources"), "*.yaml") {
+		writeFile(h.t, path, strings.ReplaceAll(read(h.t, path), "namespace: "+filepath.Base(given), "namespace: default"))
+	}
+	return dir
+}
+
+// identity is the id of the router and of its site, as the router's
+// configuration has them.
+func (h *computer) identity() (router, site string) {
+	h.t.Helper()
 	for name, e := range h.entities() {
 		if strings.HasPrefix(name, "router/") {
-			return e.Attrs["metadata"]
+			var metadata struct{ ID string }
+			if err := json.Unmarshal([]byte(e.Attrs["metadata"]), &metadata); err != nil {
+				h.t.Fatal(err)
+			}
+			return e.Attrs["id"], metadata.ID
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func read(t *testing.T, path string) string {
