@@ -15,6 +15,8 @@ import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/manual"
 	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/layout"
+	"github.com/skupper-host/skupper/system/render"
 	"github.com/skupper-host/skupper/system/resource"
 )
 
@@ -196,11 +198,11 @@ func namesIn(status *api.Status, s command.Source) []string {
 	return names
 }
 
-// docsCommand writes the documents that the command tables make, or checks
-// those in a directory.
+// docsCommand writes the documents and unit files that the program makes of
+// itself, or checks those in a directory.
 func (p *program) docsCommand() *command.Command {
 	return &command.Command{
-		Name: "generate-docs", Summary: "write manual pages, reference and completion scripts", Hidden: true,
+		Name: "generate-docs", Summary: "write manual pages, reference, completion scripts and packaged units", Hidden: true,
 		Args: []command.Arg{{Name: "man|md|all|check"}, {Name: "directory", Source: command.Files}},
 		Run: func(_ context.Context, in *command.Input) error {
 			var errs []error
@@ -231,8 +233,22 @@ func (p *program) documents(which string) map[string]string {
 		for _, shell := range manual.Shells() {
 			docs["completion/skupper."+shell] = manual.Completion(shell, "skupper")
 		}
+		for name, text := range packagedUnits() {
+			docs["systemd/"+name] = text
+		}
 	}
 	return docs
+}
+
+// packagedUnits are the unit files of packages, by path below packaging/systemd.
+func packagedUnits() map[string]string {
+	const binary = "/usr/bin/skupper"
+	return map[string]string{
+		"system/skupper.service": string(render.AgentUnit(binary, layout.SystemPaths())),
+		"system/skupper.slice":   string(render.Slice()),
+		"system/skupper.target":  string(render.Target()),
+		"user/skupper.service":   string(render.AgentUnit(binary, layout.Paths{})),
+	}
 }
 
 func putDocument(path, text string, check bool) error {

@@ -31,7 +31,11 @@ const (
 
 func (p *program) controllerCommands() *command.Command {
 	return &command.Command{
-		Name: "controller", Summary: "the agent", Hidden: true,
+		Name: "controller", Summary: "the agent that looks after sites", Hidden: true, Daemon: true,
+		Text: "One for each user, or one for the system. It reads what is wanted of each namespace, makes keys and certificates, " +
+			"writes what the routers read, has them run, serves grants and answers the commands over a Unix socket. " +
+			"Commands start it when they need it; with `skupper system install` it starts with the host or the user.\n\n" +
+			"Ending or killing it costs no connection: routers go on without it.",
 		Commands: []*command.Command{{
 			Name: "run", Summary: "run the agent in the foreground, as its unit does",
 			Text: "It serves every namespace of the instance until it is terminated; routers go on without it. The log goes to standard error.",

@@ -20,7 +20,13 @@ import (
 
 func (p *program) routerCommands() *command.Command {
 	return &command.Command{
-		Name: "router", Summary: "the router", Hidden: true,
+		Name: "router", Summary: "the router of a site", Hidden: true, Daemon: true,
+		Text: "Carries the connections of one site and finds the paths to others. The agent writes its configuration " +
+			"(runtime/router/skrouterd.json of the namespace) and has a service manager run it; nobody else needs to. " +
+			"Started under the name skrouterd it takes the same options and files as the router of Skupper on clusters.\n\n" +
+			"SIGHUP: the configuration is read again and what differs is changed; connections that are not concerned go on. " +
+			"SIGTERM: nothing new is taken, open streams get a few seconds, then it ends with status 0. " +
+			"It reports to its service manager that it is ready, how many links and connections it has, and that it is alive.",
 		Commands: []*command.Command{{
 			Name: "run", Summary: "run a router in the foreground, as its unit does", Raw: true,
 			Text:     routerUsage,

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/cmd/skupper/internal/manual"
+	"github.com/skupper-host/skupper/system/resource"
 )
 
 // tree is the whole command line: every command, its flags, its words.
@@ -94,5 +95,24 @@ func (p *program) manual() manual.Page {
 			{"$XDG_RUNTIME_DIR/skupper/agent.sock", "the agent's interface (root: /run/skupper)"},
 			{"~/.config/systemd/user/skupper-NAME.service", "the site's service where systemd runs (root: /etc/systemd/system)"},
 		},
+		Formats: []manual.Format{resourcesFormat()},
 	}
+}
+
+// resourcesFormat describes every kind of resource with its fields.
+func resourcesFormat() manual.Format {
+	f := manual.Format{
+		Name: "skupper-resources", Summary: "the resources that describe a site",
+		Text: "A site is described by resources in YAML or JSON, one or several to a file, separated by lines of three hyphens. " +
+			"They lie in input/resources of the namespace, where `skupper system apply` and the commands put them, or anybody else. " +
+			"`skupper explain` shows the same on the terminal.",
+	}
+	for _, k := range resource.Kinds() {
+		part := manual.Part{Title: string(k), Text: "apiVersion: " + k.APIVersion() + "\n\n" + resource.Describe(k)}
+		for _, field := range resource.Fields(k) {
+			part.Rows = append(part.Rows, [2]string{field.Path + " (" + field.Type + ")", describeField(field)})
+		}
+		f.Parts = append(f.Parts, part)
+	}
+	return f
 }

@@ -84,6 +84,10 @@ func (e Env) check() error {
 	return nil
 }
 
+// SystemPaths are the places of the system instance where nothing of the
+// environment moves them.
+func SystemPaths() Paths { return systemPaths(Env{}) }
+
 // systemPaths ignores the XDG variables: root's shell must not move the sites
 // of the machine.
 func systemPaths(env Env) Paths {

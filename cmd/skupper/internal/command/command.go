@@ -77,6 +77,7 @@ type Command struct {
 	Exits    []Exit // beyond those of every command
 	Hidden   bool   // works, but is not listed
 	Raw      bool   // all that follows goes to Run unread
+	Daemon   bool   // run by a service manager: section 8 of the manual
 	Commands []*Command
 
 	// Foreign is the advice about a flag that the command does not have, "" for

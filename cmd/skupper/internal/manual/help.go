@@ -18,6 +18,22 @@ type Page struct {
 	Exits   []command.Exit
 	Files   [][2]string // path and what it is
 	Env     [][2]string // variable and what it does
+	Formats []Format
+}
+
+// Format describes a kind of files, on a page of its own.
+type Format struct {
+	Name    string // of the page
+	Summary string // one line, no full stop
+	Text    string // paragraphs, separated by empty lines
+	Parts   []Part
+}
+
+// Part is one section of a Format.
+type Part struct {
+	Title string
+	Text  string
+	Rows  [][2]string // term and what it means
 }
 
 // Help is the text of --help for the command at the end of path.

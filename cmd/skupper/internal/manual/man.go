@@ -7,28 +7,44 @@ import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 )
 
+// Sections of the manual.
+const (
+	userCommands = "1"
+	fileFormats  = "5"
+	daemons      = "8"
+)
+
+var sectionNames = map[string]string{userCommands: "User Commands", fileFormats: "File Formats", daemons: "System Administration"}
+
 // Man returns the manual pages by file name: one for the program, one for each
-// group of commands and each command without a group.
+// group of commands and each command without a group, one for each of the
+// files.
 func (p Page) Man() map[string]string {
 	pages := map[string]string{p.Root.Name + ".1": p.programPage()}
 	for _, c := range p.Root.Commands {
-		if !c.Hidden {
-			name := p.Root.Name + "-" + c.Name
-			pages[name+".1"] = p.groupPage(name, c)
+		name := p.Root.Name + "-" + c.Name
+		switch {
+		case c.Daemon:
+			pages[name+".8"] = p.groupPage(name, daemons, c)
+		case !c.Hidden:
+			pages[name+".1"] = p.groupPage(name, userCommands, c)
 		}
+	}
+	for _, f := range p.Formats {
+		pages[f.Name+".5"] = p.formatPage(f)
 	}
 	return pages
 }
 
-func (p Page) heading(b *strings.Builder, name, summary string) {
+func (p Page) heading(b *strings.Builder, name, section, summary string) {
 	fmt.Fprintf(b, ".\\\" Made from the command tables; do not edit.\n")
-	fmt.Fprintf(b, ".TH %s 1 %s \"skupper %s\" \"User Commands\"\n", strings.ToUpper(roff(name)), p.Date, roff(p.Version))
+	fmt.Fprintf(b, ".TH %s %s %s \"skupper %s\" \"%s\"\n", strings.ToUpper(roff(name)), section, p.Date, roff(p.Version), sectionNames[section])
 	fmt.Fprintf(b, ".SH NAME\n%s \\- %s\n", roff(name), roff(summary))
 }
 
 func (p Page) programPage() string {
 	var b strings.Builder
-	p.heading(&b, p.Root.Name, p.Root.Summary)
+	p.heading(&b, p.Root.Name, userCommands, p.Root.Summary)
 	fmt.Fprintf(&b, ".SH SYNOPSIS\n.B %s\n.I command\n[\\fIflags\\fR]\n", roff(p.Root.Name))
 	b.WriteString(".SH DESCRIPTION\n")
 	paragraphs(&b, p.Root.Text)
@@ -44,9 +60,9 @@ func (p Page) programPage() string {
 	return b.String()
 }
 
-func (p Page) groupPage(name string, c *command.Command) string {
+func (p Page) groupPage(name, section string, c *command.Command) string {
 	var b strings.Builder
-	p.heading(&b, name, c.Summary)
+	p.heading(&b, name, section, c.Summary)
 	b.WriteString(".SH SYNOPSIS\n")
 	var leaves [][]string
 	var commands []*command.Command
@@ -72,7 +88,10 @@ func (p Page) groupPage(name string, c *command.Command) string {
 	for i, leaf := range commands {
 		if leaf != c {
 			fmt.Fprintf(&b, ".SS %s\n%s\n", roff(strings.Join(leaves[i], " ")), roff(sentence(leaf.Summary)))
-			if leaf.Text != "" {
+			switch {
+			case leaf.Raw: // it says itself how it is used
+				fmt.Fprintf(&b, ".PP\n.nf\n%s.fi\n", roff(leaf.Text))
+			case leaf.Text != "":
 				b.WriteString(".PP\n")
 				paragraphs(&b, leaf.Text)
 			}
@@ -88,6 +107,21 @@ func (p Page) groupPage(name string, c *command.Command) string {
 		}
 	}
 	p.exits(&b, exits)
+	fmt.Fprintf(&b, ".SH SEE ALSO\n.BR %s (1)\n", roff(p.Root.Name))
+	return b.String()
+}
+
+// formatPage describes files.
+func (p Page) formatPage(f Format) string {
+	var b strings.Builder
+	p.heading(&b, f.Name, fileFormats, f.Summary)
+	b.WriteString(".SH DESCRIPTION\n")
+	paragraphs(&b, f.Text)
+	for _, part := range f.Parts {
+		fmt.Fprintf(&b, ".SH %s\n", strings.ToUpper(roff(part.Title)))
+		paragraphs(&b, part.Text)
+		entries(&b, part.Rows)
+	}
 	fmt.Fprintf(&b, ".SH SEE ALSO\n.BR %s (1)\n", roff(p.Root.Name))
 	return b.String()
 }
@@ -118,8 +152,11 @@ func examples(b *strings.Builder, list []command.Example) {
 		return
 	}
 	b.WriteString(".SH EXAMPLES\n")
-	for _, e := range list {
-		fmt.Fprintf(b, ".PP\n%s\n.PP\n.RS 4\n.nf\n%s\n.fi\n.RE\n", roff(e.Text), roff(e.Line))
+	for i, e := range list {
+		if i > 0 {
+			b.WriteString(".PP\n")
+		}
+		fmt.Fprintf(b, "%s\n.PP\n.RS 4\n.nf\n%s\n.fi\n.RE\n", roff(e.Text), roff(e.Line))
 	}
 }
 
@@ -128,6 +165,10 @@ func table(b *strings.Builder, title string, rows [][2]string) {
 		return
 	}
 	fmt.Fprintf(b, ".SH %s\n", title)
+	entries(b, rows)
+}
+
+func entries(b *strings.Builder, rows [][2]string) {
 	for _, r := range rows {
 		fmt.Fprintf(b, ".TP\n.B %s\n%s\n", roff(r[0]), roff(r[1]))
 	}

@@ -32,8 +32,12 @@ func page() Page {
 					Exits:    []command.Exit{{Code: 3, Meaning: "not healthy"}},
 				}}},
 				{Name: "hidden", Summary: "for machines", Hidden: true, Run: noRun},
+				{Name: "run", Summary: "the daemon", Hidden: true, Daemon: true, Commands: []*command.Command{
+					{Name: "now", Summary: "run it", Raw: true, Text: "Usage: prog run now\n  -c FILE\n", Run: noRun, Examples: []command.Example{{Line: "prog run now", Text: "Run it"}}},
+				}},
 			},
 		},
+		Formats: []Format{{Name: "prog-things", Summary: "what there is", Text: "Things.", Parts: []Part{{Title: "Thing", Text: "A thing.", Rows: [][2]string{{"spec.port", "its port"}}}}}},
 	}
 }
 
@@ -78,12 +82,22 @@ Exit status, beside the usual:
 func TestMan(t *testing.T) {
 	t.Parallel()
 	pages := page().Man()
-	if names := slices.Sorted(keys(pages)); !slices.Equal(names, []string{"prog-site.1", "prog.1"}) {
+	if names := slices.Sorted(keys(pages)); !slices.Equal(names, []string{"prog-run.8", "prog-site.1", "prog-things.5", "prog.1"}) {
 		t.Errorf("pages %v", names)
 	}
 	for _, want := range []string{".TH PROG 1 2026-01-02", `\&.Second paragraph.`, `.BR prog\-site (1)`} {
 		if !strings.Contains(pages["prog.1"], want) {
 			t.Errorf("prog.1 lacks %q:\n%s", want, pages["prog.1"])
+		}
+	}
+	for _, want := range []string{".TH PROG\\-RUN 8", ".nf\nUsage: prog run now\n  \\-c FILE\n.fi\n"} {
+		if !strings.Contains(pages["prog-run.8"], want) {
+			t.Errorf("prog-run.8 lacks %q:\n%s", want, pages["prog-run.8"])
+		}
+	}
+	for _, want := range []string{"PROG\\-THINGS 5", ".SH THING\nA thing.\n.TP\n.B spec.port\nits port\n"} {
+		if !strings.Contains(pages["prog-things.5"], want) {
+			t.Errorf("prog-things.5 lacks %q:\n%s", want, pages["prog-things.5"])
 		}
 	}
 	if strings.Contains(pages["prog-site.1"], "not shown") {
