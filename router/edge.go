@@ -322,7 +322,7 @@ func (e *proxiedLink) Answered(*conn.Link)              {}
 func (e *proxiedLink) Credit(*conn.Link)                {}
 func (e *proxiedLink) Detached(*conn.Link, *amqp.Error) {}
 func (e *proxiedLink) Begin(rcv *conn.Receiving) conn.Sink {
-	return stream.NewIntake(rcv, &inbound{r: e.p.r, p: e.p, rcv: rcv, target: e.address})
+	return stream.NewIntake(rcv, &inbound{r: e.p.r, p: e.p, rcv: rcv, target: e.address}, &e.p.gathering)
 }
 
 // trackedEvents are those of the link on which the interior router says which

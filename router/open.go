@@ -149,6 +149,9 @@ func (t *consumerLink) way(c forward.Choice, m *message, out session.Outcome) (s
 		}
 		return path, true
 	}
+	if path, ok := t.p.wayBehind(c, m, out); ok {
+		return path, true
+	}
 	l := t.link
 	if m.streaming && t.p.streams {
 		if l = t.p.conn.StreamLink(false); l == nil {

@@ -27,7 +27,8 @@ type peer struct {
 	streams bool   // the peer takes streams on links of their own
 	ours    bool   // the peer has no limit on what it has not read
 
-	exposure stream.Exposure // towards a peer that has
+	exposure  stream.Exposure  // towards a peer that has
+	gathering stream.Gathering // what has come of messages that are not complete
 
 	// Owned by the reader.
 	dataIn  int // data links attached by the peer, by direction

@@ -29,7 +29,7 @@ func (r *Router) begin(p *peer, rcv *conn.Receiving, link *producerLink) session
 	if link != nil {
 		in.target = link.address
 	}
-	return stream.NewIntake(rcv, in)
+	return stream.NewIntake(rcv, in, &p.gathering)
 }
 
 // message is what is known of a message on its way.
@@ -38,7 +38,8 @@ type message struct {
 	to          string            // where it goes
 	override    bool              // later routers must be told of to
 	settled     bool
-	streaming   bool // it is sent on before it is complete
+	streaming   bool   // it is sent on before it is complete
+	order       *order // of its sender's messages; nil for streams, and if it begins here
 	priority    uint8
 	format      uint32
 	asked       uint32  // flags that the link of a client asks for
@@ -75,6 +76,15 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 	if in.link != nil {
 		m.asked = in.link.asked
 	}
+	if h.Annotations.Len > 0 && (in.p.router() || in.p.foreign() || in.p.owner.set.keepsIn) {
+		m.annotations = new(amqp.Annotations)
+		if _, err := m.annotations.Decode(h.Annotations.In(h.Message)); err != nil {
+			return stream.Refuse(in.rcv, rejected(conditionOf(err), err.Error())), len(h.Message)
+		}
+	}
+	if in.gathers(&m, h) {
+		return nil, 0
+	}
 	if r.logsMessages.Load() {
 		m.spoken = spokenOf(h)
 		in.p.logMessage("Received", in.rcv.Link(), m.spoken)
@@ -82,12 +92,6 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 	if !in.counted && !in.p.betweenInteriors() {
 		in.counted = true
 		r.tally.came(m.settled)
-	}
-	if h.Annotations.Len > 0 && (in.p.router() || in.p.foreign() || in.p.owner.set.keepsIn) {
-		m.annotations = new(amqp.Annotations)
-		if _, err := m.annotations.Decode(h.Annotations.In(h.Message)); err != nil {
-			return stream.Refuse(in.rcv, rejected(conditionOf(err), err.Error())), len(h.Message)
-		}
 	}
 	switch {
 	case in.target != "":
@@ -99,10 +103,12 @@ func (in *inbound) Route(_ stream.Receiving, h *stream.Head) (session.Sink, int)
 	default:
 		return stream.Refuse(in.rcv, rejected(amqp.ErrPreconditionFailed, "Destination address is missing")), len(h.Message)
 	}
+	m.streaming = h.More || m.flags()&amqp.FlagStreaming != 0
 	if m.flags()&amqp.FlagStreaming != 0 {
 		in.rcv.Untimed()
+	} else if !h.Opens() {
+		m.order = orderOf(in.rcv.Link())
 	}
-	m.streaming = h.More || m.flags()&amqp.FlagStreaming != 0
 	snap := r.snap.Load()
 	if m.annotations != nil && snap.Looping(m.annotations.Trace) {
 		return stream.Refuse(in.rcv, released), len(h.Message)
@@ -296,11 +302,18 @@ type destination interface {
 }
 
 // way begins a delivery to the neighbor: whole messages on the data link of
-// their priority, streams on links of their own.
+// their priority, streams on links of their own. What has an order keeps to the
+// connection that the data links are on.
 func (p *peer) way(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool) {
+	if path, ok := p.wayBehind(c, m, out); ok {
+		return path, true
+	}
 	var l *conn.Link
-	if !m.streaming || !p.streams {
+	switch {
+	case !m.streaming || !p.streams:
 		l = p.dataFor(m.priority)
+	case m.order != nil:
+		l = p.conn.StreamLink(true)
 	}
 	if l == nil {
 		g := p.member.Group()
@@ -314,9 +327,29 @@ func (p *peer) way(c forward.Choice, m *message, out session.Outcome) (stream.Pa
 	return p.r.path(l, c, m, out), true
 }
 
+// wayBehind begins a delivery behind what is still on its way to a router of
+// ours. compat: skupper-router 3.x may leave a delivery alone that begins behind
+// one whose end it has not seen yet.
+func (p *peer) wayBehind(c forward.Choice, m *message, out session.Outcome) (stream.Path, bool) {
+	if m.order == nil || !p.ours {
+		return stream.Path{}, false
+	}
+	d := sendBehind(p.conn, c, out, m)
+	if d == nil {
+		return stream.Path{}, false
+	}
+	return p.r.pathOf(d, c, m), true
+}
+
 // path begins a delivery to another router on l.
 func (r *Router) path(l *conn.Link, c forward.Choice, m *message, out session.Outcome) stream.Path {
-	d := send(l, c, out, m.settled, m.format)
+	return r.pathOf(send(l, c, out, m.settled, m.format), c, m)
+}
+
+// pathOf describes a delivery to another router that has begun.
+func (r *Router) pathOf(d *routed, c forward.Choice, m *message) stream.Path {
+	l := d.Link()
+	m.order.note(d.Sending)
 	path := stream.Path{Sending: d, Choice: c, Annotations: r.onwardAnnotations(m)}
 	if p, ok := l.Conn().App.(*peer); ok {
 		if p.ours {

@@ -22,6 +22,20 @@ type routed struct {
 func send(l *conn.Link, choice forward.Choice, out session.Outcome, settled bool, format uint32) *routed {
 	d := &routed{out: out, choice: choice}
 	d.Sending = l.SendFormat(d, settled, format)
+	return d.begun(settled)
+}
+
+// sendBehind begins a delivery behind the one that the message's sender sent
+// before on the same connection, if that is to be; else it returns nil.
+func sendBehind(c *conn.Conn, choice forward.Choice, out session.Outcome, m *message) *routed {
+	d := &routed{out: out, choice: choice}
+	if d.Sending = m.order.behind(c, d, m); d.Sending == nil {
+		return nil
+	}
+	return d.begun(m.settled)
+}
+
+func (d *routed) begun(settled bool) *routed {
 	if settled {
 		d.finish()
 	}

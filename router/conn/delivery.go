@@ -44,6 +44,30 @@ func (l *Link) SendFormat(ev Outcome, settled bool, format uint32) *Sending {
 	return s
 }
 
+// Behind begins a delivery right behind s on a link of StreamLink. It returns
+// nil if s is not the newest there, or all of it has left: then the link may be
+// another's already.
+func (s *Sending) Behind(ev Outcome, settled bool, format uint32) *Sending {
+	l := s.l
+	next := &Sending{l: l, out: session.Outgoing{Outcome: ev, Format: format}}
+	next.out.App = next
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	if l.user != s || !s.out.Waits() || !l.l.Send(&next.out, settled) {
+		return nil
+	}
+	l.user = next
+	return next
+}
+
+// Waits reports whether a part of the delivery, its end at least, has not left
+// yet.
+func (s *Sending) Waits() bool {
+	s.l.c.mu.Lock()
+	defer s.l.c.mu.Unlock()
+	return s.out.Waits()
+}
+
 // Link returns the link that carries the delivery.
 func (s *Sending) Link() *Link { return s.l }
 

@@ -249,3 +249,39 @@ func TestBurstNeedsNoRoundTrips(t *testing.T) {
 		}
 	})
 }
+
+// TestDeliveryBehindAnother: what follows a delivery while that is on its way
+// uses its link, which is free when both have left.
+func TestDeliveryBehindAnother(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, b := joined(t, netpipe.Options{Latency: time.Millisecond}, Config{}, Config{})
+		b.owner.begin = func(*Receiving) Sink { return idle{} }
+		free := func(l *Link) bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return slices.Contains(l.pool.idle, l)
+		}
+		l, first := streamed(a, true)
+		time.Sleep(time.Second)
+		second := first.Behind(&outcome{o: &owner{}}, false, 0)
+		if second == nil || second.Link() != l {
+			t.Fatalf("%v begins behind a delivery that is on its way, want one on its link", second)
+		}
+		if first.Behind(&outcome{o: &owner{}}, false, 0) != nil {
+			t.Error("two begin behind the same one")
+		}
+		second.WriteBytes([]byte("y"), false)
+		time.Sleep(time.Second)
+		if !second.Waits() || free(l) {
+			t.Error("the second one has left before the first one's end")
+		}
+		first.End(false)
+		time.Sleep(time.Second)
+		if first.Waits() || second.Waits() || !free(l) {
+			t.Errorf("they wait: %v, %v; the link is free: %v", first.Waits(), second.Waits(), free(l))
+		}
+		if second.Behind(&outcome{o: &owner{}}, false, 0) != nil {
+			t.Error("one begins on a link that is free")
+		}
+	})
+}

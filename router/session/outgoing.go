@@ -175,6 +175,10 @@ func (out *Outgoing) finish(more bool) {
 // Emitted reports whether the last transfer has left.
 func (out *Outgoing) Emitted() bool { return out.emitted }
 
+// Waits reports whether the delivery is alive and its last transfer has not
+// left.
+func (out *Outgoing) Waits() bool { return !out.emitted && !out.gone }
+
 // shed drops the oldest complete presettled deliveries that wait for credit
 // beyond maxPresettled.
 func (l *Link) shed() {

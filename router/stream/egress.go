@@ -33,7 +33,7 @@ type request struct {
 // NewEgress returns an Egress for a request stream, and its Sink. If h is not
 // the opening of a stream, the delivery is refused and the Egress nil.
 func NewEgress(opt *Options, d Dialer, r Receiving, h *Head) (*Egress, session.Sink) {
-	if !h.fit() {
+	if !h.Opens() {
 		return nil, Refuse(r, amqp.State{Code: amqp.StateReleased}) // compat: not rejected
 	}
 	p := readProperties(h)

@@ -133,7 +133,7 @@ func (g *Ingress) local(ctx context.Context, path Path) progress {
 // Reply implements ReplyTaker.
 func (a *attempt) Reply(r Receiving, h *Head) session.Sink {
 	s := a.s
-	if !h.fit() {
+	if !h.Opens() {
 		return Refuse(r, amqp.State{Code: amqp.StateRejected, Error: &amqp.Error{
 			Condition: amqp.ErrInvalidField, Description: "not the reply of a stream",
 		}})

@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"sync/atomic"
+
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/session"
 )
@@ -15,37 +17,64 @@ type Head struct {
 	More bool
 	// Whole tells that all sections in front of the body are there.
 	Whole bool
+	// Full tells that no more of the message is gathered: it is complete, or
+	// there is no room for more.
+	Full bool
 }
 
-// fit reports whether the message opens a stream.
-func (h *Head) fit() bool { return h.Null && string(h.ContentType) == ContentType }
+// Opens reports whether the message opens a stream.
+func (h *Head) Opens() bool { return h.Null && string(h.ContentType) == ContentType }
 
 // A Router says where an incoming message goes. h describes it; the returned
 // sink gets the octets of the message from offset from on. It is called as
 // soon as the properties are there, in the goroutine that delivers.
 //
-// If it needs the other sections too and they have not come (Head.Whole), it
-// returns nil to be called again. A whole message for which it returns nil is
-// released.
+// If it needs more of the message, the other sections (Head.Whole) or all of it,
+// it returns nil to be called again. A message that is Full and whole, and for
+// which it returns nil, is released.
 type Router interface {
 	Route(r Receiving, h *Head) (sink session.Sink, from int)
 }
 
+// Limits of what is gathered of messages before they are passed on, in octets.
+const (
+	maxGathered  = 1 << 20  // of one message
+	maxGathering = 16 << 20 // of all messages of one connection
+)
+
+// Gathering is the account of what one connection's messages hold before they
+// are passed on. Beyond 16 MiB nothing more is gathered than the sections that
+// say where a message goes.
+type Gathering struct{ octets atomic.Int64 }
+
+func (g *Gathering) add(octets int) {
+	if g != nil {
+		g.octets.Add(int64(octets))
+	}
+}
+
+func (g *Gathering) full() bool { return g != nil && g.octets.Load() >= maxGathering }
+
 // Intake is the Sink of a delivery whose destination is not known yet. It
-// collects the sections in front of the body, asks a Router and from then on
-// passes everything to the sink that the Router named.
+// collects the sections in front of the body, and more if the Router wants it,
+// asks a Router and from then on passes everything to the sink that the Router
+// named.
 //
 // A message that is malformed, or whose sections are longer than
 // amqp.MaxPrefix before its properties are known, is rejected.
 type Intake struct {
-	r      Receiving
-	router Router
-	buf    []byte // what came before there was a destination
-	next   session.Sink
+	r         Receiving
+	router    Router
+	gathering *Gathering
+	buf       []byte // what came before there was a destination
+	next      session.Sink
 }
 
-// NewIntake returns an Intake for a delivery that begins.
-func NewIntake(r Receiving, router Router) *Intake { return &Intake{r: r, router: router} }
+// NewIntake returns an Intake for a delivery that begins. What it holds is
+// entered into g, which may be nil.
+func NewIntake(r Receiving, router Router, g *Gathering) *Intake {
+	return &Intake{r: r, router: router, gathering: g}
+}
 
 // Transfer implements session.Sink.
 func (k *Intake) Transfer(payload []byte, more bool) {
@@ -55,17 +84,26 @@ func (k *Intake) Transfer(payload []byte, more bool) {
 	}
 	if k.buf != nil {
 		k.buf = append(k.buf, payload...)
+		k.gathering.add(len(payload))
 		payload = k.buf
 	}
 	next, from := k.route(payload, more)
 	if next == nil {
 		if k.buf == nil {
 			k.buf = append(make([]byte, 0, len(payload)+256), payload...)
+			k.gathering.add(len(payload))
 		}
 		return
 	}
+	k.forget()
 	*k = Intake{next: next}
 	next.Transfer(payload[from:], more)
+}
+
+// forget drops what was gathered.
+func (k *Intake) forget() {
+	k.gathering.add(-len(k.buf))
+	k.buf = nil
 }
 
 // Next implements session.Stage.
@@ -88,8 +126,9 @@ func (k *Intake) route(message []byte, more bool) (next session.Sink, from int) 
 	if !h.Whole && h.Properties.Len == 0 {
 		return nil, 0
 	}
+	h.Full = !more || len(message) >= maxGathered || k.gathering.full()
 	next, from = k.router.Route(k.r, &h)
-	if next == nil && h.Whole {
+	if next == nil && h.Whole && h.Full {
 		return Refuse(k.r, amqp.State{Code: amqp.StateReleased}), len(message)
 	}
 	return next, from
@@ -118,7 +157,7 @@ func (k *Intake) Abort() {
 	if k.next != nil {
 		k.next.Abort()
 	}
-	k.buf = nil
+	k.forget()
 }
 
 // Lost implements session.Sink.
@@ -126,7 +165,7 @@ func (k *Intake) Lost(err error) {
 	if k.next != nil {
 		k.next.Lost(err)
 	}
-	k.buf = nil
+	k.forget()
 }
 
 // Refuse ends a delivery with outcome st and returns the sink for what still

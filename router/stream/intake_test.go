@@ -75,7 +75,7 @@ func TestIntakeSplitAnywhere(t *testing.T) {
 				}
 				seen = readProperties(h)
 				return &got, h.BodyOffset
-			}))
+			}), nil)
 			k.Transfer(message[:first], true)
 			k.Transfer(message[first:second], true)
 			k.Transfer(message[second:], false)
@@ -85,7 +85,7 @@ func TestIntakeSplitAnywhere(t *testing.T) {
 		}
 	}
 	var got record
-	k := NewIntake(&got, whole(&got))
+	k := NewIntake(&got, whole(&got), nil)
 	for i := range message {
 		k.Transfer(message[i:i+1], true)
 	}
@@ -106,7 +106,7 @@ func TestIntakeRoutesEarly(t *testing.T) {
 			t.Errorf("asked without an address")
 		}
 		return &got, h.Annotations.Len
-	}))
+	}), nil)
 	end := p.Properties.Off + p.Properties.Len
 	k.Transfer(head[:end], true)
 	if !bytes.Equal(got.body, head[p.Annotations.Len:end]) {
@@ -121,7 +121,7 @@ func TestIntakeStepsAside(t *testing.T) {
 	head, _ := sample()
 	p, _, _ := amqp.ScanPrefix(head)
 	var got record
-	k := NewIntake(&got, whole(&got))
+	k := NewIntake(&got, whole(&got), nil)
 	for _, part := range [][]byte{nil, head[:p.Properties.Off]} {
 		k.Transfer(part, true)
 		if next := k.Next(); next != nil {
@@ -147,13 +147,14 @@ func TestIntakeRefuses(t *testing.T) {
 		"garbage at once":   {[][]byte{{0xff, 0xff, 0xff}}, []string{"rejected settled"}},
 		"ends in a section": {[][]byte{head[:20]}, []string{"rejected settled"}},
 		"too long":          {[][]byte{long.append(nil), nil}, []string{"rejected", "rejected settled"}},
-		"nobody":            {[][]byte{head, []byte("x"), nil}, []string{"released", "released settled"}},
+		"nobody":            {[][]byte{head, []byte("x"), nil}, []string{"released settled"}},
+		"nobody, too much":  {[][]byte{head, make([]byte, maxGathered), nil}, []string{"released", "released settled"}},
 		"empty":             {[][]byte{nil}, []string{"released settled"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got record
-			k := NewIntake(&got, routerFunc(func(Receiving, *Head) (session.Sink, int) { return nil, 0 }))
+			k := NewIntake(&got, routerFunc(func(Receiving, *Head) (session.Sink, int) { return nil, 0 }), nil)
 			for i, f := range row.frames {
 				k.Transfer(f, i < len(row.frames)-1)
 			}
@@ -169,7 +170,7 @@ func TestIntakeWithoutBody(t *testing.T) {
 	t.Parallel()
 	m := amqp.Message{Properties: &amqp.Properties{To: "x"}}
 	var got record
-	k := NewIntake(&got, whole(&got))
+	k := NewIntake(&got, whole(&got), nil)
 	k.Transfer(m.Append(nil), true)
 	k.Transfer(nil, false)
 	if !got.ended || len(got.body) > 0 {
@@ -183,7 +184,7 @@ func TestIntakeEndsEarly(t *testing.T) {
 	t.Parallel()
 	head, _ := sample()
 	var got record
-	k := NewIntake(&got, whole(&got))
+	k := NewIntake(&got, whole(&got), nil)
 	k.Transfer(head[:9], true)
 	k.Settled(amqp.State{})
 	k.Abort()
@@ -191,7 +192,7 @@ func TestIntakeEndsEarly(t *testing.T) {
 	if got.aborted || got.lost != nil {
 		t.Errorf("%+v", got)
 	}
-	k = NewIntake(&got, whole(&got))
+	k = NewIntake(&got, whole(&got), nil)
 	k.Transfer(head, true)
 	k.Abort()
 	k.Lost(errors.New("gone"))
@@ -199,6 +200,53 @@ func TestIntakeEndsEarly(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestIntakeGathers: a router may wait for the whole message, as long as there
+// is room for it; what is over gives its room back.
+func TestIntakeGathers(t *testing.T) {
+	t.Parallel()
+	head, _ := sample()
+	patient := func(to *record) Router {
+		return routerFunc(func(_ Receiving, h *Head) (session.Sink, int) {
+			if !h.Full {
+				return nil, 0
+			}
+			return to, 0
+		})
+	}
+	var g Gathering
+	var first, second, third record
+	k := NewIntake(&first, patient(&first), &g)
+	k.Transfer(head, true)
+	k.Transfer([]byte("a"), true)
+	if len(first.body) > 0 {
+		t.Fatal("passed on before it was complete")
+	}
+	k.Transfer([]byte("b"), false)
+	if want := string(head) + "ab"; string(first.body) != want || !first.ended || g.octets.Load() != 0 {
+		t.Fatalf("%q, ended %v, %d octets are held", first.body, first.ended, g.octets.Load())
+	}
+
+	g.add(maxGathering - len(head)) // by others
+	k = NewIntake(&second, patient(&second), &g)
+	k.Transfer(head, true)
+	k.Transfer([]byte("a"), true)
+	if want := string(head) + "a"; string(second.body) != want {
+		t.Errorf("%q was passed on, want all of it: there is no more room", second.body)
+	}
+	k.Transfer([]byte("b"), false)
+
+	g.add(-1 << 20)
+	k = NewIntake(&third, patient(&third), &g)
+	k.Transfer(head, true)
+	k.Abort()
+	k.Lost(nil)
+	if n := g.octets.Load(); n != maxGathering-len64(head)-1<<20 || len(third.body) > 0 {
+		t.Errorf("%d octets are held after an abort, %q was passed on", n, third.body)
+	}
+}
+
+func len64(b []byte) int64 { return int64(len(b)) }
 
 // FuzzIntake: whatever comes, in two parts or one, leads to the same end.
 func FuzzIntake(f *testing.F) {
@@ -210,7 +258,7 @@ func FuzzIntake(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message []byte, at uint16) {
 		run := func(parts ...[]byte) (string, string) {
 			var got record
-			k := NewIntake(&got, whole(&got))
+			k := NewIntake(&got, whole(&got), nil)
 			for i, p := range parts {
 				k.Transfer(p, i < len(parts)-1)
 			}
@@ -245,8 +293,8 @@ func FuzzOpening(f *testing.F) {
 		}
 		var r record
 		e, sink := NewEgress(&Options{Budget: NewBudget(1 << 20)}, nil, &r, &h)
-		if (e != nil) != h.fit() {
-			t.Errorf("egress %v for fit=%v", e != nil, h.fit())
+		if (e != nil) != h.Opens() {
+			t.Errorf("egress %v for fit=%v", e != nil, h.Opens())
 		}
 		sink.Transfer(message[h.BodyOffset:], false)
 		if e == nil && len(r.updates) == 0 {

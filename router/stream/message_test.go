@@ -45,7 +45,7 @@ func TestOpeningsAsRecorded(t *testing.T) {
 		for _, m := range openings(t, name) {
 			h := Head{Message: m, More: true}
 			h.Prefix, h.Whole, _ = amqp.ScanPrefix(m)
-			if !h.fit() {
+			if !h.Opens() {
 				t.Fatalf("%s: not the opening of a stream", name)
 			}
 			o := opening{

@@ -281,7 +281,7 @@ func (d *delivery) emit() {
 	d.emitted = f.last
 	d.received += len(f.payload)
 	if first {
-		d.sink = NewIntake(d, d)
+		d.sink = NewIntake(d, d, nil)
 	}
 	d.n.mu.Unlock()
 	if f.last {

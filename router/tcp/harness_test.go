@@ -175,7 +175,7 @@ type events struct{ r *testRouter }
 func (events) Answered(*conn.Link)                     {}
 func (events) Credit(*conn.Link)                       {}
 func (events) Detached(*conn.Link, *amqp.Error)        {}
-func (e events) Begin(in *conn.Receiving) session.Sink { return stream.NewIntake(in, e.r) }
+func (e events) Begin(in *conn.Receiving) session.Sink { return stream.NewIntake(in, e.r, nil) }
 
 // link joins two routers by a connection over loopback, which ends with the
 // test.
