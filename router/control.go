@@ -93,7 +93,6 @@ func (r *Router) step(in linkstate.Input) {
 	for _, e := range out.Events {
 		r.logEvent(e)
 	}
-	r.retire()
 }
 
 // topology translates what the engine computed for the address table.
@@ -215,34 +214,25 @@ func (r *Router) controlAttached(p *peer, l *conn.Link) {
 	p.linkUp = true
 	replaced := p.member.Ready()
 	r.setHop(forward.HopID(p.id), p)
-	r.step(linkstate.LinkUp{Link: p.linkID(), Cost: p.cost})
-	if replaced == nil || !p.dialed() {
+	up := linkstate.LinkUp{Link: p.linkID(), Cost: p.cost}
+	if replaced == nil {
+		r.step(up)
 		return
 	}
-	r.retiring[p.linkID()] = replaced.App.(*peer)
-	r.retire()
-}
-
-// retire detaches the control links of connections that others have replaced,
-// as soon as the neighbor is heard over those: before, the route would be gone
-// for a moment.
-func (r *Router) retire() {
-	if len(r.retiring) == 0 {
+	// compat: with skupper-router 3.x, too, the new connection carries the
+	// route from now on at either side, and the dialing one detaches the old
+	// links at once.
+	old := replaced.App.(*peer)
+	if old.remote == p.remote {
+		up.Replaces = old.linkID()
+	}
+	r.step(up)
+	if !p.dialed() || r.peers[old.id] != old {
 		return
 	}
-	for _, n := range r.engine.Neighbors() {
-		old := r.retiring[n.Link]
-		if old == nil || n.State != linkstate.Up {
-			continue
-		}
-		delete(r.retiring, n.Link)
-		if r.peers[old.id] != old {
-			continue // it has ended by itself
-		}
-		for _, l := range old.controls {
-			if l != nil {
-				l.Detach(nil)
-			}
+	for _, l := range old.controls {
+		if l != nil {
+			l.Detach(nil)
 		}
 	}
 }

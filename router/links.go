@@ -144,7 +144,6 @@ func (o *connections) Ended(m *trunk.Member, err error) {
 	r, p := o.r, m.App.(*peer)
 	r.box.post(func() {
 		delete(r.peers, p.id)
-		delete(r.retiring, p.linkID())
 		if p.up {
 			r.tally.ended(p.conn)
 		}

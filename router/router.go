@@ -68,7 +68,6 @@ type Router struct {
 	leaving   bool               // the router takes nothing new
 	mesh      *edgeMesh          // of an edge router
 	reach     *linkstate.Reach
-	retiring  map[linkstate.LinkID]*peer // by the link that takes its place
 }
 
 // watcher hears whether anybody serves an address. It is called by the control
@@ -86,7 +85,6 @@ func newRouter(cfg *config.Config, opt Options, spawn func(func(context.Context)
 		budget: stream.NewBudget(windowBudget()), lot: tcp.NewLot(), spawn: spawn, env: opt.Environment,
 		cfg: bare(cfg), peers: map[uint64]*peer{}, announced: map[forward.Key]forward.Announcement{},
 		watchers: map[forward.Key][]watcher{}, profiles: map[string]*profile{}, entities: map[entityKey]entity{}, failed: map[entityKey]bool{},
-		retiring: map[linkstate.LinkID]*peer{},
 	}
 	if r.edge() {
 		r.uplink = &uplink{r: r, proxies: map[proxyKey]*proxy{}}

@@ -17,20 +17,45 @@ import (
 	management "github.com/skupper-host/skupper/router/manage/client"
 )
 
-// admin adds a listener for management clients to a node and returns a
-// function that asks it.
-func (n *node) admin() func(typ string, attributes ...string) ([]management.Entity, error) {
-	port := freePort(n.t)
-	n.add("listener", map[string]any{"name": "admin", "host": "127.0.0.1", "port": strconv.Itoa(port), "role": "normal"})
-	return func(typ string, attributes ...string) ([]management.Entity, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		c, err := management.Dial(ctx, management.Target{Network: "tcp", Address: local(port)})
-		if err != nil {
-			return nil, err
-		}
-		defer c.Close()
-		return c.Query(ctx, typ, attributes...)
+// admin asks a node, and changes it, as a management client.
+type admin struct{ port int }
+
+// admin adds a listener for management clients to a node.
+func (n *node) admin() admin {
+	a := admin{freePort(n.t)}
+	n.add("listener", map[string]any{"name": "management", "host": "127.0.0.1", "port": strconv.Itoa(a.port), "role": "normal"})
+	return a
+}
+
+// with runs f with a client.
+func (a admin) with(f func(ctx context.Context, c *management.Client) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, err := management.Dial(ctx, management.Target{Network: "tcp", Address: local(a.port)})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return f(ctx, c)
+}
+
+func (a admin) query(typ string, attributes ...string) (rows []management.Entity, err error) {
+	err = a.with(func(ctx context.Context, c *management.Client) (err error) {
+		rows, err = c.Query(ctx, "io.skupper.router."+typ, attributes...)
+		return err
+	})
+	return rows, err
+}
+
+// update changes attributes of an entity.
+func (a admin) update(t testing.TB, typ, name string, attributes map[string]any) {
+	t.Helper()
+	err := a.with(func(ctx context.Context, c *management.Client) error {
+		_, err := c.Update(ctx, management.Ref{Type: "io.skupper.router." + typ, Name: name}, attributes)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -131,7 +156,7 @@ func TestCostChangeMovesTraffic(t *testing.T) {
 	t.Parallel()
 	w := ourRing().build(t)
 	first := w.nodes[0]
-	ask := first.admin()
+	ask := first.admin().query
 	newService(t, w.back).run(echo)
 	w.start()
 	cost := func(link string, cost int, want string) {
@@ -200,12 +225,12 @@ func TestDataConnections(t *testing.T) {
 			e.Attrs["dataConnectionCount"] = "3"
 		}
 	}
-	ask := []func(string, ...string) ([]management.Entity, error){w.nodes[0].admin(), w.nodes[1].admin()}
+	admins := []admin{w.nodes[0].admin(), w.nodes[1].admin()}
 	newService(t, w.back).run(echo)
 	w.start()
-	for i := range ask {
+	for i := range admins {
 		eventually(t, 20*time.Second, "the connections of "+w.nodes[i].name, func() error {
-			rows, err := ask[i]("connection", "role")
+			rows, err := admins[i].query("connection", "role")
 			count := map[any]int{}
 			for _, row := range rows {
 				count[row["role"]]++

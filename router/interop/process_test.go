@@ -43,6 +43,7 @@ type node struct {
 	name   string
 	kind   kind
 	config []entity
+	env    []string // beyond that of the test
 	dir    string
 
 	mu  sync.Mutex
@@ -162,7 +163,7 @@ func (n *node) start() {
 		}
 		cmd = exec.Command(bin, "router", "run", "-c", path)
 	}
-	cmd.Dir = n.dir
+	cmd.Dir, cmd.Env = n.dir, append(os.Environ(), n.env...)
 	cmd.Stdout, cmd.Stderr = n, n
 	if err := cmd.Start(); err != nil {
 		n.t.Fatal(err)

@@ -76,6 +76,7 @@ func makeCert(t testing.TB, cn string, caKey *ecdsa.PrivateKey, ca *x509.Certifi
 type network struct {
 	t      testing.TB
 	nodes  []*node
+	edges  []int // indices of edge routers
 	certs  string
 	cables []*cable // of the links, in the same order
 	offers *offers  // of a network of TestNetworks
@@ -129,7 +130,7 @@ func (tp topology) build(t testing.TB) *network {
 	if tp.reference && os.Getenv("INTEROP_TABLE") == "" {
 		t.Skip("a network without our router is only a row of the table")
 	}
-	w := &network{t: t, in: freePort(t), back: freePort(t)}
+	w := &network{t: t, edges: tp.edges, in: freePort(t), back: freePort(t)}
 	dir := certs(t)
 	w.certs = dir
 	edge := map[int]bool{}

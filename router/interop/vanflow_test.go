@@ -23,9 +23,7 @@ func (w *network) describe() (ports []int) {
 		port := freePort(w.t)
 		ports = append(ports, port)
 		n.add("listener", map[string]any{"name": "amqp", "host": "127.0.0.1", "port": strconv.Itoa(port), "role": "normal"})
-		if n.kind != ours {
-			continue
-		}
+		n.env = append(n.env, "SKUPPER_SITE_ID="+siteID(i)) // upstream's router looks nowhere else
 		for _, e := range n.config {
 			if e.Type == "router" {
 				e.Attrs["metadata"] = fmt.Sprintf(`{"id":%q,"version":"2.1.0","platform":"linux","name":"site %d"}`, siteID(i), i)

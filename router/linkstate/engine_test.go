@@ -222,6 +222,36 @@ func TestHelloMaxAge(t *testing.T) {
 	}
 }
 
+// TestLinkTakesThePlaceOfAnother holds that a neighbor stays one when another
+// connection replaces the one it is reached by, whatever becomes of that.
+func TestLinkTakesThePlaceOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.do(lsuOf(1, "B", 1, peer{"A", 1}))
+	w.do(LinkUp{Link: 2, Cost: 1, Replaces: 1})
+	if w.saw(NeighborMoved) != 1 || w.e.Neighbors()[1].State != Up {
+		t.Fatalf("the neighbor has moved %d times, links are %v", w.saw(NeighborMoved), w.e.Neighbors())
+	}
+	before := len(w.sent)
+	w.pass(2500*time.Millisecond, helloOf(1, "B")) // late, and without this router
+	for _, m := range w.sent[before:] {
+		if slices.Contains(m.Links, 1) {
+			t.Errorf("%v is sent on the replaced link", m.op)
+		}
+	}
+	w.do(LinkDown{Link: 1})
+	if w.saw(NeighborDown) != 0 || w.saw(RouterUnreachable) != 0 {
+		t.Error("the neighbor is lost with the replaced link")
+	}
+	w.do(LinkUp{Link: 3, Cost: 1, Replaces: 7}) // which is not there
+	w.pass(2 * time.Second)
+	if w.saw(NeighborDown) != 1 {
+		t.Error("the new link never ends by silence")
+	}
+}
+
 // TestSeenForThreeSeconds holds that a HELLO lists who was heard lately.
 func TestSeenForThreeSeconds(t *testing.T) {
 	t.Parallel()

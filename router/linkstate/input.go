@@ -14,6 +14,9 @@ type Input interface{ input() }
 type LinkUp struct {
 	Link LinkID
 	Cost int // of the connection, the larger one of both ends; at least 1
+	// Replaces is a link to the same router whose place this one takes at once,
+	// or 0: the neighbor stays one, and the other link is not used any more.
+	Replaces LinkID
 }
 
 // LinkDown says that a control link is gone. Neighbors hear of it at once.

@@ -70,6 +70,8 @@ type link struct {
 	state  State
 	heard  instant // last HELLO
 	listed instant // last HELLO that lists this router
+
+	replaced bool // another link has taken its place
 }
 
 func (e *Engine) linkUp(in LinkUp) {
@@ -88,7 +90,26 @@ func (e *Engine) linkUp(in LinkUp) {
 	e.links[in.Link] = l
 	at, _ := slices.BinarySearchFunc(e.order, l, byID)
 	e.order = slices.Insert(e.order, at, l)
+	if old := e.links[in.Replaces]; old != nil && old.peer != nil {
+		e.takeOver(l, old)
+	}
 	e.sendHello([]LinkID{l.id})
+}
+
+// takeOver puts l in the place of a link to the same router. The peer does the
+// same, so that HELLO is neither said nor heard on the old one any more.
+func (e *Engine) takeOver(l, old *link) {
+	l.meets(old.peer)
+	l.state, l.heard, l.listed = old.state, old.heard, old.listed
+	old.state, old.replaced = Down, true
+	e.reselect(l.peer)
+}
+
+// meets notes which router is at the other end of a link.
+func (l *link) meets(n *node) {
+	l.peer = n
+	at, _ := slices.BinarySearchFunc(n.links, l, byID)
+	n.links = slices.Insert(n.links, at, l)
 }
 
 func byID(a, b *link) int { return cmp.Compare(a.id, b.id) }
@@ -115,6 +136,9 @@ func (e *Engine) detach(l *link) {
 
 // hello handles a HELLO that arrived on l.
 func (e *Engine) hello(l *link, b body) {
+	if l.replaced {
+		return
+	}
 	if b.id == e.cfg.ID {
 		e.noteOwnID(b, true)
 		return
@@ -129,9 +153,7 @@ func (e *Engine) hello(l *link, b body) {
 	}
 	n.version = b.version
 	if l.peer == nil {
-		l.peer = n
-		at, _ := slices.BinarySearchFunc(n.links, l, byID)
-		n.links = slices.Insert(n.links, at, l)
+		l.meets(n)
 	}
 	first := l.state == Down
 	l.heard = e.now
@@ -247,9 +269,11 @@ func (e *Engine) helloTick() {
 	if len(e.order) == 0 {
 		return
 	}
-	all := make([]LinkID, len(e.order))
-	for i, l := range e.order {
-		all[i] = l.id
+	all := make([]LinkID, 0, len(e.order))
+	for _, l := range e.order {
+		if !l.replaced {
+			all = append(all, l.id)
+		}
 	}
 	e.sendHello(all)
 }
