@@ -216,6 +216,7 @@ func (r *Router) controlAttached(p *peer, l *conn.Link) {
 	r.setHop(forward.HopID(p.id), p)
 	up := linkstate.LinkUp{Link: p.linkID(), Cost: p.cost}
 	if replaced == nil {
+		r.noteSecond(p)
 		r.step(up)
 		return
 	}
@@ -233,6 +234,17 @@ func (r *Router) controlAttached(p *peer, l *conn.Link) {
 	for _, l := range old.controls {
 		if l != nil {
 			l.Detach(nil)
+		}
+	}
+}
+
+// noteSecond reports a link to a router to which there is one already.
+func (r *Router) noteSecond(p *peer) {
+	for _, other := range r.peers {
+		if other != p && other.linkUp && other.remote == p.remote && other.member.Group() != p.member.Group() {
+			r.log.Warn("second link to the same router; it carries traffic when the other one is gone",
+				"module", "ROUTER", "peer", p.remote, "conn", p.id, "beside", other.id)
+			return
 		}
 	}
 }

@@ -93,6 +93,21 @@ func (c *cable) reset() {
 	c.ends = nil
 }
 
+// sever ends the connection that the listening router sees as coming from addr.
+func (c *cable) sever(t testing.TB, addr string) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, e := range c.ends {
+		if i%2 == 1 && e.LocalAddr().String() == addr {
+			_ = e.Close()
+			_ = c.ends[i-1].Close()
+			return
+		}
+	}
+	t.Fatalf("no connection of the cable is from %s", addr)
+}
+
 // cut lets nothing through and tells nobody, until heal.
 func (c *cable) cut() {
 	c.mu.Lock()

@@ -41,11 +41,7 @@ func TestNewCredentialsBesideUpstream(t *testing.T) {
 	mixedPairs(t, func(t *testing.T, tp topology) {
 		w := tp.build(t)
 		for _, n := range w.nodes {
-			for _, e := range n.config {
-				if e.Type == "router" {
-					e.Attrs["dataConnectionCount"] = "3"
-				}
-			}
+			n.set("router", "dataConnectionCount", "3")
 		}
 		newService(t, w.back).run(echo)
 		admins := []admin{w.nodes[0].admin(), w.nodes[1].admin()}
@@ -63,34 +59,21 @@ func TestNewCredentialsBesideUpstream(t *testing.T) {
 			}
 		}
 		have("first connections", map[string]int{"0": 4})
-		open := func() (streams []net.Conn) {
+		goOn := func(what string, streams []net.Conn) {
 			t.Helper()
-			for i := range 10 {
-				c := w.dial(t)
-				if err := roundTrip(c, "begin"); err != nil {
-					t.Fatalf("stream %d: %v", i, err)
-				}
-				streams = append(streams, c)
-			}
-			return streams
-		}
-		alive := func(what string, streams []net.Conn) {
-			t.Helper()
-			for i, c := range streams {
-				if err := roundTrip(c, "going on"); err != nil {
-					t.Fatalf("%s stream %d: %v", what, i, err)
-				}
+			if n := len(alive(streams)); n != len(streams) {
+				t.Fatalf("%s streams: %d of %d go on", what, n, len(streams))
 			}
 		}
 		dialer := tp.links[0][0]
-		old := open()
+		old := w.streams(t, 10)
 		admins[dialer].update(t, "sslProfile", "link", map[string]any{"ordinal": int64(3)})
-		during := open() // while control passes from one connection to the other
+		during := w.streams(t, 10) // while control passes from one connection to the other
 		have("both generations", map[string]int{"0": 4, "3": 4})
-		alive("old", old)
-		alive("middle", during)
-		later := open()
-		alive("new", later)
+		goOn("old", old)
+		goOn("middle", during)
+		later := w.streams(t, 10)
+		goOn("new", later)
 		admins[dialer].update(t, "sslProfile", "link", map[string]any{"oldestValidOrdinal": int64(3)})
 		have("the new generation", map[string]int{"3": 4})
 		for i, c := range old {
@@ -98,7 +81,7 @@ func TestNewCredentialsBesideUpstream(t *testing.T) {
 				t.Errorf("old stream %d: %v", i, err)
 			}
 		}
-		alive("new", later)
-		alive("newest", open())
+		goOn("new", later)
+		goOn("newest", w.streams(t, 10))
 	})
 }

@@ -151,7 +151,10 @@ func (tp topology) build(t testing.TB) *network {
 	}
 	for i, l := range tp.links {
 		port, role := freePort(t), "inter-router"
-		if edge[l[0]] || edge[l[1]] {
+		switch {
+		case edge[l[0]] && edge[l[1]]:
+			role = "inter-edge"
+		case edge[l[0]] || edge[l[1]]:
 			role = "edge"
 		}
 		line, way := newCable(t, port)
