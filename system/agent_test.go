@@ -43,7 +43,7 @@ func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.Contains(path, "/runtime/resources/") || strings.Contains(path, "/internal/history/") || strings.HasSuffix(path, "/internal/events.log") {
+		if err != nil || d.IsDir() || strings.Contains(path, "/runtime/resources/") || strings.Contains(path, "journal.json") || strings.Contains(path, "/internal/history/") || strings.HasSuffix(path, "/internal/events.log") {
 			return err
 		}
 		data, err := os.ReadFile(path)

@@ -308,9 +308,13 @@ func (n *network) sitesNearFirst() []api.Site {
 	list := []api.Site{}
 	for _, key := range slices.Sorted(maps.Keys(n.sites)) {
 		s := n.sites[key]
-		list = append(list, api.Site{
+		site := api.Site{
 			ID: s.id, Name: s.name, Version: s.version, Platform: s.platform, Routers: s.routers, Hops: s.hops, Cost: s.cost,
-		})
+		}
+		for _, l := range s.links {
+			site.Links = append(site.Links, api.SiteLink{Name: l.Name, Site: l.RemoteSiteName, Operational: l.Operational})
+		}
+		list = append(list, site)
 	}
 	slices.SortStableFunc(list, func(a, b api.Site) int { return cmp.Or(cmp.Compare(a.Hops, b.Hops), cmp.Compare(a.Name, b.Name)) })
 	return list
@@ -328,7 +332,22 @@ func (n *network) services(own map[string]bool) []api.Service {
 	}
 	list := []api.Service{}
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		list = append(list, api.Service{RoutingKey: k, Listeners: n.listeners[k], Connectors: n.connectors[k], Local: own[k]})
+		list = append(list, api.Service{
+			RoutingKey: k, Listeners: n.listeners[k], Connectors: n.connectors[k], Local: own[k], Sites: n.sitesOf(k),
+		})
 	}
+	return list
+}
+
+// sitesOf lists who uses a routing key, by site.
+func (n *network) sitesOf(key string) []api.ServiceSite {
+	var list []api.ServiceSite
+	for _, s := range n.sites {
+		in, out := slices.Sorted(slices.Values(s.listeners[key])), slices.Sorted(slices.Values(s.connectors[key]))
+		if len(in)+len(out) > 0 {
+			list = append(list, api.ServiceSite{Site: s.name, Listeners: in, Connectors: out})
+		}
+	}
+	slices.SortFunc(list, func(a, b api.ServiceSite) int { return cmp.Compare(a.Site, b.Site) })
 	return list
 }

@@ -83,7 +83,9 @@ func TestSurvey(t *testing.T) {
 	if d := cmp.Diff(want, n.sitesNearFirst()); d != "" {
 		t.Errorf("sites (-want +got):\n%s", d)
 	}
-	services := []api.Service{{RoutingKey: "db", Listeners: 2, Connectors: 1, Local: true}}
+	services := []api.Service{{RoutingKey: "db", Listeners: 2, Connectors: 1, Local: true, Sites: []api.ServiceSite{
+		{Site: "east", Connectors: []string{"db"}}, {Site: "far", Listeners: []string{"many"}}, {Site: "west", Listeners: []string{"db"}},
+	}}}
 	if d := cmp.Diff(services, n.services(map[string]bool{"db": true})); d != "" {
 		t.Errorf("services (-want +got):\n%s", d)
 	}
@@ -120,9 +122,9 @@ func TestSurveyFromAnEdge(t *testing.T) {
 	}
 	n := survey(t.Context(), f, l, time.Unix(1, 0))
 	want := []api.Site{
-		{ID: "id-d", Name: "device", Routers: []string{"device-00000001"}},
+		{ID: "id-d", Name: "device", Routers: []string{"device-00000001"}, Links: []api.SiteLink{{Name: "up", Site: "hub", Operational: true}}},
 		{ID: "id-h", Name: "hub", Routers: []string{"hub-00000002"}, Hops: 1, Cost: 1},
-		{ID: "id-f", Name: "far", Routers: []string{"far-00000003"}, Hops: 2, Cost: 4},
+		{ID: "id-f", Name: "far", Routers: []string{"far-00000003"}, Hops: 2, Cost: 4, Links: []api.SiteLink{{Name: "hub"}}},
 		{ID: "id-p", Name: "phone", Routers: []string{"phone-00000004"}, Hops: 3, Cost: 5},
 	}
 	if d := cmp.Diff(want, n.sitesNearFirst()); d != "" {

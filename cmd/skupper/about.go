@@ -23,19 +23,26 @@ import (
 func (p *program) versionCommand() *command.Command {
 	return &command.Command{
 		Name: "version", Summary: "print the version", Flags: []command.Flag{outputFlag("table", "table", "json", "yaml")},
-		Examples: []command.Example{{Line: "skupper version -o json", Text: "The version, the commit and the Go version"}},
+		Examples: []command.Example{{Line: "skupper version -o json", Text: "The version of each part, the commit and the Go version"}},
 		Run: func(_ context.Context, in *command.Input) error {
 			format := output.Format(in.String("output"))
 			if format == output.AsTable {
 				_, err := fmt.Fprintln(p.stdout, p.version)
 				return err
 			}
-			return output.Objects(p.stdout, format, false, map[string]any{
+			about := map[string]any{
 				"version": p.version, "commit": p.commit, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
-			})
+			}
+			for _, part := range parts() {
+				about[part] = p.version
+			}
+			return output.Objects(p.stdout, format, false, about)
 		},
 	}
 }
+
+// parts are what this one binary is, by the names that upstream gives them.
+func parts() []string { return []string{"cli", "controller", "router"} }
 
 func (p *program) manifestCommand() *command.Command {
 	return &command.Command{
@@ -44,13 +51,13 @@ func (p *program) manifestCommand() *command.Command {
 		Examples: []command.Example{{Line: "skupper manifest", Text: "Every part; all are in this one binary"}},
 		Run: func(_ context.Context, in *command.Input) error {
 			t := &output.Table{Header: []string{"COMPONENT", "VERSION"}}
-			var parts []map[string]any
-			for _, name := range []string{"cli", "controller", "router"} {
+			var components []map[string]any
+			for _, name := range parts() {
 				t.Add(name, p.version)
-				parts = append(parts, map[string]any{"component": name, "version": p.version})
+				components = append(components, map[string]any{"component": name, "version": p.version})
 			}
 			if format := output.Format(in.String("output")); format != output.AsTable {
-				return output.Objects(p.stdout, format, false, map[string]any{"components": parts})
+				return output.Objects(p.stdout, format, false, map[string]any{"components": components})
 			}
 			return t.Write(p.stdout)
 		},

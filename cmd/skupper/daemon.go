@@ -256,6 +256,10 @@ func (p *program) systemLogs(ctx context.Context, in *command.Input) error {
 	unit, file := filepath.Base(n.Unit), n.RouterLog()
 	if in.Bool("agent") {
 		unit, file = filepath.Base(p.paths.AgentUnit()), p.paths.AgentLog()
+	} else if !isDir(n.Dir) {
+		return &api.Error{
+			Kind: api.Missing, Message: fmt.Sprintf("namespace %s does not exist", n.Name), Advice: "`skupper namespace list` lists those that do",
+		}
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		return p.journal(ctx, in, unit)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,21 +81,70 @@ func (p *program) networkCommands() *command.Command {
 	return &command.Command{
 		Name: "network", Summary: "look at the network of sites",
 		Commands: []*command.Command{{
-			Name: "status", Summary: "list the sites of the network", Flags: statusFlags()[:2],
-			Examples: []command.Example{{Line: "skupper network status", Text: "Every site, with its distance from this one"}},
-			Run: func(ctx context.Context, in *command.Input) error {
-				s, err := p.ask(ctx)
-				if err != nil {
-					return err
-				}
-				t := &output.Table{Header: []string{"SITE", "HOPS", "COST", "VERSION", "PLATFORM", "ROUTERS"}}
-				for _, site := range s.Network {
-					t.Add(site.Name, strconv.Itoa(site.Hops), strconv.Itoa(site.Cost), site.Version, site.Platform, strings.Join(site.Routers, ","))
-				}
-				return p.listOf(in, t, s.Network)
+			Name: "status", Summary: "list the sites of the network", Flags: statusFlags(), Exits: unhealthyExit(),
+			Examples: []command.Example{
+				{Line: "skupper network status", Text: "Every site, with its distance from this one and the sites that it links to"},
+				{Line: "skupper network status -o wide", Text: "With the routing keys of each site as well"},
 			},
+			Run: p.networkStatus,
 		}},
 	}
+}
+
+func (p *program) networkStatus(ctx context.Context, in *command.Input) error {
+	s, err := p.ask(ctx)
+	if err != nil {
+		return err
+	}
+	t := &output.Table{Header: []string{"SITE", "HOPS", "COST", "VERSION", "PLATFORM", "ROUTERS", "LINKS"}}
+	wide := in.String("output") == string(output.AsWide)
+	if wide {
+		t.Header = append(t.Header, "SERVICES")
+	}
+	well := s.Observed
+	for _, site := range s.Network {
+		var links []string
+		for _, l := range site.Links {
+			text := first(l.Site, l.Name)
+			if !l.Operational {
+				text += " (down)"
+				well = false
+			}
+			links = append(links, text)
+		}
+		row := []string{
+			site.Name, strconv.Itoa(site.Hops), strconv.Itoa(site.Cost), site.Version, site.Platform, strings.Join(site.Routers, ","),
+			dash(links),
+		}
+		if wide {
+			row = append(row, dash(keysAt(s.Services, site.Name)))
+		}
+		t.Add(row...)
+	}
+	return checked(in, well, p.listOf(in, t, s.Network))
+}
+
+// keysAt are the routing keys that a site uses.
+func keysAt(services []api.Service, site string) []string {
+	var keys []string
+	for _, v := range services {
+		if slices.ContainsFunc(v.Sites, func(s api.ServiceSite) bool { return s.Site == site }) {
+			keys = append(keys, v.RoutingKey)
+		}
+	}
+	return keys
+}
+
+// dash is a list in one cell.
+func dash(list []string) string { return first(strings.Join(list, ","), "-") }
+
+// checked is the end of a status command: with --check what is not well is an
+// exit status of its own.
+func checked(in *command.Input, well bool, err error) error {
+	if err == nil && in.Bool("check") && !well {
+		return &exitError{code: exitUnhealthy}
+	}
+	return err
 }
 
 func (p *program) serviceCommands() *command.Command {
@@ -108,21 +158,37 @@ func (p *program) serviceCommands() *command.Command {
 			"label":  "labels are part of the resource: edit the file and `skupper system apply` it",
 		},
 		Commands: []*command.Command{{
-			Name: "status", Summary: "list the routing keys of the network", Flags: statusFlags()[:2],
-			Examples: []command.Example{{Line: "skupper service status", Text: "Every routing key, with its listeners and connectors as seen from here"}},
-			Run: func(ctx context.Context, in *command.Input) error {
-				s, err := p.ask(ctx)
-				if err != nil {
-					return err
-				}
-				t := &output.Table{Header: []string{"ROUTING-KEY", "LISTENERS", "CONNECTORS", "LOCAL"}}
-				for _, v := range s.Services {
-					t.Add(v.RoutingKey, strconv.Itoa(v.Listeners), strconv.Itoa(v.Connectors), strconv.FormatBool(v.Local))
-				}
-				return p.listOf(in, t, s.Services)
+			Name: "status", Summary: "list the routing keys of the network", Flags: statusFlags(),
+			Exits: []command.Exit{{Code: exitUnhealthy, Meaning: "with --check: a routing key lacks a listener or a connector"}},
+			Examples: []command.Example{
+				{Line: "skupper service status", Text: "Every routing key, with the sites of its listeners and connectors as seen from here"},
 			},
+			Run: p.serviceStatus,
 		}},
 	}
+}
+
+func (p *program) serviceStatus(ctx context.Context, in *command.Input) error {
+	s, err := p.ask(ctx)
+	if err != nil {
+		return err
+	}
+	t := &output.Table{Header: []string{"ROUTING-KEY", "LISTENERS", "CONNECTORS", "LOCAL", "LISTENER-SITES", "CONNECTOR-SITES"}}
+	well := s.Observed
+	for _, v := range s.Services {
+		var in, out []string
+		for _, site := range v.Sites {
+			if len(site.Listeners) > 0 {
+				in = append(in, site.Site)
+			}
+			if len(site.Connectors) > 0 {
+				out = append(out, site.Site)
+			}
+		}
+		t.Add(v.RoutingKey, strconv.Itoa(v.Listeners), strconv.Itoa(v.Connectors), strconv.FormatBool(v.Local), dash(in), dash(out))
+		well = well && v.Listeners > 0 && v.Connectors > 0
+	}
+	return checked(in, well, p.listOf(in, t, s.Services))
 }
 
 func (p *program) certCommands() *command.Command {

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
@@ -99,14 +100,10 @@ func (p *program) linkGenerate(ctx context.Context, in *command.Input) error {
 		if err != nil {
 			return err
 		}
-		var b bytes.Buffer
-		for o := range set.All() {
-			b.Write(resource.EncodeJSON(o))
-		}
-		document = b.Bytes()
+		document = documents("json", slices.Collect(set.All())...)
 	}
 	if file := in.String("output-file"); file != "" {
-		if err := writePrivate(file, document); err != nil {
+		if err := writePrivate(file, document, false); err != nil {
 			return err
 		}
 		p.note("%s: link %s to %s; it holds a private key", file, f.Name, f.Host)
@@ -134,17 +131,46 @@ func (p *program) warnOfReaders(secret, advice string) {
 	}
 }
 
-// writePrivate makes a file that only its owner reads. It does not overwrite.
-func writePrivate(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return &api.Error{Kind: api.Conflict, Message: path + ": exists already", Advice: "remove it, or name another file"}
-	}
+// writePrivate makes a file that only its owner reads; nobody sees half of it.
+// Without over it does not replace one that is there.
+func writePrivate(path string, data []byte, over bool) error {
+	f, err := scratch(path)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = os.Remove(f.Name()) }() // it has another name by then, or must go
 	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if over {
+		return os.Rename(f.Name(), path)
+	}
+	err = os.Link(f.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
+		return &api.Error{Kind: api.Conflict, Message: path + ": exists already", Advice: "remove it, or name another file"}
+	}
+	return err
+}
+
+// writable tells whether a file can be made at path, before anything is done
+// that cannot be undone.
+func writable(path string) error {
+	f, err := scratch(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// scratch makes a file beside path, with mode 0600.
+func scratch(path string) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*")
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		e.Path = path // as the person knows it
+	}
+	return f, err
 }
 
 // reachTimeout bounds the attempt to reach an endpoint before a link is made.
@@ -160,7 +186,10 @@ func (p *program) linkCreate(ctx context.Context, in *command.Input) error {
 		return err
 	}
 	links := resource.Of[*resource.Link](set)
-	if len(links) == 0 && len(resource.Of[*resource.AccessToken](set)) > 0 && !in.Changed("dry-run") {
+	if len(links) == 0 && len(resource.Of[*resource.AccessToken](set)) > 0 {
+		if in.Changed("dry-run") {
+			return p.redemptionPlan(ctx, in, api.RedeemRequest{File: files[0]})
+		}
 		p.note("%s is a token: running `skupper token redeem %s`", in.Arg(0), in.Arg(0))
 		return p.redeem(ctx, in, api.RedeemRequest{File: files[0]})
 	}

@@ -34,8 +34,19 @@ func newProgram() *program {
 		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		stdinTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
+		width:          terminalWidth,
 		version:        version, commit: commit,
 	}
+}
+
+// terminalWidth is the number of columns of the terminal at standard error, 0
+// if that is none.
+func terminalWidth() int {
+	columns, _, err := term.GetSize(int(os.Stderr.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // interrupted is the cause of a context that a signal ended.

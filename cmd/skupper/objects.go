@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,18 +35,27 @@ func documentFormats() []string { return []string{"yaml", "json"} }
 
 // print writes resources that are not applied yet.
 func (p *program) print(format string, objects ...resource.Object) error {
-	for i, o := range objects {
-		b := resource.EncodeYAML(o)
-		if format == "json" {
-			b = resource.EncodeJSON(o)
-		} else if i > 0 {
-			b = append([]byte("---\n"), b...)
-		}
-		if _, err := p.stdout.Write(b); err != nil {
-			return err
-		}
+	_, err := p.stdout.Write(documents(format, objects...))
+	return err
+}
+
+// documents are resources as one text: JSON makes several a List, YAML a stream.
+func documents(format string, objects ...resource.Object) []byte {
+	if format == "json" && len(objects) > 1 {
+		return resource.EncodeJSONList(objects...)
 	}
-	return nil
+	var b bytes.Buffer
+	for i, o := range objects {
+		switch {
+		case format == "json":
+			b.Write(resource.EncodeJSON(o))
+			continue
+		case i > 0:
+			b.WriteString("---\n")
+		}
+		b.Write(resource.EncodeYAML(o))
+	}
+	return b.Bytes()
 }
 
 // validate checks resources that a command makes exactly as those of a file.
@@ -168,12 +178,11 @@ func (p *program) printResult(in *command.Input, r *api.Result) error {
 		p.warn("%s", w)
 	}
 	if in.Changed("dry-run") {
-		for _, line := range r.Plan {
-			if _, err := fmt.Fprintln(p.stdout, line); err != nil {
-				return err
-			}
+		plan, summary := r.Plan, r.Summary
+		if len(plan) == 0 {
+			plan, summary = records(r.Changes)
 		}
-		_, err := fmt.Fprintln(p.stdout, first(r.Summary, "nothing to do"))
+		_, err := fmt.Fprintln(p.stdout, strings.Join(append(plan, first(summary, "nothing to do")), "\n"))
 		return err
 	}
 	for _, c := range r.Changes {
@@ -194,6 +203,23 @@ func (p *program) printResult(in *command.Input, r *api.Result) error {
 		p.note("%s", n)
 	}
 	return nil
+}
+
+// records is the plan of a change of resources that the router has no part in,
+// such as grants. The summary is "" where nothing changes.
+func records(changes []api.Change) (plan []string, summary string) {
+	verbs := map[api.Action]string{api.Created: "add", api.Configured: "change", api.Deleted: "remove"}
+	count := map[api.Action]int{}
+	for _, c := range changes {
+		if verb := verbs[c.Action]; verb != "" {
+			plan = append(plan, verb+" "+c.Object)
+			count[c.Action]++
+		}
+	}
+	if len(plan) == 0 {
+		return nil, ""
+	}
+	return plan, fmt.Sprintf("adds %d, changes %d, removes %d, connections dropped: 0", count[api.Created], count[api.Configured], count[api.Deleted])
 }
 
 // fieldList names fields in order, for people.

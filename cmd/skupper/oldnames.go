@@ -121,7 +121,9 @@ func (p *program) oldTokenCommand(issue *command.Command) *command.Command {
 			p.renamed("token create", "token issue")
 			flags := map[string][]string{}
 			for _, f := range issue.Flags {
-				flags[f.Name] = in.Strings(f.Name)
+				if in.Changed(f.Name) || in.String(f.Name) != "" {
+					flags[f.Name] = in.Strings(f.Name)
+				}
 			}
 			for old, now := range map[string]string{"expiry": "expiration-window", "uses": "redemptions-allowed"} {
 				if in.Changed(old) {

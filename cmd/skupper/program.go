@@ -22,6 +22,8 @@ type program struct {
 
 	stdoutTerminal, stderrTerminal, stdinTerminal bool
 
+	width func() int // columns of the terminal at stderr, 0 if that is not known
+
 	version, commit string
 
 	// Set by perform from the global flags.
@@ -75,7 +77,21 @@ func (p *program) globals(inv *command.Invocation) error {
 // choosePlatform refuses what is not a platform of hosts.
 func (p *program) choosePlatform(in *command.Input) error {
 	p.platform = in.String("platform")
-	switch asked := first(p.platform, p.getenv("SKUPPER_PLATFORM")); asked {
+	return platformOfHosts(p.platform)
+}
+
+// platformOfNew refuses a new namespace of another platform than that of the
+// environment. Namespaces that exist have theirs, whatever the environment says.
+func (p *program) platformOfNew() error {
+	n, err := p.namespacePaths()
+	if err != nil || p.platform != "" || isDir(n.Dir) {
+		return err
+	}
+	return platformOfHosts(p.getenv("SKUPPER_PLATFORM"))
+}
+
+func platformOfHosts(asked string) error {
+	switch asked {
 	case "", "linux":
 		return nil
 	case "kubernetes":

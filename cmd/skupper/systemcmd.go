@@ -126,6 +126,9 @@ func (p *program) systemApply(ctx context.Context, in *command.Input) error {
 // applier is who applies: the agent, started where that is needed. What only
 // writes or only looks needs none, and input that is wrong starts none.
 func (p *program) applier(ctx context.Context, r api.ApplyRequest) (c api.Controller, online bool, err error) {
+	if err := p.platformOfNew(); err != nil {
+		return nil, false, err
+	}
 	c, online, err = p.controller(ctx)
 	if err != nil || online || r.Store || r.DryRun {
 		return c, online, err

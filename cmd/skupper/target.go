@@ -37,6 +37,9 @@ func (p *program) controller(ctx context.Context) (c api.Controller, online bool
 // ended although the site was started is started again, as it keeps the router
 // up. Where the site was never started, and for a dry run, controller will do.
 func (p *program) changer(ctx context.Context, in *command.Input) (c api.Controller, online bool, err error) {
+	if err := p.platformOfNew(); err != nil {
+		return nil, false, err
+	}
 	c, online, err = p.controller(ctx)
 	if err != nil || online || in.Changed("dry-run") || !p.started() {
 		return c, online, err

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,6 +39,7 @@ func (p *program) tokenCommands() *command.Command {
 					{Name: "host", Kind: command.String, Value: "HOST", Usage: "name or address at which the other site reaches this host"},
 					{Name: "timeout", Kind: command.Duration, Default: "60s", Usage: "how long to wait"},
 					{Name: "force", Kind: command.Bool, Usage: "overwrite the file"},
+					outputFlag("yaml", documentFormats()...), dryRunFlag(),
 				},
 				Examples: []command.Example{
 					{Line: "skupper token issue east.token", Text: "A token for one site, good for 15 minutes"},
@@ -50,13 +52,14 @@ func (p *program) tokenCommands() *command.Command {
 				Flags: append([]command.Flag{
 					{Name: "link-cost", Kind: command.Int, Usage: "another cost than the token says"},
 					{Name: "name", Kind: command.String, Value: "NAME", Usage: "another name of the link"},
-				}, waitFlags(waitReady, "60s")...),
+				}, append(waitFlags(waitReady, "60s"), dryRunFlag())...),
 				Examples: []command.Example{{Line: "skupper token redeem east.token", Text: "Link to the site that issued it; the file may be deleted afterwards"}},
 				Run:      p.tokenRedeem,
 			},
 			{
 				Name: "status", Summary: "show the grants of this site, or what a token file says", Args: []command.Arg{{Name: "file", Optional: true, Source: command.Files}},
-				Flags: statusFlags()[:2],
+				Flags: statusFlags(),
+				Exits: []command.Exit{{Code: exitUnhealthy, Meaning: "with --check: a grant cannot be redeemed, a token's server not be reached"}},
 				Examples: []command.Example{
 					{Line: "skupper token status", Text: "Which tokens can still be redeemed here"},
 					{Line: "skupper token status east.token", Text: "Where a token leads, and whether it can be reached from here"},
@@ -85,10 +88,16 @@ func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {
 		return &command.UsageError{Message: "--redemptions-allowed: at least 1 is expected"}
 	}
 	file := in.Arg(0)
-	if file != "-" && !in.Bool("force") {
-		if _, err := os.Lstat(file); err == nil {
+	if file != "-" {
+		if _, err := os.Lstat(file); err == nil && !in.Bool("force") {
 			return &api.Error{Kind: api.Conflict, Message: file + ": exists already", Advice: "--force overwrites it"}
 		}
+		if err := writable(file); err != nil {
+			return err
+		}
+	}
+	if in.Changed("dry-run") {
+		return p.tokenPlan(ctx, in)
 	}
 	c, online, err := p.changer(ctx, in)
 	if err != nil {
@@ -109,23 +118,39 @@ func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {
 	for _, w := range t.Warnings {
 		p.warn("%s", w)
 	}
-	if file == "-" {
-		p.warnOfReaders("a secret code", "naming a file makes one that only you can read")
-		_, err := p.stdout.Write(t.Document)
-		return err
-	}
-	if in.Bool("force") {
-		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+	document := t.Document
+	if in.String("output") == "json" {
+		set, _, err := parse([]api.File{{Name: "agent's answer", Data: document}})
+		if err != nil {
 			return err
 		}
+		document = documents("json", slices.Collect(set.All())...)
 	}
-	if err := writePrivate(file, t.Document); err != nil {
+	if file == "-" {
+		p.warnOfReaders("a secret code", "naming a file makes one that only you can read")
+		_, err := p.stdout.Write(document)
+		return err
+	}
+	if err := writePrivate(file, document, in.Bool("force")); err != nil {
 		return err
 	}
 	p.note("%s: good for %s until %s, at %s", file, redemptions(t.Redemptions), t.Expires.Local().Format(time.DateTime), t.URL)
 	p.note("on the other site: skupper token redeem %s", file)
 	return nil
 }
+
+// tokenPlan says what issuing a token would change.
+func (p *program) tokenPlan(ctx context.Context, in *command.Input) error {
+	g := &resource.AccessGrant{Meta: resource.Meta{Name: first(in.String("grant"), in.String("name"), "new"), Namespace: p.namespace}}
+	g.Spec.RedemptionsAllowed, g.Spec.ExpirationWindow = in.Int("redemptions-allowed"), in.Duration("expiration-window").String()
+	if in.Changed("grant") {
+		return p.plannedNothing(in)
+	}
+	return p.create(ctx, in, waitNone, g)
+}
+
+// plannedNothing is the answer of a dry run that would change nothing.
+func (p *program) plannedNothing(in *command.Input) error { return p.printResult(in, &api.Result{}) }
 
 func redemptions(n int) string {
 	if n == 1 {
@@ -139,7 +164,40 @@ func (p *program) tokenRedeem(ctx context.Context, in *command.Input) error {
 	if err != nil {
 		return err
 	}
-	return p.redeem(ctx, in, api.RedeemRequest{File: files[0], Name: in.String("name"), Cost: in.Int("link-cost")})
+	r := api.RedeemRequest{File: files[0], Name: in.String("name"), Cost: in.Int("link-cost")}
+	if in.Changed("dry-run") {
+		return p.redemptionPlan(ctx, in, r)
+	}
+	return p.redeem(ctx, in, r)
+}
+
+// redemptionPlan says what redeeming a token would change. Nobody is asked: a
+// token may be good for one time only.
+func (p *program) redemptionPlan(ctx context.Context, in *command.Input, r api.RedeemRequest) error {
+	set, _, err := parse([]api.File{r.File})
+	if err != nil {
+		return err
+	}
+	tokens := resource.Of[*resource.AccessToken](set)
+	if len(tokens) != 1 {
+		return &api.Error{Kind: api.Invalid, Message: r.File.Name + ": does not hold one AccessToken", Advice: "tokens are made by `skupper token issue` on the other site"}
+	}
+	name := first(r.Name, tokens[0].Name)
+	c, _, err := p.controller(ctx)
+	if err != nil {
+		return err
+	}
+	known, err := c.Names(ctx, p.namespace)
+	if err != nil && api.KindOf(err) != api.Missing {
+		return err
+	}
+	if err == nil && slices.Contains(*known, api.Ref{Kind: string(resource.KindLink), Name: name}) {
+		return p.plannedNothing(in)
+	}
+	return p.printResult(in, &api.Result{
+		Plan:    []string{"ask " + tokens[0].Spec.URL, "add link/" + name, "add secret/" + name},
+		Summary: "adds 2, changes 0, removes 0, connections dropped: 0",
+	})
 }
 
 // redeem exchanges a token for a link and waits for that.
@@ -180,8 +238,9 @@ func (p *program) tokenStatus(ctx context.Context, in *command.Input) error {
 	if in.String("output") == string(output.AsWide) {
 		t.Header = append(t.Header, "URL")
 	}
-	items := make([]any, 0, len(list))
+	items, well := make([]any, 0, len(list)), s.Observed
 	for _, v := range list {
+		well = well && v.Status.Status == resource.StatusReady
 		row := []string{
 			v.Metadata.Name, v.Status.Status, strconv.Itoa(v.Status.Redemptions), strconv.Itoa(max(v.Spec.RedemptionsAllowed, 1)),
 			ago(v.Status.ExpirationTime, time.Now()),
@@ -192,7 +251,7 @@ func (p *program) tokenStatus(ctx context.Context, in *command.Input) error {
 		t.Add(row...)
 		items = append(items, v.raw)
 	}
-	return p.listOf(in, t, items)
+	return checked(in, well, p.listOf(in, t, items))
 }
 
 // inspectToken says what a token file holds, but for its code.
@@ -207,6 +266,7 @@ func (p *program) inspectToken(ctx context.Context, in *command.Input) error {
 	}
 	t := &output.Table{Header: []string{"NAME", "URL", "COST", "CA-SHA256", "REACHABLE"}}
 	var items []any
+	well := true
 	for _, tok := range resource.Of[*resource.AccessToken](set) {
 		reachable := "yes"
 		if u, err := url.Parse(tok.Spec.URL); err != nil {
@@ -214,6 +274,7 @@ func (p *program) inspectToken(ctx context.Context, in *command.Input) error {
 		} else if err := reach(ctx, net.JoinHostPort(u.Hostname(), first(u.Port(), "443"))); err != nil {
 			reachable = "no: " + err.Error()
 		}
+		well = well && reachable == "yes"
 		print := caFingerprint(tok.Spec.CA)
 		t.Add(tok.Name, tok.Spec.URL, strconv.Itoa(max(tok.Spec.LinkCost, 1)), print, reachable)
 		items = append(items, map[string]any{"name": tok.Name, "url": tok.Spec.URL, "caSha256": print, "reachable": reachable})
@@ -221,7 +282,7 @@ func (p *program) inspectToken(ctx context.Context, in *command.Input) error {
 	if len(items) == 0 {
 		return &api.Error{Kind: api.Invalid, Message: in.Arg(0) + ": holds no AccessToken"}
 	}
-	return p.listOf(in, t, items)
+	return checked(in, well, p.listOf(in, t, items))
 }
 
 // caFingerprint is the SHA-256 of the first certificate, as openssl prints it

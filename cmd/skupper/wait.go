@@ -136,7 +136,7 @@ func (g *progress) say(text string) {
 	if g.p.stderrTerminal {
 		frames := [...]string{"|", "/", "-", "\\"}
 		frame := frames[int(time.Since(g.start)/pollEvery)%len(frames)]
-		fmt.Fprintf(g.p.stderr, "\r\x1b[K%s waiting: %s", frame, strings.TrimSpace(text))
+		fmt.Fprint(g.p.stderr, "\r\x1b[K"+fit(frame+" waiting: "+strings.TrimSpace(text), g.p.width()))
 		g.drawn = true
 		return
 	}
@@ -150,4 +150,14 @@ func (g *progress) end() {
 	if g.drawn {
 		fmt.Fprint(g.p.stderr, "\r\x1b[K")
 	}
+}
+
+// fit cuts a line that would not fit into so many columns: a longer one could
+// not be drawn over.
+func fit(line string, columns int) string {
+	runes := []rune(line)
+	if columns <= 1 || len(runes) < columns {
+		return line
+	}
+	return string(runes[:columns-2]) + "…"
 }

@@ -185,6 +185,15 @@ type Site struct {
 	Routers  []string `json:"routers"`
 	Hops     int      `json:"hops"` // 0: this site
 	Cost     int      `json:"cost"`
+
+	Links []SiteLink `json:"links"` // those that it made
+}
+
+// SiteLink is a link of a site to another one.
+type SiteLink struct {
+	Name        string `json:"name"`
+	Site        string `json:"site"` // at the other end, "" if it is not known
+	Operational bool   `json:"operational"`
 }
 
 // Service is a routing key and who uses it.
@@ -193,6 +202,15 @@ type Service struct {
 	Listeners  int    `json:"listeners"`
 	Connectors int    `json:"connectors"`
 	Local      bool   `json:"local"` // this site has one of them
+
+	Sites []ServiceSite `json:"sites"`
+}
+
+// ServiceSite is who uses a routing key on one site.
+type ServiceSite struct {
+	Site       string   `json:"site"`
+	Listeners  []string `json:"listeners"`
+	Connectors []string `json:"connectors"`
 }
 
 // CheckRequest asks whether an input is in effect and objects are as wanted.

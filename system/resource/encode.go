@@ -36,6 +36,15 @@ func encodeTree(m map[string]any) []byte {
 // EncodeJSON renders o with the same content in JSON, indented by two blanks.
 func EncodeJSON(o Object) []byte { return marshalJSON(tree(o)) }
 
+// EncodeJSONList renders objects as one JSON document, a List.
+func EncodeJSONList(objects ...Object) []byte {
+	items := make([]any, 0, len(objects))
+	for _, o := range objects {
+		items = append(items, tree(o))
+	}
+	return marshalJSON(map[string]any{"apiVersion": CoreVersion, "kind": "List", "items": items})
+}
+
 func marshalJSON(v any) []byte {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
