@@ -52,6 +52,7 @@ type Router struct {
 
 	// Owned by the control loop.
 	cfg       *config.Config
+	reader    *config.Reader    // owned by whoever reloads
 	engine    *linkstate.Engine // nil unless the router is interior
 	wake      time.Time         // when the engine wants its next step
 	table     *forward.Table

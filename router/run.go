@@ -84,7 +84,8 @@ func run(ctx context.Context, opt Options, logs *journal.Journal) error {
 // is called. The router is nil if it could not be started, or ctx was done
 // before it was.
 func launch(ctx context.Context, opt Options, logs *journal.Journal) (r *Router, end func(), err error) {
-	cfg, warnings, err := config.Load(opt.ConfigPath, opt.Environment)
+	reader := config.NewReader(opt.ConfigPath, opt.Environment)
+	cfg, warnings, err := reader.Load()
 	settings := logSettings(cfg)
 	if err != nil {
 		settings.Settings = moduleSettings(config.LoadLogs(opt.ConfigPath, opt.Environment))
@@ -108,7 +109,7 @@ func launch(ctx context.Context, opt Options, logs *journal.Journal) (r *Router,
 		end()
 		return nil, nil, err
 	}
-	r.journal = logs
+	r.journal, r.reader = logs, reader
 	r.include = opt.Include
 	if opt.SocketPath != "" {
 		r.flows.remember(opt.SocketPath + ".processes")
@@ -209,7 +210,7 @@ func (r *Router) reload(ctx context.Context, opt Options) {
 		opt.Notify.Reloading()
 		defer opt.Notify.Ready()
 	}
-	cfg, warnings, err := config.Load(opt.ConfigPath, opt.Environment)
+	cfg, warnings, err := r.reader.Load()
 	if err == nil && (cfg.Router.ID != r.id || cfg.Router.Mode != r.mode) {
 		// Also a file that was cut off: an empty one is a valid configuration.
 		err = fmt.Errorf("it is of router %q, %s, and this is %q, %s: restart the router for that", cfg.Router.ID, cfg.Router.Mode, r.id, r.mode)

@@ -147,7 +147,7 @@ func (r configRouter) Query(_ context.Context, node, typ string, _ ...string) ([
 	}
 	r.from.mu.Lock()
 	defer r.from.mu.Unlock()
-	if old := r.from.read; old == nil || !os.SameFile(old, info) {
+	if old := r.from.read; old == nil || !os.SameFile(old, info) || !old.ModTime().Equal(info.ModTime()) {
 		if r.from.rows, err = readEntities(r.file); err != nil {
 			return nil, err
 		}

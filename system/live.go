@@ -321,16 +321,24 @@ func active(ctx context.Context, a Asker, entities []state.Entity) (map[string]i
 	return m, err
 }
 
-// lacking is the error about the first entity that the router does not have.
+// lacking is the error about the first entity that the router does not have, or
+// has with another place or address.
 func lacking(ctx context.Context, a Asker, wanted []state.Entity) error {
 	types := entityTypes()
-	found, err := find(ctx, a, wanted)
+	telling := []string{"host", "port", "address"}
+	found, err := find(ctx, a, wanted, telling...)
 	if err != nil {
 		return err
 	}
 	for _, e := range wanted {
-		if types[e.Type] != "" && found[e.Key()] == nil {
+		r := found[e.Key()]
+		if types[e.Type] != "" && r == nil {
 			return fmt.Errorf("it does not have %s %s", e.Type, e.Name)
+		}
+		for _, name := range telling {
+			if is, ok := r[name]; ok && e.Attrs[name] != "" && fmt.Sprint(is) != e.Attrs[name] {
+				return fmt.Errorf("it has %s %s with the %s of before", e.Type, e.Name, name)
+			}
 		}
 	}
 	if len(found) == 0 { // nothing was asked: it must answer all the same

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
@@ -34,6 +35,7 @@ type namespace struct {
 	// Owned by the holder of the turn.
 	store    *input.Store
 	texts    documents
+	writer   config.Writer
 	lastFail string // the failure that was logged last
 	noted    string // the failure that is in the events last
 	unkept   bool   // a generation began that is not in the history
@@ -214,6 +216,7 @@ func (n *namespace) record(ctx context.Context) {
 	if v.site == nil || v.memory.Generation == 0 {
 		return
 	}
+	n.texts.doubt()
 	objects, _ := n.assessed(ctx, &v)
 	health := map[resource.Ref]resource.Health{}
 	for o := range objects.All() {

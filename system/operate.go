@@ -91,6 +91,7 @@ func (n *namespace) teardown(ctx context.Context, r api.OperateRequest) (*api.Re
 		result.Archive = file
 	}
 	n.log.Info("tearing down", keyPlan, result.Summary)
+	n.texts.doubt()
 	if err := h.Apply(ctx, have, steps); err != nil {
 		return nil, err
 	}

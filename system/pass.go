@@ -87,6 +87,7 @@ func (n *namespace) pass(ctx context.Context, w wish) (*outcome, error) {
 func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
 	existed := n.exists()
 	if !existed {
+		n.texts.doubt()
 		if w.change == nil {
 			return &outcome{defined: true}, nil // it is gone, or not made yet
 		}
@@ -114,7 +115,7 @@ func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace) (*o
 			return nil, err
 		}
 	}
-	have, err := h.Observe(ctx)
+	have, err := n.observe(ctx, w, h)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +139,23 @@ func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace) (*o
 		return n.storeOnly(w, before, c)
 	}
 	return n.converge(ctx, w, h, have, memory, c)
+}
+
+// observe tells what the machine has of the namespace. For a change it leaves
+// out the records of objects where the last pass has seen or written them;
+// passes that nobody waits for look at everything.
+func (n *namespace) observe(ctx context.Context, w wish, h *host.Namespace) (state.State, error) {
+	if len(h.Completed) > 0 || h.Pending != nil || w.change == nil {
+		n.texts.doubt()
+	}
+	if !n.texts.sure {
+		return h.Observe(ctx)
+	}
+	have, without, err := h.ObserveBut(ctx)
+	if n.texts.known = without; !without || err != nil {
+		n.texts.doubt()
+	}
+	return have, err
 }
 
 // composed is the input put together.
@@ -283,8 +301,11 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 // input included, as it was.
 func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, have state.State, memory state.Memory, c *composed) (*outcome, error) {
 	book := n.book(ctx, w, c.site)
-	objects, health := n.foreseen(c.site, n.lookFor(ctx, w, memory), book, memory)
+	objects, health := n.foreseen(c, n.lookFor(ctx, w, memory), book, memory)
 	out, err := n.render(c, c.site, memory, have, w, objects)
+	if err == nil && n.texts.known {
+		err = h.Records(&have, n.texts.moved(n.paths))
+	}
 	if err != nil {
 		n.publishFailure(w, memory, c, err)
 		return nil, err
@@ -311,6 +332,11 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	}
 	if err = n.m.step("input written"); err == nil {
 		err = n.carryOut(ctx, h, have, steps, out, after)
+	}
+	if err == nil {
+		n.texts.done()
+	} else {
+		n.texts.doubt()
 	}
 	if err != nil && !touches(steps) && !c.edit.Changes() {
 		// Only records were to be written, such as the status of a resource.
@@ -433,7 +459,8 @@ func touches(steps []plan.Step) bool {
 
 // Times of waiting for the router to take a new configuration.
 const (
-	confirmTimeout = 10 * time.Second // unless Options.Confirm says otherwise
+	confirmTimeout = 10 * time.Second     // unless Options.Confirm says otherwise
+	confirmFirst   = 2 * time.Millisecond // until it is asked again, doubled up to confirmEvery
 	confirmEvery   = 20 * time.Millisecond
 )
 
@@ -456,7 +483,7 @@ func (n *namespace) confirm(ctx context.Context, steps []plan.Step, out render.O
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(n.m.options.Confirm, confirmTimeout))
 	defer cancel()
 	var last error
-	for {
+	for again := confirmFirst; ; again = min(2*again, confirmEvery) {
 		err := n.router.ask(ctx, func(ctx context.Context, a Asker) error { return lacking(ctx, a, after) })
 		if err == nil {
 			return nil
@@ -468,7 +495,7 @@ func (n *namespace) confirm(ctx context.Context, steps []plan.Step, out render.O
 		case <-ctx.Done():
 			unit := n.unitStatus(context.WithoutCancel(ctx))
 			return &notTaken{namespace: n.paths.Name, reason: whyDown(unit, cmp.Or(last, errSilent), time.Now())}
-		case <-time.After(confirmEvery):
+		case <-time.After(again):
 		}
 	}
 }
@@ -488,11 +515,22 @@ var errSilent = errors.New("no answer")
 
 // foreseen is the status of the objects as the files will have it: that of the
 // router as it is now. What the new configuration changes is written by a later
-// pass, when the router says so.
-func (n *namespace) foreseen(s *site.Site, l *live, book grantBook, memory state.Memory) ([]resource.Object, map[resource.Ref]resource.Health) {
+// pass, when the router says so. Whoever changes one object of thousands does
+// not wait until the others are looked at, either: they stay as they are shown.
+func (n *namespace) foreseen(c *composed, l *live, book grantBook, memory state.Memory) ([]resource.Object, map[resource.Ref]resource.Health) {
 	v := n.seen.Load()
-	with := *s
-	with.Objects = copies(s.Objects)
+	with := *c.site
+	with.Objects = resource.NewSet()
+	all := make([]resource.Object, 0, c.site.Objects.Len())
+	for o := range c.site.Objects.All() {
+		if shown := n.texts.shown(c.edit.Set().Find(o.Ref())); shown != nil && isBridge(o) && len(with.Faults) == 0 {
+			all = append(all, shown)
+			continue
+		}
+		o = resource.WithoutStatus(o)
+		with.Objects.Put(o)
+		all = append(all, o)
+	}
 	ports, now := host.NewPortOwners(), time.Now()
 	why := "router starting"
 	if memory.Stopped {
@@ -502,13 +540,23 @@ func (n *namespace) foreseen(s *site.Site, l *live, book grantBook, memory state
 		site: &with, live: l, why: why, owner: ports.Of, taken: n.takenByOthers(context.Background(), ports), creds: judged(v.credentials, now), before: v.health, now: now,
 		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(memory.Redeemed),
 	})
-	health := map[resource.Ref]resource.Health{}
-	for o := range with.Objects.All() {
+	health := make(map[resource.Ref]resource.Health, len(all))
+	for _, o := range all {
 		if h := o.Health(); h != nil {
 			health[o.Ref()] = *h
 		}
 	}
-	return slices.Collect(with.Objects.All()), health
+	return all, health
+}
+
+// isBridge reports whether an object is of a kind of which a site may have
+// thousands.
+func isBridge(o resource.Object) bool {
+	switch o.(type) {
+	case *resource.Listener, *resource.Connector:
+		return true
+	}
+	return false
 }
 
 // render makes the wanted state.
@@ -518,8 +566,8 @@ func (n *namespace) render(c *composed, s *site.Site, memory state.Memory, have 
 	}
 	n.texts.turn()
 	return render.Render(render.Input{
-		Encode: n.texts.encode,
-		Site:   s, Paths: n.paths, Base: n.m.options.Paths, Machine: n.m.render(), Memory: memory, Have: have, Supplied: supplied(c.snap),
+		Records: &n.texts, Writer: &n.writer,
+		Site: s, Paths: n.paths, Base: n.m.options.Paths, Machine: n.m.render(), Memory: memory, Have: have, Supplied: supplied(c.snap),
 		Objects: objects, Snapshot: slices.Collect(c.edit.Set().All()), InputHash: c.edit.Hash(),
 		Renew: w.renew, Now: time.Now(), Random: rand.Reader,
 	})

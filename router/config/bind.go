@@ -111,11 +111,20 @@ func of(e Entity) (*binding, reflect.Value) {
 }
 
 // fresh returns a struct with the defaults of its type.
-func fresh[T any]() T {
-	var x T
-	v := reflect.ValueOf(&x).Elem()
-	bindings[v.Type()].fill(v)
-	return x
+func fresh[T any]() T { return defaults[reflect.TypeFor[T]()].(T) }
+
+// defaults has a struct with the defaults of every type. It is built once and
+// never written.
+var defaults = allDefaults()
+
+func allDefaults() map[reflect.Type]any {
+	all := map[reflect.Type]any{}
+	for t, b := range bindings {
+		v := reflect.New(t).Elem()
+		b.fill(v)
+		all[t] = v.Interface()
+	}
+	return all
 }
 
 func (b *binding) fill(v reflect.Value) {
@@ -138,7 +147,7 @@ func NewEntity(t *Type) (e Entity, ok bool) {
 		return nil, false
 	}
 	v := reflect.New(st)
-	bindings[st].fill(v.Elem())
+	v.Elem().Set(reflect.ValueOf(defaults[st]))
 	return v.Interface().(Entity), true
 }
 

@@ -20,7 +20,47 @@ import (
 // except mode and helloMaxAgeSeconds of router, role, host and port of
 // connector, role and port of listener, value of listenerAddress, and module of
 // log. A network or policy that would be empty is left out.
-func (c *Config) Encode() []byte {
+func (c *Config) Encode() []byte { return new(Writer).Encode(c) }
+
+// Writer encodes one configuration after another and writes anew only what is
+// different. The zero value is ready to use.
+type Writer struct {
+	bridges map[string]piece // the tcpListeners and tcpConnectors of the last one, by type and name
+	size    int              // of the last one, octets
+}
+
+// piece is an entity and its text.
+type piece struct {
+	entity Entity // a copy
+	text   []byte
+}
+
+// encode writes an entity, which may have been in the last configuration.
+func (w *Writer) encode(b *bytes.Buffer, e Entity, attrs func() []Attr, next map[string]piece) {
+	key := ""
+	switch x := e.(type) {
+	case *TCPListener:
+		key = "tcpListener/" + x.Name
+	case *TCPConnector:
+		key = "tcpConnector/" + x.Name
+	default:
+		encodeEntity(b, e.Type().section(), attrs())
+		return
+	}
+	p, ok := w.bridges[key]
+	if !ok || !equal(p.entity, e) {
+		start := b.Len()
+		encodeEntity(b, e.Type().section(), attrs())
+		p = piece{Clone(e), bytes.Clone(b.Bytes()[start:])}
+		next[key] = p
+		return
+	}
+	b.Write(p.text)
+	next[key] = p
+}
+
+// Encode is as that of Config.
+func (w *Writer) Encode(c *Config) []byte {
 	type place struct {
 		Entity
 		rank int
@@ -38,23 +78,25 @@ func (c *Config) Encode() []byte {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.name, b.name))
 	})
 	var b bytes.Buffer
+	b.Grow(w.size + w.size/8)
+	next := make(map[string]piece, len(w.bridges))
 	b.WriteByte('[')
 	first := true
 	for _, e := range entities {
-		attrs := written(e.Entity)
-		if len(attrs) == 0 && e.Type().Singleton {
+		if e.Type().Singleton && len(written(e.Entity)) == 0 {
 			continue
 		}
 		if !first {
 			b.WriteByte(',')
 		}
 		first = false
-		encodeEntity(&b, e.Type().section(), attrs)
+		w.encode(&b, e.Entity, func() []Attr { return written(e.Entity) }, next)
 	}
 	if !first {
 		b.WriteByte('\n')
 	}
 	b.WriteByte(']')
+	w.bridges, w.size = next, b.Len()
 	return b.Bytes()
 }
 

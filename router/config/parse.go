@@ -51,21 +51,31 @@ func readFile(path string) ([]byte, error) {
 // Parse reads the content of a file as Load does; name is for the messages.
 func Parse(name string, data []byte, env Environment) (*Config, []Warning, error) {
 	p := parser{file: name, env: env, config: New()}
+	p.parse(data)
+	return p.result()
+}
+
+// parse reads the content of a file.
+func (p *parser) parse(data []byte) {
 	if len(data) > maxFile {
 		p.report(1, "longer than %d octets", maxFile)
-		return nil, nil, p.joined()
+		return
 	}
 	if !utf8.Valid(data) {
 		p.report(lineOf(data, invalidAt(data)), "not UTF-8")
-		return nil, nil, p.joined()
+		return
 	}
 	for _, s := range parseSections(data, p.report) {
 		p.section(s)
 	}
 	for _, e := range Check(p.config) {
-		e.File = name
+		e.File = p.file
 		p.errors = append(p.errors, e)
 	}
+}
+
+// result is what was read.
+func (p *parser) result() (*Config, []Warning, error) {
 	if len(p.errors) > 0 {
 		return nil, p.warnings, p.joined()
 	}
@@ -111,6 +121,7 @@ type parser struct {
 	file     string
 	env      Environment
 	config   *Config
+	entities []Entity       // those of config, in the order of the file
 	singles  map[string]int // line of each singleton seen
 	warnings []Warning
 	errors   []*Error
@@ -167,6 +178,7 @@ func (p *parser) section(s section) {
 			return
 		}
 	}
+	p.entities = append(p.entities, e)
 	p.config.add(e)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/skupper-host/skupper/system/plan"
 	"github.com/skupper-host/skupper/system/state"
@@ -59,7 +60,7 @@ func (n *Namespace) Apply(ctx context.Context, have state.State, steps []plan.St
 // undo goes back to the State that was there before. What the failed
 // transaction kept is put back instead of being written again.
 func (n *Namespace) undo(ctx context.Context, failed *transaction, have state.State, steps []plan.Step) error {
-	now, err := n.observe(ctx, failed.id)
+	now, err := n.observeFor(ctx, failed.id, steps)
 	if err != nil {
 		return err
 	}
@@ -74,6 +75,19 @@ func (n *Namespace) undo(ctx context.Context, failed *transaction, have state.St
 	}
 	failed.cleanUp()
 	return nil
+}
+
+// observeFor tells what there is of everything that steps touch.
+func (n *Namespace) observeFor(ctx context.Context, transaction string, steps []plan.Step) (state.State, error) {
+	now, err := n.observe(ctx, transaction)
+	if err != nil || !n.partial {
+		return now, err
+	}
+	var paths []string
+	for _, s := range steps {
+		paths = slices.AppendSeq(paths, maps.Keys(s.Files))
+	}
+	return now, n.Records(&now, paths)
 }
 
 // previous is the State that was observed, as something to be wanted: a plan

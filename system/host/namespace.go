@@ -20,14 +20,14 @@ type Host struct {
 	reach func(point string) error // as of New; for tests
 
 	mu   sync.Mutex
-	seen map[string]map[string]seen // guarded by mu; by namespace directory and path
+	seen map[string]seenFiles // guarded by mu; by namespace directory
 }
 
 // New makes the host of an instance whose units are supervised by units. reach,
 // if it is not nil, is called before every operation that changes something,
 // with words for it; an error stands for the failure of the operation.
 func New(base layout.Paths, units Units, reach func(point string) error) *Host {
-	return &Host{base: base, units: units, reach: reach, seen: make(map[string]map[string]seen)}
+	return &Host{base: base, units: units, reach: reach, seen: make(map[string]seenFiles)}
 }
 
 // Units is what supervises the routers.
@@ -46,6 +46,8 @@ type Namespace struct {
 	Pending   error
 
 	owed []task // steps on units that could not be completed
+
+	partial bool // what was observed last is without records of objects
 }
 
 // Open locks a namespace, waiting until ctx is done, and completes a change

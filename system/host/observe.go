@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,12 +29,17 @@ type seen struct {
 	data  []byte
 }
 
+// seenFiles are those of a namespace, by directory and name. It is not changed
+// once it is remembered.
+type seenFiles map[string]map[string]seen
+
 // area is a directory that belongs to a State with all that is in it.
 type area struct {
 	dir     string
 	subject func(name string) string // of a file, by the first element of its path below dir
 	record  bool
 	secret  func(file string) bool
+	many    bool // a file for each object: see ObserveBut
 }
 
 func areas(p layout.NamespacePaths) []area {
@@ -43,28 +48,58 @@ func areas(p layout.NamespacePaths) []area {
 	always := func(string) bool { return true }
 	none := func(string) bool { return false }
 	return []area{
-		{p.RouterDir(), constant(state.SubjectConfig), false, none},
-		{p.Certs(), state.Certificate, false, isKey},
-		{p.Issuers(), state.Authority, false, isKey},
-		{p.Links(), state.LinkFile, false, always},
-		{p.Proxies(), state.Proxy, false, always},
-		{p.RuntimeResources(), constant(state.SubjectResources), true, always},
-		{p.Snapshot(), constant(state.SubjectSnapshot), true, always},
-		{p.Scripts(), constant("scripts"), true, none},
+		{p.RouterDir(), constant(state.SubjectConfig), false, none, false},
+		{p.Certs(), state.Certificate, false, isKey, false},
+		{p.Issuers(), state.Authority, false, isKey, false},
+		{p.Links(), state.LinkFile, false, always, false},
+		{p.Proxies(), state.Proxy, false, always, false},
+		{p.RuntimeResources(), constant(state.SubjectResources), true, always, true},
+		{p.Snapshot(), constant(state.SubjectSnapshot), true, always, true},
+		{p.Scripts(), constant("scripts"), true, none, false},
 	}
 }
 
 // Observe tells what the machine has of the namespace. Left-overs of an
 // interrupted change are removed on the way.
-func (n *Namespace) Observe(ctx context.Context) (state.State, error) { return n.observe(ctx, "") }
+func (n *Namespace) Observe(ctx context.Context) (state.State, error) {
+	n.partial = false
+	return n.observe(ctx, "")
+}
+
+// ObserveBut is Observe without the records of objects, of which a large site
+// has thousands: for a change by somebody who knows what they hold. Those that
+// the change touches are added with Records. Where their directories are gone
+// it is Observe, and without is false.
+func (n *Namespace) ObserveBut(ctx context.Context) (have state.State, without bool, err error) {
+	n.partial = true
+	for _, a := range areas(n.paths) {
+		if _, err := os.Lstat(a.dir); a.many && err != nil {
+			n.partial = false
+		}
+	}
+	have, err = n.observe(ctx, "")
+	return have, n.partial, err
+}
+
+// Records adds to have what there is of some records of objects.
+func (n *Namespace) Records(have *state.State, paths []string) error {
+	o := n.observer("")
+	defer o.folders.close()
+	o.state = *have
+	return o.records(paths)
+}
+
+func (n *Namespace) observer(transaction string) *observer {
+	return &observer{
+		spare: transaction,
+		ns:    n, folders: newFolders(n.paths.Dir), owners: newOwners(), known: n.host.recall(n.paths.Dir), read: make(seenFiles),
+		state: state.State{Dirs: make(map[string]state.Dir), Files: make(map[string]state.File), Units: make(map[string]state.Unit)},
+	}
+}
 
 // observe leaves the scratch files of one transaction alone.
 func (n *Namespace) observe(ctx context.Context, transaction string) (state.State, error) {
-	o := &observer{
-		spare: transaction,
-		ns:    n, folders: newFolders(n.paths.Dir), owners: newOwners(), known: n.host.recall(n.paths.Dir), read: make(map[string]seen),
-		state: state.State{Dirs: make(map[string]state.Dir), Files: make(map[string]state.File), Units: make(map[string]state.Unit)},
-	}
+	o := n.observer(transaction)
 	defer o.folders.close()
 	if err := o.files(ctx); err != nil {
 		return state.State{}, err
@@ -85,9 +120,9 @@ type observer struct {
 	ns      *Namespace
 	folders *folders
 	owners  *owners
-	known   map[string]seen // from the look before, by path
-	read    map[string]seen // in this one
-	spare   string          // transaction whose scratch files stay
+	known   seenFiles // from the look before
+	read    seenFiles // in this one
+	spare   string    // transaction whose scratch files stay
 	state   state.State
 }
 
@@ -185,6 +220,10 @@ func (o *observer) area(a area, path, top string) error {
 		return err
 	}
 	o.note(path, st, false)
+	if a.many && o.ns.partial {
+		o.read[path] = o.known[path]
+		return nil
+	}
 	names, err := d.entries()
 	if err != nil {
 		return err
@@ -213,6 +252,25 @@ func (o *observer) area(a area, path, top string) error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// records looks at those of the paths that are of records of objects.
+func (o *observer) records(paths []string) error {
+	for _, a := range areas(o.ns.paths) {
+		if !a.many {
+			continue
+		}
+		for _, path := range paths {
+			if filepath.Dir(path) != a.dir {
+				continue
+			}
+			f := state.File{Subject: a.subject(filepath.Base(path)), Record: a.record, Secret: a.secret(path)}
+			if err := o.single(path, f); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -270,7 +328,7 @@ func (o *observer) file(d *folder, name string, st unix.Stat_t, f state.File) er
 		return nil
 	}
 	s := stamp{st.Ino, st.Size, st.Mtim, st.Ctim}
-	if known, ok := o.known[path]; ok && known.stamp == s {
+	if known, ok := o.known[d.path][name]; ok && known.stamp == s {
 		f.Data = known.data
 	} else {
 		data, err := d.read(name)
@@ -279,20 +337,23 @@ func (o *observer) file(d *folder, name string, st unix.Stat_t, f state.File) er
 		}
 		f.Data = data
 	}
-	o.read[path] = seen{s, f.Data}
+	if o.read[d.path] == nil {
+		o.read[d.path] = make(map[string]seen)
+	}
+	o.read[d.path][name] = seen{s, f.Data}
 	o.state.Files[path] = f
 	return nil
 }
 
 // recall and remember keep what was read of a namespace, so that looking again
 // costs no more than asking for the times of its files.
-func (h *Host) recall(dir string) map[string]seen {
+func (h *Host) recall(dir string) seenFiles {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return maps.Clone(h.seen[dir])
+	return h.seen[dir]
 }
 
-func (h *Host) remember(dir string, files map[string]seen) {
+func (h *Host) remember(dir string, files seenFiles) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seen[dir] = files

@@ -20,6 +20,7 @@ type Ports struct {
 	path   string
 	claims []Claim
 	saved  []Claim
+	given  map[string][]Claim // as they were claimed last, by namespace
 }
 
 // Claim is an address that a namespace wants.
@@ -66,6 +67,9 @@ func (p *Ports) Claims() []Claim { return slices.Clone(p.claims) }
 // Claim replaces what a namespace has. The error joins a *ClaimError for each
 // address that another namespace has; then nothing changes.
 func (p *Ports) Claim(namespace string, claims []Claim) error {
+	if last, ok := p.given[namespace]; ok && slices.Equal(last, claims) {
+		return nil
+	}
 	others := slices.DeleteFunc(slices.Clone(p.claims), func(c Claim) bool { return c.Namespace == namespace })
 	at := make(map[int][]Claim, len(others))
 	for _, o := range others {
@@ -82,6 +86,10 @@ func (p *Ports) Claim(namespace string, claims []Claim) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
+	if p.given == nil {
+		p.given = make(map[string][]Claim)
+	}
+	p.given[namespace] = slices.Clone(claims)
 	for _, c := range claims {
 		c.Namespace = namespace
 		others = append(others, c)
@@ -104,6 +112,7 @@ func overlap(a, b string) bool {
 
 // Release forgets the claims of a namespace.
 func (p *Ports) Release(namespace string) {
+	delete(p.given, namespace)
 	p.claims = slices.DeleteFunc(p.claims, func(c Claim) bool { return c.Namespace == namespace })
 }
 
@@ -116,7 +125,7 @@ func (p *Ports) Save() error {
 	if err := os.MkdirAll(filepath.Dir(p.path), 0o700); err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(p.claims, "", "  ")
+	data, err := json.Marshal(p.claims)
 	if err != nil {
 		return err
 	}

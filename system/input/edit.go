@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -207,9 +208,19 @@ func syncDirs(paths []string) error {
 // sweep removes what a killed process was writing. Whoever writes holds the
 // lock of the namespace, so that nobody is writing now.
 func sweep(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, ".*.tmp-*"))
-	for _, path := range left {
-		err = errors.Join(err, os.Remove(path))
+	d, err := os.Open(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	names, err := d.Readdirnames(-1)
+	err = errors.Join(err, d.Close())
+	for _, name := range names {
+		if isTemporary(name) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, name)))
+		}
 	}
 	return err
 }
@@ -224,8 +235,7 @@ func (e *Edit) restore(path string) error {
 
 // isTemporary reports whether a file is one that Replace is writing.
 func isTemporary(name string) bool {
-	ok, err := filepath.Match(".*.tmp-*", name)
-	return ok && err == nil
+	return strings.HasPrefix(name, ".") && strings.Contains(name, ".tmp-")
 }
 
 // Replace writes a file so that after a crash it holds the old content or the

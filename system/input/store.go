@@ -1,16 +1,20 @@
 package input
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/resource"
@@ -20,20 +24,37 @@ import (
 type Store struct {
 	paths layout.NamespacePaths
 	files map[string]*loaded // by path, as of the last Load
+	last  *Snapshot          // nil before the first
 }
 
 // loaded is a file of resources as it was read.
 type loaded struct {
-	stamp  stamp
-	data   []byte
-	sum    [sha256.Size]byte // of data
-	parsed *resource.File
+	stamp    stamp
+	reliable bool // a change would change the stamp
+	data     []byte
+	sum      [sha256.Size]byte // of data
+	parsed   *resource.File
 }
 
 // stamp tells whether a file may have changed since it was read.
 type stamp struct {
-	size  int64
-	mtime time.Time
+	ino          uint64
+	size         int64
+	mtime, ctime unix.Timespec
+}
+
+// settled is how old a change of a file is at least when its stamp is relied
+// on: times of files are those of the kernel's last tick, and a second change
+// within it leaves no trace.
+const settled = 20 * time.Millisecond
+
+func stampOf(st *unix.Stat_t) stamp {
+	return stamp{st.Ino, st.Size, st.Mtim, st.Ctim}
+}
+
+// reliable reports whether a change after now would change the stamp.
+func (s stamp) reliable(now time.Time) bool {
+	return now.Sub(time.Unix(s.ctime.Unix())) > settled
 }
 
 // NewStore makes a Store; nothing is read yet.
@@ -79,23 +100,27 @@ func (s *Snapshot) Empty() bool { return s.Set.Len() == 0 && s.Err == nil }
 
 // Load reads the input. A namespace without input has an empty Snapshot. The
 // error is that of a directory that cannot be read; a file that cannot be read
-// is a problem of the Snapshot.
+// is a problem of the Snapshot. While nothing changes it is the same Snapshot.
 func (s *Store) Load() (*Snapshot, error) {
-	snap := &Snapshot{paths: s.paths, files: map[string]*loaded{}}
-	var parsed []*resource.File
-	err := walk(s.paths.InputResources(), func(path string, info fs.FileInfo) {
+	type entry struct {
+		path string
+		file *loaded
+	}
+	list := make([]entry, 0, len(s.files)+1)
+	same := s.last != nil
+	now := time.Now()
+	err := walk(s.paths.InputResources(), func(path string, st *unix.Stat_t) {
 		if !resource.Loadable(path) {
 			return
 		}
-		l := s.load(path, info)
-		snap.files[path] = l
-		parsed = append(parsed, l.parsed)
+		l := s.load(path, st, now)
+		same = same && l == s.files[path]
+		list = append(list, entry{path, l})
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.files = snap.files
-	snap.Set, snap.Warnings, snap.Err = resource.Collect(parsed...)
+	snap := &Snapshot{paths: s.paths}
 	for dir, into := range map[string]*Material{
 		s.paths.InputCerts(): &snap.Certs, s.paths.InputIssuers(): &snap.Issuers, s.paths.InputProxies(): &snap.Proxies,
 	} {
@@ -103,17 +128,34 @@ func (s *Store) Load() (*Snapshot, error) {
 			return nil, err
 		}
 	}
+	if same && len(list) == len(s.files) && snap.Certs.same(s.last.Certs) && snap.Issuers.same(s.last.Issuers) && snap.Proxies.same(s.last.Proxies) {
+		return s.last, nil
+	}
+	parsed := make([]*resource.File, 0, len(list))
+	snap.files = make(map[string]*loaded, len(list))
+	for _, e := range list {
+		snap.files[e.path] = e.file
+		parsed = append(parsed, e.file.parsed)
+	}
+	snap.Set, snap.Warnings, snap.Err = resource.Collect(parsed...)
 	snap.Hash = snap.hash()
+	s.files, s.last = snap.files, snap
 	return snap, nil
+}
+
+// same reports whether two materials hold the same.
+func (m Material) same(o Material) bool {
+	return maps.EqualFunc(m, o, func(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) })
 }
 
 // Resources reads the resources below any directory, as Load does.
 func Resources(dir string) (*resource.Set, error) {
 	var parsed []*resource.File
 	s := &Store{}
-	err := walk(dir, func(path string, info fs.FileInfo) {
+	now := time.Now()
+	err := walk(dir, func(path string, st *unix.Stat_t) {
 		if resource.Loadable(path) {
-			parsed = append(parsed, s.load(path, info).parsed)
+			parsed = append(parsed, s.load(path, st, now).parsed)
 		}
 	})
 	if err != nil {
@@ -124,19 +166,25 @@ func Resources(dir string) (*resource.Set, error) {
 }
 
 // load reads a file unless it is as it was.
-func (s *Store) load(path string, info fs.FileInfo) *loaded {
-	now := stamp{info.Size(), info.ModTime()}
-	if old := s.files[path]; old != nil && old.stamp == now && len(old.parsed.Errors) == 0 {
+func (s *Store) load(path string, st *unix.Stat_t, now time.Time) *loaded {
+	stamp := stampOf(st)
+	old := s.files[path]
+	if old != nil && old.reliable && old.stamp == stamp && len(old.parsed.Errors) == 0 {
 		return old
 	}
-	if info.Size() > resource.MaxFile {
+	if st.Size > resource.MaxFile {
 		return &loaded{parsed: unreadable(path, errors.New("larger than a file of resources may be"))}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return &loaded{parsed: unreadable(path, err)}
 	}
-	return &loaded{stamp: now, data: data, sum: sha256.Sum256(data), parsed: resource.ParseFile(resource.Input{Name: path, Data: data})}
+	sum := sha256.Sum256(data)
+	if old != nil && old.sum == sum && len(old.parsed.Errors) == 0 {
+		old.stamp, old.reliable = stamp, stamp.reliable(now)
+		return old
+	}
+	return &loaded{stamp: stamp, reliable: stamp.reliable(now), data: data, sum: sum, parsed: resource.ParseFile(resource.Input{Name: path, Data: data})}
 }
 
 func unreadable(path string, err error) *resource.File {
@@ -147,30 +195,47 @@ func unreadable(path string, err error) *resource.File {
 	return &resource.File{Name: path, Errors: []*resource.FieldError{{File: path, Reason: err.Error()}}}
 }
 
-// walk calls f for every regular file below dir, links followed. What is being
-// written by us is left out.
-func walk(dir string, f func(path string, info fs.FileInfo)) error {
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if path != dir && errors.Is(err, fs.ErrNotExist) {
-				return nil // went while we looked
-			}
-			return err
-		}
-		if d.IsDir() || isTemporary(d.Name()) {
-			return nil
-		}
-		info, err := os.Stat(path)
-		if err == nil && info.Mode().IsRegular() {
-			f(path, info)
-		}
-		return nil
-	})
+// walk calls f for every regular file below dir, links to files followed. What
+// is being written by us is left out.
+func walk(dir string, f func(path string, st *unix.Stat_t)) error {
+	err := walkBelow(dir, f)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("input: %w", err)
+	}
+	return nil
+}
+
+// walkBelow asks for files by their names in the open directory: there may be
+// thousands.
+func walkBelow(dir string, f func(path string, st *unix.Stat_t)) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }() // only read from
+	entries, err := d.ReadDir(-1)
+	if err != nil {
+		return err
+	}
+	fd := int(d.Fd())
+	for _, e := range entries {
+		path := dir + "/" + e.Name()
+		if e.IsDir() {
+			if err := walkBelow(path, f); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			continue
+		}
+		if isTemporary(e.Name()) {
+			continue
+		}
+		var st unix.Stat_t
+		if err := unix.Fstatat(fd, e.Name(), &st, 0); err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG {
+			f(path, &st) // otherwise it went while we looked
+		}
 	}
 	return nil
 }
@@ -195,8 +260,8 @@ func material(dir string) (Material, error) {
 			continue
 		}
 		files := map[string][]byte{}
-		err = walk(sub, func(path string, info fs.FileInfo) {
-			if filepath.Dir(path) != sub || info.Size() > maxMaterial {
+		err = walk(sub, func(path string, st *unix.Stat_t) {
+			if filepath.Dir(path) != sub || st.Size > maxMaterial {
 				return
 			}
 			if data, err := os.ReadFile(path); err == nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/pki"
 	"github.com/skupper-host/skupper/system/resource"
@@ -45,9 +46,36 @@ type Input struct {
 	Now    time.Time
 	Random io.Reader // for serial numbers and names
 
-	// Encode writes an object as a document; nil means resource.EncodeYAML. A
-	// caller who renders often can keep what he has.
-	Encode func(resource.Object) []byte
+	// Records keeps what was rendered for a caller who renders often; nil keeps
+	// nothing.
+	Records Records
+
+	// Writer writes the router's configuration; nil means a new one.
+	Writer *config.Writer
+}
+
+// Records keeps the documents of objects from rendering to rendering.
+type Records interface {
+	// Text is the document of an object. One that is kept is known to be on the
+	// disk as it is: it is left out of the State.
+	Text(k RecordKind, o resource.Object) (text []byte, kept bool)
+}
+
+// RecordKind tells the two records of an object apart.
+type RecordKind int
+
+// The kinds of records.
+const (
+	Shown  RecordKind = iota // in effect, with its status
+	Loaded                   // as the input has it
+)
+
+// Path is where a record is.
+func (k RecordKind) Path(p layout.NamespacePaths, ref resource.Ref) string {
+	if k == Loaded {
+		return filepath.Join(p.Snapshot(), string(ref.Kind)+"-"+ref.Name+".yaml")
+	}
+	return p.RuntimeResource(string(ref.Kind), ref.Name)
 }
 
 // Machine is what matters of the machine and the program.

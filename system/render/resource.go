@@ -11,23 +11,27 @@ import (
 // resources adds the resources in effect, with their status, and the snapshot
 // of the input.
 func (r *renderer) resources() {
-	encode := r.in.Encode
-	if encode == nil {
-		encode = resource.EncodeYAML
-	}
-	p := r.in.Paths
-	add := func(path string, o resource.Object, subject string) {
+	add := func(k RecordKind, o resource.Object, subject string) {
+		var text []byte
+		if r.in.Records != nil {
+			var kept bool
+			if text, kept = r.in.Records.Text(k, o); kept {
+				return
+			}
+		} else {
+			text = resource.EncodeYAML(o)
+		}
 		secret := holdsSecrets(o.Ref().Kind)
-		r.file(path, state.File{
-			Data: encode(o), Mode: 0o600, Secret: secret, Subject: subject, Record: true,
+		r.file(k.Path(r.in.Paths, o.Ref()), state.File{
+			Data: text, Mode: 0o600, Secret: secret, Subject: subject, Record: true,
 			Derived: !secret, // a grant's record counts what was redeemed
 		})
 	}
 	for _, o := range r.in.Objects {
-		add(p.RuntimeResource(string(o.Ref().Kind), o.Ref().Name), o, state.SubjectResources)
+		add(Shown, o, state.SubjectResources)
 	}
 	for _, o := range r.in.Snapshot {
-		add(filepath.Join(p.Snapshot(), string(o.Ref().Kind)+"-"+o.Ref().Name+".yaml"), o, state.SubjectSnapshot)
+		add(Loaded, o, state.SubjectSnapshot)
 	}
 }
 

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"encoding/json"
 	"path/filepath"
 	"slices"
@@ -34,7 +35,7 @@ func (r *renderer) router() {
 	a.Prefix, a.Distribution = "mc", config.DistributionMulticast
 	c.Addresses = append(c.Addresses, a)
 	r.file(r.in.Paths.RouterConfig(), state.File{
-		Data: c.Encode(), Mode: 0o600, Owner: r.routerOwner(), Subject: state.SubjectConfig, Entities: true,
+		Data: cmp.Or(r.in.Writer, new(config.Writer)).Encode(c), Mode: 0o600, Owner: r.routerOwner(), Subject: state.SubjectConfig, Entities: true,
 	})
 }
 

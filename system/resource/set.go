@@ -2,6 +2,7 @@ package resource
 
 import (
 	"iter"
+	"maps"
 	"reflect"
 	"slices"
 )
@@ -106,9 +107,7 @@ func (s *Set) Delete(ref Ref) bool {
 // Clone returns a set with the same objects, to which others can be put
 // without changing s. The objects themselves are shared.
 func (s *Set) Clone() *Set {
-	c := NewSet(s.objects...)
-	c.Skipped = slices.Clone(s.Skipped)
-	return c
+	return &Set{objects: slices.Clone(s.objects), index: maps.Clone(s.index), Skipped: slices.Clone(s.Skipped)}
 }
 
 // WithoutStatus returns a copy of o that has no status. Its metadata can be

@@ -38,7 +38,10 @@ func (b *builder) claims() {
 			return 1
 		}
 		a, c := x.object.Head(), y.object.Head()
-		return cmp.Or(cmp.Compare(a.Source.File, c.Source.File), cmp.Compare(a.Line(x.field), c.Line(y.field)))
+		if files := cmp.Compare(a.Source.File, c.Source.File); files != 0 {
+			return files
+		}
+		return cmp.Compare(a.Line(x.field), c.Line(y.field))
 	})
 	taken := make(map[int][]claim)
 	for _, s := range b.ctx.Claimed {

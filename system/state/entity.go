@@ -56,7 +56,7 @@ func Entities(config []byte) ([]Entity, error) {
 // few differ, and no more is read; only where a configuration is not laid out as
 // routers' configurations are written, nothing is left out.
 func Difference(was, is []byte) (before, after []Entity, err error) {
-	old, now := pieces(was), pieces(is)
+	old, now := pieces(unlike(was, is))
 	common := make(map[string]int, len(old))
 	for _, p := range old {
 		common[p]++
@@ -84,8 +84,35 @@ func Difference(was, is []byte) (before, after []Entity, err error) {
 // that is nested deeper.
 const pieceMark = "\n    [\n"
 
-// pieces splits a configuration between its entities.
-func pieces(config []byte) []string {
+// unlike returns two configurations without the entities that both begin and end
+// with. Of thousands that leaves a few.
+func unlike(was, is []byte) (before, after []byte) {
+	limit := min(len(was), len(is))
+	prefix := 0
+	for prefix < limit && was[prefix] == is[prefix] {
+		prefix++
+	}
+	start := bytes.LastIndex(was[:prefix], []byte(pieceMark))
+	if start < 0 {
+		return was, is
+	}
+	limit -= start
+	suffix := 0
+	for suffix < limit && was[len(was)-1-suffix] == is[len(is)-1-suffix] {
+		suffix++
+	}
+	rest := len(was) - suffix
+	if i := bytes.Index(was[rest:], []byte(pieceMark)); i >= 0 {
+		suffix -= i
+		was, is = was[:len(was)-suffix], is[:len(is)-suffix]
+	}
+	return slices.Concat([]byte("["), was[start:]), slices.Concat([]byte("["), is[start:])
+}
+
+// pieces splits configurations between their entities.
+func pieces(a, b []byte) (as, bs []string) { return piecesOf(a), piecesOf(b) }
+
+func piecesOf(config []byte) []string {
 	text, _ := strings.CutSuffix(strings.TrimSpace(string(config)), "\n]")
 	list := strings.Split(text, pieceMark)
 	for i := range list[1:] {
