@@ -248,7 +248,7 @@ func (r *Router) setCost(o *connections, cost int64) {
 	for _, p := range r.peers {
 		if p.owner == o && p.linkUp {
 			p.cost = int(max(1, cost))
-			r.step(linkstate.LinkUp{Link: p.linkID(), Cost: p.cost})
+			r.step(linkstate.LinkUp{Link: p.linkID(), Cost: p.cost, Prompt: p.prompt})
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (r *Router) loop(ctx context.Context) {
 			return
 		case <-r.box.ready:
 		case <-timer.C:
-			r.step(linkstate.Tick{})
+			r.step(r.tick())
 		case <-second.C:
 			r.second()
 		}
@@ -50,6 +50,19 @@ func (r *Router) loop(ctx context.Context) {
 			timer.Reset(time.Until(r.wake))
 		}
 	}
+}
+
+// tick tells the engine when something was last heard of the neighbors whose
+// silence is short.
+func (r *Router) tick() linkstate.Tick {
+	r.heard = r.heard[:0]
+	now := time.Now()
+	for _, p := range *r.hops.Load() {
+		if p.prompt {
+			r.heard = append(r.heard, linkstate.Heard{Link: p.linkID(), At: now.Add(-p.conn.Silence())})
+		}
+	}
+	return linkstate.Tick{Heard: r.heard}
 }
 
 // second counts the age of what the connections carry.
@@ -214,7 +227,7 @@ func (r *Router) controlAttached(p *peer, l *conn.Link) {
 	p.linkUp = true
 	replaced := p.member.Ready()
 	r.setHop(forward.HopID(p.id), p)
-	up := linkstate.LinkUp{Link: p.linkID(), Cost: p.cost}
+	up := linkstate.LinkUp{Link: p.linkID(), Cost: p.cost, Prompt: p.prompt}
 	if replaced == nil {
 		r.noteSecond(p)
 		r.step(up)

@@ -49,7 +49,7 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 	return conn.Config{
 		Open: amqp.Open{
 			ContainerID: r.id, MaxFrameSize: o.set.frame, IdleTimeOut: o.set.idle, ChannelMax: o.set.sessions,
-			OfferedCapabilities: append(capabilities(m.Role), capUnread),
+			OfferedCapabilities: append(capabilities(m.Role), capUnread, capPrompt),
 			DesiredCapabilities: capabilities(m.Role),
 			Properties:          o.properties(p, m),
 		},

@@ -22,6 +22,11 @@ const (
 	// capUnread is offered by routers of this kind: bytes that lie unread on a
 	// connection never close it (skupper-router with Proton 0.41 does at 4 MiB).
 	capUnread amqp.Symbol = "skupper-host:unread"
+
+	// capPrompt is offered by routers of this kind: HELLO comes twice as often,
+	// and half of the usual silence ends a neighbor, if the other end offers it
+	// too.
+	capPrompt amqp.Symbol = "skupper-host:prompt-hello"
 )
 
 // Properties of Open between routers, those that package trunk does not set

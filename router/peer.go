@@ -26,6 +26,7 @@ type peer struct {
 	remote  string // container id
 	streams bool   // the peer takes streams on links of their own
 	ours    bool   // the peer has no limit on what it has not read
+	prompt  bool   // the peer says HELLO twice as often
 
 	exposure  stream.Exposure  // towards a peer that has
 	gathering stream.Gathering // what has come of messages that are not complete
@@ -77,7 +78,7 @@ func (p *peer) control() bool { return p.member.Role == trunk.InterRouter && !p.
 func (p *peer) Opened(c *conn.Conn, open *amqp.Open) {
 	c.App = p
 	p.conn, p.remote = c, open.ContainerID
-	p.streams, p.ours = offers(open, capStreaming), offers(open, capUnread)
+	p.streams, p.ours, p.prompt = offers(open, capStreaming), offers(open, capUnread), offers(open, capPrompt)
 	if !p.ours {
 		c.AwaitSettlement()
 	}

@@ -55,6 +55,7 @@ type Router struct {
 	reader    *config.Reader    // owned by whoever reloads
 	engine    *linkstate.Engine // nil unless the router is interior
 	wake      time.Time         // when the engine wants its next step
+	heard     []linkstate.Heard // memory of tick
 	table     *forward.Table
 	peers     map[uint64]*peer
 	announced map[forward.Key]forward.Announcement

@@ -17,7 +17,10 @@
 //	up       up                 up              down      1-way     down
 //
 // Silence is HelloMaxAge without a HELLO, in state up without one that lists
-// this router.
+// this router. A link whose both ends are routers of this kind is prompt: they say
+// HELLO twice as often, and half of that time is silence if nothing at all was
+// heard of the connection. The time for which this router itself did not run,
+// on a machine with too much to do, does not count.
 //
 // # Differences from skupper-router
 //

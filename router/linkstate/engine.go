@@ -27,8 +27,8 @@ type Config struct {
 	// MaxAddresses bounds the addresses kept of one router; default 262,144.
 	MaxAddresses int
 
-	HelloInterval  time.Duration // 1 s
-	HelloMaxAge    time.Duration // 3 s: a neighbor is gone after this silence
+	HelloInterval  time.Duration // 1 s; half of it on prompt links
+	HelloMaxAge    time.Duration // 3 s: a neighbor is gone after this silence; half of it on prompt links
 	RAInterval     time.Duration // 30 s: between advertisements in quiet times
 	RAIntervalFlux time.Duration // 4 s: shortly after a change
 	RemoteMaxAge   time.Duration // 60 s: without advertisement a link state is dropped
@@ -109,12 +109,14 @@ type Engine struct {
 	started bool
 	base    time.Time
 	now     instant
+	due     instant // when settle had something to do next; see Output.Wake
 
 	// Links.
 	links      map[LinkID]*link
 	order      []*link // by id
 	neighbors  int
 	helloDue   instant
+	promptDue  instant // of prompt links; never if there are none
 	ownIDNoted bool
 
 	// Database.
@@ -175,6 +177,8 @@ func New(cfg Config) (*Engine, error) {
 		firstUp:      never,
 		computed:     -pathsHold,
 		lastChange:   -never / 2,
+		promptDue:    never,
+		due:          never,
 		requestsDue:  never,
 		settleDue:    never,
 		holdoffDue:   never,
@@ -195,6 +199,8 @@ func New(cfg Config) (*Engine, error) {
 // no I/O. The returned Output is valid until the next call.
 func (e *Engine) Step(now time.Time, in Input) Output {
 	e.begin(now)
+	e.excuse(e.now - e.due)
+	tick := false
 	switch in := in.(type) {
 	case LinkUp:
 		e.linkUp(in)
@@ -206,12 +212,16 @@ func (e *Engine) Step(now time.Time, in Input) Output {
 		e.local.add(in, e.now)
 	case AddressRemoved:
 		e.local.remove(in, e.now)
-	case Tick, nil:
+	case Tick:
+		tick = true
+		e.noteHeard(in.Heard)
+	case nil:
 	default:
 		panic(fmt.Sprintf("linkstate: input of type %T", in))
 	}
-	e.settle()
-	e.out.Wake = e.base.Add(e.wake())
+	e.settle(tick)
+	e.due = e.wake()
+	e.out.Wake = e.base.Add(e.due)
 	return e.out
 }
 
@@ -228,8 +238,8 @@ func (e *Engine) begin(now time.Time) {
 }
 
 // settle does what is due, in the order in which one thing leads to another.
-func (e *Engine) settle() {
-	e.expireLinks()
+func (e *Engine) settle(tick bool) {
+	e.expireLinks(tick)
 	e.keepHouse()
 	e.checkStart()
 	e.originate()
@@ -244,7 +254,7 @@ func (e *Engine) settle() {
 
 // wake is when settle has something to do next.
 func (e *Engine) wake() instant {
-	at := min(e.helloDue, e.linksExpire(), e.housekeeping, e.raDue, e.requestsDue)
+	at := min(e.helloDue, e.promptDue, e.linksExpire(), e.housekeeping, e.raDue, e.requestsDue)
 	if !e.starting {
 		at = min(at, e.local.sendAt)
 	}

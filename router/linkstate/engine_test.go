@@ -525,3 +525,107 @@ func TestUnknownInput(t *testing.T) {
 }
 
 type strangeInput struct{ Tick }
+
+// TestPromptLinks holds that a prompt link gets HELLO twice as often as others
+// and ends after half of their silence, and that whatever was heard of its
+// connection counts, up to the silence of others.
+func TestPromptLinks(t *testing.T) {
+	t.Parallel()
+	up := func(seed uint64) *watch {
+		w := newWatch(t, Config{Seed: seed})
+		w.do(LinkUp{Link: 1, Cost: 1, Prompt: true})
+		w.do(LinkUp{Link: 2, Cost: 1})
+		w.do(helloOf(1, "B", "A"))
+		w.do(helloOf(2, "C", "A"))
+		return w
+	}
+	// ticks passes time with ticks when they are due and says at each what was
+	// heard.
+	ticks := func(w *watch, d time.Duration, heard func() []Heard) {
+		for end := w.now.Add(d); !w.wake.After(end); {
+			w.now = w.wake
+			w.do(Tick{Heard: heard()})
+		}
+	}
+	nothing := func() []Heard { return nil }
+	state := func(w *watch) [2]State {
+		n := w.e.Neighbors()
+		return [2]State{n[0].State, n[1].State}
+	}
+	t.Run("hello", func(t *testing.T) {
+		t.Parallel()
+		w := up(3)
+		w.pass(time.Minute, helloOf(1, "B", "A"), helloOf(2, "C", "A"))
+		at := map[LinkID][]time.Duration{}
+		for _, m := range w.sent {
+			for _, l := range m.Links {
+				if m.op == HELLO && m.at > 3*time.Second {
+					at[l] = append(at[l], m.at)
+				}
+			}
+		}
+		for l, want := range map[LinkID]time.Duration{1: 500 * time.Millisecond, 2: time.Second} {
+			if least, most := gaps(at[l]); least < want*9/10 || most > want {
+				t.Errorf("HELLO on link %d every %v to %v, want up to %v", l, least, most, want)
+			}
+		}
+		w.do(LinkDown{Link: 1})
+		if n := len(w.sent); n == 0 || w.e.wake() == never {
+			t.Fatal("nothing more is due")
+		}
+	})
+	t.Run("silence", func(t *testing.T) {
+		t.Parallel()
+		w := up(0)
+		ticks(w, 1500*time.Millisecond, nothing)
+		if got := state(w); got != [2]State{Up, Up} {
+			t.Errorf("after 1.5 s they are %v", got)
+		}
+		w.now = w.wake // a nanosecond more
+		w.do(Tick{})
+		if got := state(w); got != [2]State{Down, Up} {
+			t.Errorf("after more than 1.5 s they are %v", got)
+		}
+		last := w.sent[len(w.sent)-1]
+		w.do(helloOf(1, "B", "A"))
+		if got := state(w); got != [2]State{Up, Up} {
+			t.Errorf("after a HELLO they are %v; last sent: %v", got, last.op)
+		}
+	})
+	t.Run("other octets", func(t *testing.T) {
+		t.Parallel()
+		w := up(0)
+		ticks(w, 3*time.Second, func() []Heard { return []Heard{{1, w.now.Add(-100 * time.Millisecond)}} })
+		if got := state(w); got != [2]State{Up, Up} {
+			t.Errorf("a connection that is heard of is %v after 3 s", got)
+		}
+		w.now = w.wake
+		w.do(Tick{Heard: []Heard{{1, w.now}}})
+		if got := state(w); got != [2]State{Down, Down} {
+			t.Errorf("without a HELLO they are %v after more than 3 s", got)
+		}
+	})
+	t.Run("this router was late", func(t *testing.T) {
+		t.Parallel()
+		w := up(0)
+		ticks(w, time.Second, nothing)
+		w.now = w.now.Add(1900 * time.Millisecond) // nothing was read meanwhile
+		w.do(Tick{})
+		if got := state(w); got != [2]State{Up, Up} {
+			t.Errorf("after it has not run for a while they are %v", got)
+		}
+	})
+	t.Run("other inputs do not judge", func(t *testing.T) {
+		t.Parallel()
+		w := up(0)
+		ticks(w, 1500*time.Millisecond, nothing)
+		w.now = w.wake // when it would be silent
+		w.do(AddressAdded{Key: "Mx"})
+		if got := state(w); got != [2]State{Up, Up} {
+			t.Errorf("without a tick they are %v", got)
+		}
+		if d := w.wake.Sub(w.now); d != 1 {
+			t.Errorf("the next tick is due in %v, want at once", d)
+		}
+	})
+}

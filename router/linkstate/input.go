@@ -1,5 +1,7 @@
 package linkstate
 
+import "time"
+
 // LinkID names a control link to a neighbor: the pair of AMQP links with the
 // capability "qd.router" of one connection. The owner chooses it; it is not 0
 // and not used again for another connection.
@@ -17,6 +19,10 @@ type LinkUp struct {
 	// Replaces is a link to the same router whose place this one takes at once,
 	// or 0: the neighbor stays one, and the other link is not used any more.
 	Replaces LinkID
+	// Prompt says that both ends say HELLO twice as often as HelloInterval says
+	// and take half of HelloMaxAge for silence, if nothing else was heard of the
+	// connection either: see Tick. It is fixed by the first LinkUp.
+	Prompt bool
 }
 
 // LinkDown says that a control link is gone. Neighbors hear of it at once.
@@ -34,7 +40,18 @@ type Received struct {
 
 // Tick says that Output.Wake has come. Every input does what is due, so a Tick
 // is needed only when nothing else happens.
-type Tick struct{}
+type Tick struct {
+	// Heard tells when the last octets came on the connections of prompt links,
+	// whatever they were. A Tick that does not mention a link says nothing new
+	// of it.
+	Heard []Heard
+}
+
+// Heard is when something was last heard on the connection of a link.
+type Heard struct {
+	Link LinkID
+	At   time.Time
+}
 
 // AddressAdded says that an address got its first local destination, or that
 // the attributes of one that has destinations changed.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // State is the state of a link: whether the router at its other end is a
@@ -72,6 +73,9 @@ type link struct {
 	listed instant // last HELLO that lists this router
 
 	replaced bool // another link has taken its place
+
+	prompt bool    // see LinkUp
+	alive  instant // last sign of life, of a prompt link
 }
 
 func (e *Engine) linkUp(in LinkUp) {
@@ -86,7 +90,10 @@ func (e *Engine) linkUp(in LinkUp) {
 		}
 		return
 	}
-	l := &link{id: in.Link, cost: cost}
+	l := &link{id: in.Link, cost: cost, prompt: in.Prompt}
+	if l.prompt && e.promptDue == never {
+		e.promptDue = e.now + e.jittered(e.cfg.HelloInterval/2)
+	}
 	e.links[in.Link] = l
 	at, _ := slices.BinarySearchFunc(e.order, l, byID)
 	e.order = slices.Insert(e.order, at, l)
@@ -100,7 +107,7 @@ func (e *Engine) linkUp(in LinkUp) {
 // same, so that HELLO is neither said nor heard on the old one any more.
 func (e *Engine) takeOver(l, old *link) {
 	l.meets(old.peer)
-	l.state, l.heard, l.listed = old.state, old.heard, old.listed
+	l.state, l.heard, l.listed, l.alive = old.state, old.heard, old.listed, old.alive
 	old.state, old.replaced = Down, true
 	e.reselect(l.peer)
 }
@@ -215,12 +222,38 @@ func (e *Engine) reselect(n *node) {
 	}
 }
 
-// expireLinks puts down the links that have been silent for too long.
-func (e *Engine) expireLinks() {
+// noteHeard takes over what the owner says of the connections of prompt links.
+func (e *Engine) noteHeard(list []Heard) {
+	for _, h := range list {
+		if l := e.links[h.Link]; l != nil && l.prompt {
+			l.alive = max(l.alive, min(h.At.Sub(e.base), e.now))
+		}
+	}
+}
+
+// excuse forgives the prompt links the time for which this router did not run
+// although it was due: what came meanwhile was not read.
+func (e *Engine) excuse(late time.Duration) {
+	if late <= 0 {
+		return
+	}
+	for _, l := range e.order {
+		if l.prompt {
+			l.alive = min(l.lastSign()+late, e.now)
+		}
+	}
+}
+
+// lastSign is the last sign of life on a prompt link.
+func (l *link) lastSign() instant { return max(l.listed, l.alive) }
+
+// expireLinks puts down the links that have been silent for too long. That of a
+// prompt one is only known at a tick, which says what was heard.
+func (e *Engine) expireLinks(tick bool) {
 	for _, l := range e.order {
 		switch l.state {
 		case Up:
-			if e.now-l.listed > e.cfg.HelloMaxAge {
+			if e.now-l.listed > e.cfg.HelloMaxAge || tick && l.prompt && e.now-l.lastSign() > e.cfg.HelloMaxAge/2 {
 				e.transition(l, silent)
 			}
 		case OneWay:
@@ -240,6 +273,9 @@ func (e *Engine) linksExpire() instant {
 		switch l.state {
 		case Up:
 			at = min(at, l.listed+e.cfg.HelloMaxAge+1)
+			if l.prompt {
+				at = min(at, l.lastSign()+e.cfg.HelloMaxAge/2+1)
+			}
 		case OneWay:
 			at = min(at, l.heard+e.cfg.HelloMaxAge+1)
 		case Down:
@@ -253,7 +289,7 @@ func (e *Engine) linksExpire() instant {
 func (e *Engine) sendHello(links []LinkID) {
 	var seen []string
 	for _, l := range e.order {
-		if l.peer != nil && e.now-l.heard <= e.cfg.HelloMaxAge && !slices.Contains(seen, l.peer.id) {
+		if l.peer != nil && e.now-l.heard <= e.cfg.HelloMaxAge && (l.state != Down || !l.prompt) && !slices.Contains(seen, l.peer.id) {
 			seen = append(seen, l.peer.id)
 		}
 	}
@@ -262,20 +298,33 @@ func (e *Engine) sendHello(links []LinkID) {
 }
 
 func (e *Engine) helloTick() {
-	if e.now < e.helloDue {
+	usual, prompt := e.now >= e.helloDue, e.now >= e.promptDue
+	if !usual && !prompt {
 		return
 	}
-	e.helloDue = e.now + e.jittered(e.cfg.HelloInterval)
-	if len(e.order) == 0 {
-		return
-	}
-	all := make([]LinkID, 0, len(e.order))
+	var due []LinkID
+	left := false // are there prompt links
 	for _, l := range e.order {
-		if !l.replaced {
-			all = append(all, l.id)
+		if l.replaced {
+			continue
+		}
+		left = left || l.prompt
+		if l.prompt && prompt || !l.prompt && usual {
+			due = append(due, l.id)
 		}
 	}
-	e.sendHello(all)
+	if usual {
+		e.helloDue = e.now + e.jittered(e.cfg.HelloInterval)
+	}
+	switch {
+	case !left:
+		e.promptDue = never
+	case prompt:
+		e.promptDue = e.now + e.jittered(e.cfg.HelloInterval/2)
+	}
+	if len(due) > 0 {
+		e.sendHello(due)
+	}
 }
 
 // noteOwnID reports, once, another router with this router's id. A flooded
