@@ -18,6 +18,7 @@ import (
 
 	"github.com/skupper-host/skupper/internal/captures"
 	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/stream"
 )
 
 // A play is a recording in which a router of ours takes the part of one of
@@ -27,11 +28,23 @@ type play struct {
 	set   func(n *node, pl *play)
 	parts []part
 
-	client *tls.Config // of the peer, or nil
+	client *tls.Config // of the peer, or nil; that of a listener if our router dials
 
 	// cues are what happened to the recorded router from outside before it
 	// said something.
 	cues map[string]func(n *node)
+
+	// Of plays with streams. They are compared instead of what routers say to
+	// each other, which the plays without them compare.
+	streams bool
+	dials   func(n *node, name string) net.Conn // a client of our router
+	accepts func(c net.Conn) net.Conn           // a server of our router, or nil: the connection as it is
+	lazy    bool                                // the server reads when the recorded client has to wait
+	resets  bool                                // a client or server of our router ends by a reset
+	long    bool                                // 8 MiB and more
+	abrupt  bool                                // one of any router does
+	cut     []string                            // links that end with the recording
+	flows   *flows                              // while it runs
 
 	// Parts of lines: later is said when more has been heard than in the
 	// recording, unsaid is not said by ours, added is said by ours only.
@@ -60,8 +73,11 @@ type stage struct {
 	names   map[string]string // of links, likewise
 	partial map[string][]byte
 
-	mu     sync.Mutex
-	moved  sync.Cond               // of mu
+	greeted bool   // SASL is over
+	flows   *flows // streams, of all stages of the play; nil: they are left out
+
+	mu     *sync.Mutex             // of all stages of the play
+	moved  *sync.Cond              // of mu
 	next   map[uint16]uint32       // Guarded by mu: delivery ids that the peer will use, by channel.
 	said   map[string]bool         // Guarded by mu: lines of ours.
 	order  []string                // Guarded by mu: the same as they came.
@@ -74,6 +90,8 @@ type stage struct {
 
 	granted map[string]bool   // Guarded by mu: links of the peer that have had credit, by name.
 	channel map[uint16]uint16 // Guarded by mu: of the peer, by that of our router.
+	written map[uint16]uint32 // Guarded by mu: transfers of the peer, by channel.
+	window  map[uint16]uint32 // Guarded by mu: how many there may be.
 	hello   []byte            // Guarded by mu: the last one.
 	helloOn liveLink          // Guarded by mu.
 }
@@ -224,14 +242,27 @@ func apart(link string) bool {
 }
 
 func isStream(message []byte) bool {
-	_, ok := body(message)
-	return ok
+	p, whole, err := amqp.ScanPrefix(message)
+	return err == nil && whole && string(p.ContentType) == stream.ContentType
 }
+
+// firstAnswer is where the channels begin on which the peer answers sessions:
+// the recorded one used lower ones.
+const firstAnswer = 1000
 
 // lines are what a frame of the recording says, of the end that ours takes.
 func (x *stage) lines(f captures.Frame) []string {
+	if len(f.Data) == 0 {
+		return nil
+	}
 	p, payload, ch := x.decode(f)
 	switch p := p.(type) {
+	case *amqp.Begin:
+		x.flows.pairs(x, f.From, ch, p)
+	case *amqp.Disposition:
+		if x.flows != nil {
+			return x.outcomeLines(f, p, ch)
+		}
 	case *amqp.Open:
 		return []string{whatOpens(p)}
 	case *amqp.Attach:
@@ -245,6 +276,11 @@ func (x *stage) lines(f captures.Frame) []string {
 	case *amqp.Detach:
 		return nil
 	case *amqp.Transfer:
+		if x.flows != nil {
+			if lines, ok := x.streamLines(f, p, payload, ch); ok {
+				return lines
+			}
+		}
 		at := sideSlot(f.From, ch, p.Handle)
 		x.partial[at] = append(x.partial[at], payload...)
 		if p.More {
@@ -302,6 +338,7 @@ func (x *stage) hear(ch uint16, p amqp.Performative, payload []byte) {
 		x.say(whatOpens(p))
 	case *amqp.Begin:
 		x.channel[ch] = p.RemoteChannel
+		x.window[p.RemoteChannel] = p.IncomingWindow
 		if !p.HasRemoteChannel {
 			x.channel[ch] = firstAnswer + ch
 			x.send(firstAnswer+ch, &amqp.Begin{HasRemoteChannel: true, RemoteChannel: ch, IncomingWindow: 1 << 30, OutgoingWindow: 1 << 30, HandleMax: 1 << 30})
@@ -326,6 +363,9 @@ func (x *stage) hear(ch uint16, p amqp.Performative, payload []byte) {
 			x.send(l.ch, &amqp.Detach{Handle: l.handle, Closed: true})
 		}
 	case *amqp.Flow:
+		if p.HasNextIncomingID {
+			x.window[x.channel[ch]] = p.NextIncomingID + p.IncomingWindow
+		}
 		if !p.HasHandle {
 			break
 		}
@@ -334,8 +374,14 @@ func (x *stage) hear(ch uint16, p amqp.Performative, payload []byte) {
 		} else if a := x.owner[slot(ch, p.Handle)]; a != nil && p.LinkCredit > 0 {
 			x.granted[a.Name] = true
 		}
+	case *amqp.Disposition:
+		if x.flows != nil && p.Role == amqp.RoleReceiver {
+			x.hearOutcome(ch, p)
+		}
 	case *amqp.Transfer:
-		x.hearMessage(ch, p, payload)
+		if x.flows == nil || !x.hearStream(ch, p, payload) {
+			x.hearMessage(ch, p, payload)
+		}
 	}
 }
 
@@ -392,11 +438,18 @@ func (x *stage) await(ok func() bool) bool {
 
 // speak says what the recorded peer said.
 func (x *stage) speak(f captures.Frame) {
+	if len(f.Data) == 0 {
+		_ = x.nc.Close() // here the connection was cut
+		return
+	}
 	p, payload, ch := x.decode(f)
 	switch p := p.(type) {
 	case nil:
-		x.write(f.Data...)
+		if !x.greeted || f.Header() && f.Data[4] == 0 || len(f.Data) == 8 && !f.Header() {
+			x.write(f.Data...)
+		}
 	case *amqp.Begin:
+		x.flows.pairs(x, f.From, ch, p)
 		if p.HasRemoteChannel {
 			x.answers[ch] = true
 			return // was answered
@@ -416,7 +469,13 @@ func (x *stage) speak(f captures.Frame) {
 			x.send(ch, generous(p.Handle))
 		}
 	case *amqp.Transfer:
-		x.speakMessage(f, p, payload, ch)
+		if x.flows == nil || !x.speakStream(f, p, payload, ch) {
+			x.speakMessage(f, p, payload, ch)
+		}
+	case *amqp.Disposition:
+		if x.flows != nil {
+			x.speakOutcome(f, p, ch)
+		}
 	case *amqp.Detach:
 		if !x.answers[ch] {
 			x.write(f.Data...)
@@ -462,6 +521,7 @@ func (x *stage) deliver(to *liveLink, settled bool, message []byte) {
 	p := transfer(x.next[to.ch], false)
 	p.Handle, p.Settled = to.handle, settled
 	x.next[to.ch]++
+	x.written[to.ch]++
 	x.send(to.ch, p, message...)
 }
 
@@ -486,17 +546,26 @@ func (x *stage) goOn(ctx context.Context) {
 func (pl *play) run(t *testing.T) {
 	n := newNode(t, "", "interior")
 	n.add("address", attrs{"prefix": "mc", "distribution": "multicast"})
+	var streams *flows
+	if pl.streams {
+		streams = newFlows(t, n, pl)
+		pl.flows = streams
+		defer streams.close()
+	}
 	pl.set(n, pl)
 	var stages []*stage
+	var mu sync.Mutex
+	moved := sync.NewCond(&mu)
 	for _, pt := range pl.parts {
 		x := &stage{
-			rogue: &rogue{t: t}, part: pt, frames: captures.Load(t, "control/"+pt.capture).Frames(t),
+			rogue: &rogue{t: t}, part: pt, frames: pl.frames(t, pt),
 			answers: map[uint16]bool{}, mine: map[string]string{}, links: map[string]string{}, names: map[string]string{},
 			next: map[uint16]uint32{}, partial: map[string][]byte{},
 			said: map[string]bool{}, live: map[string]*liveLink{}, named: map[string]*liveLink{}, halves: map[string][]byte{},
 			back: map[string]amqp.Attach{}, owner: map[string]*amqp.Attach{}, channel: map[uint16]uint16{}, granted: map[string]bool{},
+			flows: streams, mu: &mu, moved: moved, written: map[uint16]uint32{}, window: map[uint16]uint32{},
 		}
-		x.rogue.moved.L, x.moved.L = &x.rogue.mu, &x.mu
+		x.rogue.moved.L = &x.rogue.mu
 		stages = append(stages, x)
 	}
 	dialed := map[string]net.Listener{}
@@ -517,18 +586,38 @@ func (pl *play) run(t *testing.T) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
+	align(t, stages)
+	waiting := map[bool][]net.Conn{} // accepted ahead of their turn, by whether they carry data only
+	opens := map[net.Conn]*amqp.Open{}
+	accept := func(ln net.Listener) net.Conn {
+		if err := ln.(*net.TCPListener).SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		nc, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = nc.Close() })
+		if pl.client != nil {
+			nc = tls.Server(nc, pl.client)
+		}
+		return nc
+	}
 	connect := func(x *stage) {
-		if ln := dialed[x.part.name]; ln != nil {
-			if err := ln.(*net.TCPListener).SetDeadline(time.Now().Add(patience)); err != nil {
-				t.Fatal(err)
+		switch ln := dialed[x.part.name]; {
+		case ln != nil && pl.several(x.part.name):
+			for len(waiting[x.carries()]) == 0 {
+				nc := accept(ln)
+				opens[nc] = greet(t, nc)
+				data := carriesData(opens[nc])
+				waiting[data] = append(waiting[data], nc)
 			}
-			nc, err := ln.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
-			x.nc = nc
-			t.Cleanup(func() { _ = nc.Close() })
-		} else {
+			x.nc, x.greeted = waiting[x.carries()][0], true
+			waiting[x.carries()] = waiting[x.carries()][1:]
+			x.hear(0, opens[x.nc], nil)
+		case ln != nil:
+			x.nc = accept(ln)
+		default:
 			e := n.entity("listener", x.part.name)
 			x.nc = dial(t, net.JoinHostPort(e["host"].(string), e["port"].(string)))
 			if pl.client != nil { // the recording is what was inside
@@ -565,6 +654,7 @@ func (pl *play) run(t *testing.T) {
 		slack = 20 * time.Millisecond // the clocks of recordings are not that of one another
 	}
 	recorded := map[*stage]map[string]bool{}
+	all := map[string]bool{}
 	for _, x := range stages {
 		recorded[x] = map[string]bool{}
 	}
@@ -575,7 +665,11 @@ func (pl *play) run(t *testing.T) {
 	var due []promise
 	keep := func(until time.Duration) {
 		for len(due) > 0 && due[0].f.Time <= until {
-			due[0].x.demand(due[0].f, due[0].line)
+			if streams != nil {
+				due[0].x.demandStream(due[0].f, due[0].line)
+			} else {
+				due[0].x.demand(due[0].f, due[0].line)
+			}
 			due = due[1:]
 		}
 	}
@@ -589,6 +683,10 @@ func (pl *play) run(t *testing.T) {
 			continue
 		}
 		for _, line := range e.x.lines(e.f) {
+			if streams != nil && !isOfStream(line) {
+				continue
+			}
+			all[line] = true
 			recorded[e.x][line] = true
 			if among(line, pl.unsaid) || e.x.sentBack(line) {
 				continue
@@ -610,6 +708,10 @@ func (pl *play) run(t *testing.T) {
 	for _, f := range late {
 		f()
 	}
+	if streams != nil {
+		streams.compares(&mu, all)
+		return
+	}
 	for _, x := range stages {
 		x.mu.Lock()
 		for line := range maps.Keys(x.said) {
@@ -619,6 +721,36 @@ func (pl *play) run(t *testing.T) {
 		}
 		x.mu.Unlock()
 	}
+}
+
+// several tells whether a link has more than one connection.
+func (pl *play) several(name string) bool {
+	n := 0
+	for _, pt := range pl.parts {
+		if pt.name == name {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// carries tells whether the recorded connection carries data only.
+func (x *stage) carries() bool {
+	for _, f := range x.frames {
+		if f.From == x.side {
+			if p, _, _ := x.decode(f); p != nil {
+				if o, ok := p.(*amqp.Open); ok {
+					return carriesData(o)
+				}
+			}
+		}
+	}
+	return false
+}
+
+// isOfStream tells lines about streams from others.
+func isOfStream(line string) bool {
+	return strings.HasPrefix(line, "request ") || strings.HasPrefix(line, "reply ")
 }
 
 // report returns what our router has said, and why no more will come.
@@ -687,6 +819,59 @@ var plays = []play{
 			host, _ := n.listens("ir", "inter-router", attrs{"sslProfile": "prof", "saslMechanisms": "EXTERNAL", "authenticatePeer": true})
 			pl.client = &tls.Config{ServerName: host, RootCAs: roots, Certificates: []tls.Certificate{pair}}
 			n.serves("tc-web", "web", serve(n.t, echo))
+		},
+	},
+	{
+		// Addresses are asked for when the way is known, and not if they come
+		// before that.
+		name: "rtr-B with data connections", added: early, unsaid: []string{"sender from <nil>[] to <nil>[]", "opcode=MAR"}, parts: []part{
+			{"ii-trunk-control", captures.Connector, "link-a", 0}, {"ii-trunk-data1", captures.Connector, "link-a", 10 * time.Millisecond}, {"ii-trunk-data2", captures.Connector, "link-a", 20 * time.Millisecond},
+		},
+		set: func(n *node, _ *play) {
+			n.is("rtr-B", "interior")
+			n.entity("router", "router")["dataConnectionCount"] = "2"
+			n.dials("link-a", "inter-router", "", "", attrs{"cost": "3"})
+			n.offers("tl-web", "web")
+			n.serves("tc-echo", "echo", serve(n.t, echo))
+		},
+	},
+	{
+		name: "rtr-TB inside TLS", added: early, unsaid: []string{"opcode=MAR"}, // as above
+		parts: []part{{"ii-mtls-control", captures.Connector, "link-a", 0}, {"ii-mtls-data1", captures.Connector, "link-a", 50 * time.Millisecond}},
+		set: func(n *node, pl *play) {
+			ca := newAuthority(n.t)
+			dialer := ca.profile("prof", certificate{name: "client"})
+			dialer["ordinal"] = 7
+			ca.issue(certificate{name: "server"})
+			cert, key := ca.files("server")
+			pair, err := tls.LoadX509KeyPair(cert, key)
+			if err != nil {
+				n.t.Fatal(err)
+			}
+			roots := x509.NewCertPool()
+			roots.AddCert(ca.cert)
+			n.is("rtr-TB", "interior")
+			n.entity("router", "router")["dataConnectionCount"] = "1"
+			n.add("sslProfile", dialer)
+			n.dials("link-a", "inter-router", "", "", attrs{"sslProfile": "prof"})
+			pl.client = &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert}
+			n.serves("tc-echo", "echo", serve(n.t, echo))
+		},
+	},
+	{
+		name: "rtr-Y between two", added: early,
+		unsaid: []string{
+			// An advertisement is passed on once, if the same comes again within
+			// seconds: the pauses of the recording are not replayed.
+			"from 0/rtr-X by [0/rtr-X 0/rtr-Y] string opcode=RA",
+			"opcode=MAR", // as above
+			"sender from <nil>[qd.router-data] to <nil>[qd.router-data]", // for a stream
+		},
+		parts: []part{{"line-x-y", captures.Listener, "x-y", 0}, {"line-z-y", captures.Listener, "z-y", 5948 * time.Millisecond}},
+		set: func(n *node, _ *play) {
+			n.is("rtr-Y", "interior")
+			n.listens("x-y", "inter-router", attrs{"saslMechanisms": "ANONYMOUS"})
+			n.listens("z-y", "inter-router", attrs{"saslMechanisms": "ANONYMOUS"})
 		},
 	},
 	{
