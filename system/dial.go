@@ -52,6 +52,16 @@ func (a *managementAsker) Read(ctx context.Context, entityType, name string) (ma
 	return e, err
 }
 
+// Digest implements digester. It is 0 where a router knows of no such thing.
+func (a *managementAsker) Digest(ctx context.Context, attributes map[string][]string) (uint64, error) {
+	digest, err := a.own.Digest(ctx, attributes)
+	var refused *client.Error
+	if errors.As(err, &refused) {
+		return 0, nil
+	}
+	return digest, err
+}
+
 func (a *managementAsker) client(ctx context.Context, node string) (*client.Client, error) {
 	if node == "" {
 		return a.own, nil

@@ -26,6 +26,13 @@ type Asker interface {
 	Close() error
 }
 
+// digester is an Asker that can say whether anything has changed.
+type digester interface {
+	// Digest returns a number that stays the same as long as none of the
+	// attributes changes, by type; 0 if the router knows of no such thing.
+	Digest(ctx context.Context, attributes map[string][]string) (uint64, error)
+}
+
 // Types of entities, as routers name them.
 const (
 	typeRouter     = "io.skupper.router.router"
@@ -88,6 +95,22 @@ func (r row) number(name string) int64 {
 	return 0
 }
 
+// alone reports whether the router knows of no other.
+func (l *live) alone() bool {
+	return len(l.nodes) <= 1 && len(l.links) == 0 && len(l.callers()) == 0
+}
+
+// settled reports whether every listener for clients listens, so that it does
+// not matter who else on the machine might.
+func (l *live) settled() bool {
+	for _, r := range l.accepts {
+		if r.text("operStatus") != "up" {
+			return false
+		}
+	}
+	return true
+}
+
 // opened is how many connections a listener has accepted.
 func (r row) opened() int64 { return r.number("connectionsOpened") }
 
@@ -121,6 +144,17 @@ func attributesOf(typ string) []string {
 	}
 	return nil
 }
+
+// telling are the attributes on which the status of an object depends, by type.
+// Others of attributesOf are shown beside it, and always move.
+var telling = sync.OnceValue(func() map[string][]string {
+	moving := []string{"connectionsOpened", "connectionsClosed", "connectionsFailed", "bytesIn", "bytesOut", "uptimeSeconds"}
+	m := map[string][]string{}
+	for _, typ := range []string{typeConnector, typeListener, typeTCPIn, typeTCPOut, typeKey, typeConnection, typeNode, typeAddress, typeRouter} {
+		m[typ] = slices.DeleteFunc(attributesOf(typ), func(name string) bool { return slices.Contains(moving, name) })
+	}
+	return m
+})
 
 // ask reads everything that status needs, all types at the same time. It fails
 // as a whole: half an answer would be half a truth.

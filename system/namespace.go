@@ -40,6 +40,9 @@ type namespace struct {
 	noted    string // the failure that is in the events last
 	unkept   bool   // a generation began that is not in the history
 
+	quiet  *quiet    // owned by the loop; nil when the last look found something
+	passed time.Time // owned by the loop; when its last pass ended
+
 	// recollected is closed when the files of the namespace were read; before, an
 	// agent does nothing with it.
 	recollected chan struct{}
@@ -105,6 +108,7 @@ func (n *namespace) give() { n.turn <- struct{}{} }
 // Times of the loop.
 const (
 	rescan      = 60 * time.Second // whatever the events say
+	rescanQuiet = 5 * time.Minute  // of everything, where all is well; of the input, still every rescan
 	statusEvery = 2 * time.Second  // status files follow the router
 	retryFirst  = time.Second      // after a pass that failed, doubled up to rescan
 
@@ -141,10 +145,13 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 			refresh()
 		case <-next.C:
 			refresh()
-			due = true
+			due = n.quiet == nil || time.Since(n.quiet.pass) >= rescanQuiet
+			if !due {
+				next.Reset(rescan)
+			}
 		case <-status.C:
 			n.keepGeneration(ctx)
-			if !n.statusMoved(ctx) {
+			if !n.lookQuietly(ctx) {
 				continue
 			}
 		}
@@ -152,6 +159,7 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 			continue
 		}
 		good := n.keep(ctx)
+		n.passed = time.Now()
 		if arrived {
 			settled.Reset(settle)
 		}

@@ -67,6 +67,13 @@ func (r *routerView) recent(ctx context.Context) *live {
 	return l
 }
 
+// latest is what the router said last, nil if it did not answer.
+func (r *routerView) latest() *live {
+	r.lastMu.Lock()
+	defer r.lastMu.Unlock()
+	return r.last
+}
+
 // forget drops what the router said: it is about to be another one.
 func (r *routerView) forget() {
 	r.lastMu.Lock()

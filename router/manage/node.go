@@ -177,6 +177,10 @@ func (n *Node) perform(q *request) (status int, body any, err error) {
 		body, err := n.query(q)
 		return StatusOK, body, err
 	}
+	if name == OperationDigest {
+		body, err := n.digest(q)
+		return StatusOK, body, err
+	}
 	e, err := n.object(q)
 	if err != nil {
 		return 0, nil, err

@@ -3,7 +3,9 @@ package client
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/skupper-host/skupper/router/amqp"
 )
@@ -93,6 +95,33 @@ func (c *Client) Query(ctx context.Context, typ string, attributes ...string) ([
 		}
 		previous = page
 	}
+}
+
+// operationDigest is an operation of our routers alone.
+const operationDigest = "GET-DIGEST"
+
+// Digest returns a number that stays the same as long as none of some attributes
+// of some types changes. Routers other than ours refuse with an *Error.
+func (c *Client) Digest(ctx context.Context, attributes map[string][]string) (uint64, error) {
+	var body amqp.Map
+	for _, typ := range slices.Sorted(maps.Keys(attributes)) {
+		names := make(amqp.List, len(attributes[typ]))
+		for i, a := range attributes[typ] {
+			names[i] = a
+		}
+		body = append(body, amqp.Pair{Key: typ, Value: names})
+	}
+	properties := Ref{Type: "org.amqp.management", Name: "self"}.properties(operationDigest)
+	reply, err := c.perform(ctx, operationDigest, "", properties, body)
+	if err != nil {
+		return 0, err
+	}
+	m, _ := reply.(amqp.Map)
+	digest, ok := m.Get("digest").(uint64)
+	if !ok {
+		return 0, fmt.Errorf("%s: the answer is no number", operationDigest)
+	}
+	return digest, nil
 }
 
 // table makes entities of the answer to a query.

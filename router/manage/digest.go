@@ -1,0 +1,59 @@
+package manage
+
+import (
+	"fmt"
+	"hash/fnv"
+	"io"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/config"
+)
+
+// OperationDigest asks for one number that stands for some attributes of all
+// entities of some types: as long as none of them changes, it is the same. The
+// body of the request is a map of types to lists of attributes. Whoever looks at
+// a router again and again saves himself the tables. It is an operation of this
+// router alone, and not in the schema, which is upstream's.
+const OperationDigest = "GET-DIGEST"
+
+// digest answers OperationDigest.
+func (n *Node) digest(q *request) (any, error) {
+	body, err := q.attributes()
+	if err != nil {
+		return nil, err
+	}
+	sum := fnv.New64a()
+	for _, p := range body {
+		typ, _ := p.Key.(string)
+		t, ok := config.Lookup(typ)
+		if !ok {
+			return nil, badRequest("No such entity type '%s'", typ)
+		}
+		names, ok := fromAMQP(p.Value).([]any)
+		if !ok {
+			return nil, badRequest("attributes of %s must be a list", typ)
+		}
+		for _, sub := range descendants(t) {
+			page := n.entities(sub)
+			n.observe(page)
+			for _, e := range page {
+				for _, name := range names {
+					text, _ := name.(string)
+					write(sum, e.get(text))
+				}
+				write(sum, e.identity)
+			}
+		}
+	}
+	return amqp.Map{{Key: "digest", Value: sum.Sum64()}}, nil
+}
+
+// write adds a value to a hash, which never fails.
+func write(sum io.Writer, value any) {
+	if s, ok := value.(string); ok {
+		_, _ = io.WriteString(sum, s)
+	} else {
+		_, _ = fmt.Fprint(sum, value)
+	}
+	_, _ = sum.Write([]byte{0})
+}

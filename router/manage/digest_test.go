@@ -1,0 +1,57 @@
+package manage_test
+
+import (
+	"testing"
+
+	"github.com/skupper-host/skupper/router/amqp"
+	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/router/manage"
+)
+
+// TestDigest changes an attribute and looks at numbers that stand for it and for
+// others.
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	store := &fixture{config: config.New()}
+	l := config.NewTCPListener()
+	l.Name, l.Port, l.Address = "a", "1", "x"
+	store.config.TCPListeners = []config.TCPListener{l}
+	node := manage.New(store)
+	digest := func(body any) (any, int) {
+		r, answer := call(t, node, properties("operation", manage.OperationDigest, "type", "org.amqp.management", "name", "self"), body)
+		m, _ := answer.(amqp.Map)
+		return m.Get("digest"), r.Status
+	}
+	all := func() [3]any {
+		var sums [3]any
+		for i, names := range []amqp.List{{"port", "operStatus"}, {"address"}, {}} {
+			sum, status := digest(properties("tcpListener", names, "io.skupper.router.connection", amqp.List{"host"}))
+			if _, ok := sum.(uint64); !ok || status != manage.StatusOK {
+				t.Fatalf("digest %v, status %d", sum, status)
+			}
+			sums[i] = sum
+		}
+		return sums
+	}
+	was := all()
+	if again := all(); again != was {
+		t.Errorf("nothing changes, the digests do: %v, %v", was, again)
+	}
+	store.config.TCPListeners[0].Observer = "none"
+	if is := all(); is != was {
+		t.Errorf("another attribute changes the digests: %v, %v", was, is)
+	}
+	store.config.TCPListeners[0].Address = "y"
+	if is := all(); is[0] != was[0] || is[1] == was[1] || is[2] != was[2] {
+		t.Errorf("another address: %v, before %v", is, was)
+	}
+	store.config.TCPListeners = append(store.config.TCPListeners, l)
+	if is := all(); is[2] == was[2] {
+		t.Errorf("another listener: %v, before %v", is, was)
+	}
+	for _, body := range []any{properties("nonsense", amqp.List{}), properties("tcpListener", "port"), int32(1)} {
+		if sum, status := digest(body); status != manage.StatusBadRequest || sum != nil {
+			t.Errorf("%v: digest %v, status %d", body, sum, status)
+		}
+	}
+}

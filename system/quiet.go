@@ -1,0 +1,76 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/host"
+)
+
+// quiet is a look at a namespace after which there was nothing to do. It makes
+// looking again cheap: while all that a status is made of is the same, the
+// statuses are.
+type quiet struct {
+	view   *view
+	digest uint64 // of the router, before the look
+	unit   host.UnitStatus
+	grants string // why the grant server does not listen
+	since  time.Time
+	pass   time.Time // when the last pass looked at everything
+}
+
+// errNoDigest is of a router that is asked for everything instead.
+var errNoDigest = errors.New("the router has no digest")
+
+// digest asks the router for the number that stands for everything that
+// statuses are made of.
+func (n *namespace) digest(ctx context.Context) (digest uint64, err error) {
+	err = n.router.ask(ctx, func(ctx context.Context, a Asker) error {
+		d, ok := a.(digester)
+		if !ok {
+			return nil
+		}
+		digest, err = d.Digest(ctx, telling())
+		return err
+	})
+	if err == nil && digest == 0 {
+		err = errNoDigest
+	}
+	return digest, err
+}
+
+// still reports whether nothing has changed since the namespace was found quiet.
+// Time alone changes statuses as well: those of certificates, grants and tokens.
+func (n *namespace) still(ctx context.Context, digest uint64, now time.Time) bool {
+	q := n.quiet
+	return q != nil && q.view == n.seen.Load() && q.digest == digest && q.grants == n.m.grants.failure() && sameProcess(q.unit, n.unitStatus(ctx)) &&
+		slices.EqualFunc(judged(q.view.credentials, q.since), judged(q.view.credentials, now), func(a, b api.Certificate) bool {
+			return a.Status == b.Status && a.Message == b.Message
+		})
+}
+
+func sameProcess(a, b host.UnitStatus) bool {
+	return a.State == b.State && a.PID == b.PID && a.Restarts == b.Restarts
+}
+
+// lookQuietly is statusMoved, but asks for one number where that is enough.
+func (n *namespace) lookQuietly(ctx context.Context) bool {
+	v := n.seen.Load()
+	if v.site == nil || v.memory.Stopped {
+		return false
+	}
+	now := time.Now()
+	digest, err := n.digest(ctx)
+	if err == nil && n.still(ctx, digest, now) {
+		return false
+	}
+	n.quiet = nil
+	moved := n.statusMoved(ctx)
+	if l := n.router.latest(); !moved && err == nil && l != nil && l.alone() && l.settled() && len(v.grants) == 0 && len(v.site.Tokens) == 0 {
+		n.quiet = &quiet{view: v, digest: digest, unit: n.unitStatus(ctx), grants: n.m.grants.failure(), since: now, pass: n.passed}
+	}
+	return moved
+}
