@@ -126,13 +126,13 @@ func attributesOf(typ string) []string {
 	case typeRouter:
 		return []string{"name", "id", "mode", "version", "metadata"}
 	case typeConnector:
-		return []string{"name", "role", "host", "port", "connectionStatus", "connectionMsg"}
+		return []string{"name", "role", "host", "port", "cost", "connectionStatus", "connectionMsg"}
 	case typeListener:
 		return []string{"name", "operStatus", "connectionMsg"}
 	case typeTCPIn:
-		return []string{"name", "address", "sslProfile", "operStatus", "connectionMsg", "connectionsOpened", "connectionsClosed", "bytesIn", "bytesOut"}
+		return []string{"name", "address", "host", "port", "sslProfile", "operStatus", "connectionMsg", "connectionsOpened", "connectionsClosed", "bytesIn", "bytesOut"}
 	case typeTCPOut:
-		return []string{"name", "address", "sslProfile", "connectionMsg", "lastError", "connectionsOpened", "connectionsClosed", "connectionsFailed", "bytesIn", "bytesOut"}
+		return []string{"name", "address", "host", "port", "sslProfile", "connectionMsg", "lastError", "connectionsOpened", "connectionsClosed", "connectionsFailed", "bytesIn", "bytesOut"}
 	case typeKey:
 		return []string{"name", "address", "listener"}
 	case typeConnection:

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -71,8 +72,8 @@ type view struct {
 	hasInput    bool
 	siteName    string
 	credentials []credential
-	blamed      []blame                          // objects that the newest input is wrong about
-	health      map[resource.Ref]resource.Health // of the site's objects
+	blamed      []blame // objects that the newest input is wrong about
+	shown       shown   // of the site's objects
 	grants      grantBook
 	input       *resource.Set // what is wanted where nothing is in effect; nil if there is none
 }
@@ -226,15 +227,10 @@ func (n *namespace) record(ctx context.Context) {
 	}
 	n.texts.doubt()
 	objects, _ := n.assessed(ctx, &v)
-	health := map[resource.Ref]resource.Health{}
+	now := showing(slices.Collect(objects.All()))
 	for o := range objects.All() {
-		h := o.Health()
-		if h == nil {
-			continue
-		}
 		ref := o.Ref()
-		health[ref] = *h
-		if old, ok := v.health[ref]; ok && old.Status == h.Status && old.Message == h.Message {
+		if o.Health() == nil || !now.differs(v.shown, ref) {
 			continue
 		}
 		if err := input.Replace(n.paths.RuntimeResource(string(ref.Kind), ref.Name), resource.EncodeYAML(o)); err != nil {
@@ -242,7 +238,7 @@ func (n *namespace) record(ctx context.Context) {
 			return
 		}
 	}
-	v.health = health
+	v.shown = now
 	n.seen.Store(&v)
 }
 
@@ -275,17 +271,20 @@ func (n *namespace) statusMoved(ctx context.Context) bool {
 		return false
 	}
 	objects, _ := n.assessed(ctx, v)
-	for o := range objects.All() {
-		h := o.Health()
-		if h == nil {
-			continue
-		}
-		old, ok := v.health[o.Ref()]
-		if !ok || old.Status != h.Status || old.Message != h.Message {
+	now := showing(slices.Collect(objects.All()))
+	for ref := range now.health {
+		if now.differs(v.shown, ref) {
 			return true
 		}
 	}
 	return false
+}
+
+// differs reports whether another status is shown for an object.
+func (s shown) differs(from shown, ref resource.Ref) bool {
+	old, ok := from.health[ref]
+	h := s.health[ref]
+	return !ok || old.Status != h.Status || old.Message != h.Message || from.details[ref] != s.details[ref]
 }
 
 // exists reports whether the namespace has a directory.

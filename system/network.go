@@ -22,6 +22,9 @@ type network struct {
 	listeners  map[string]int          // tcpListeners by routing key, this router's included
 	connectors map[string]int
 	taken      time.Time
+
+	told   sync.Once
+	status *resource.ConfigMap // what tools are told of it, made when it is first asked for
 }
 
 type networkSite struct {
@@ -32,6 +35,7 @@ type networkSite struct {
 	listeners, connectors       map[string][]string // names by routing key
 	links                       []resource.LinkRecord
 	peers                       []string // routers at the other ends of links, "" where it is not known
+	records                     []routerRecord
 }
 
 // siteID is the id of the site that a router serves, "" if it is not known.
@@ -133,7 +137,7 @@ func unseen(named []target, seen map[string]bool) []target {
 
 // visited is what one router says.
 type visited struct {
-	metadata                    string
+	metadata, mode              string
 	accepts, opens, keys, links []row
 	connections, nodes          []row
 }
@@ -170,7 +174,7 @@ const (
 // or, where that is an edge router, of those that it hangs on.
 func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 	if t.id == l.id {
-		return &visited{l.metadata, rows(l.accepts), rows(l.opens), rows(l.keys), rows(l.links), l.connections, l.nodes}, nil
+		return &visited{l.metadata, l.mode, rows(l.accepts), rows(l.opens), rows(l.keys), rows(l.links), l.connections, l.nodes}, nil
 	}
 	v := &visited{}
 	routers, err := a.Query(ctx, t.node(), typeRouter, attributesOf(typeRouter)...)
@@ -178,7 +182,7 @@ func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 		return nil, err
 	}
 	for _, r := range routers {
-		v.metadata = row(r).text("metadata")
+		v.metadata, v.mode = row(r).text("metadata"), row(r).text("mode")
 	}
 	asked := map[string]*[]row{typeTCPIn: &v.accepts, typeTCPOut: &v.opens, typeKey: &v.keys, typeConnector: &v.links, typeConnection: &v.connections}
 	if l.mode == roleEdge && t.hops == 1 {
@@ -198,7 +202,7 @@ func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 func surveyed(typ string) []string {
 	switch typ {
 	case typeTCPIn, typeTCPOut:
-		return []string{"name", "address"}
+		return []string{"name", "address", "host", "port"}
 	case typeConnection:
 		return []string{"name", "dir", "role", "host", "container"}
 	}
@@ -232,6 +236,7 @@ func (n *network) add(t target, v *visited) {
 		s.hops, s.cost = t.hops, t.cost
 	}
 	n.byRouter[t.id] = key
+	s.records = append(s.records, recordOf(t, v))
 	s.routers = append(s.routers, t.id)
 	slices.Sort(s.routers)
 	for _, r := range v.accepts {

@@ -301,7 +301,8 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 // input included, as it was.
 func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, have state.State, memory state.Memory, c *composed) (*outcome, error) {
 	book := n.book(ctx, w, c.site)
-	objects, health := n.foreseen(c, n.lookFor(ctx, w, memory), book, memory)
+	l := n.lookFor(ctx, w, memory)
+	objects, written := n.foreseen(c, l, n.survey(ctx, w, l), book, memory)
 	out, err := n.render(c, c.site, memory, have, w, objects)
 	if err == nil && n.texts.known {
 		err = h.Records(&have, n.texts.moved(n.paths))
@@ -349,7 +350,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 		n.publishFailure(w, memory, c, err)
 		return nil, err
 	}
-	n.publish(o, health, book)
+	n.publish(o, written, book)
 	n.unkept = out.Memory.Generation != memory.Generation || n.unkept
 	return o, nil
 }
@@ -517,7 +518,7 @@ var errSilent = errors.New("no answer")
 // router as it is now. What the new configuration changes is written by a later
 // pass, when the router says so. Whoever changes one object of thousands does
 // not wait until the others are looked at, either: they stay as they are shown.
-func (n *namespace) foreseen(c *composed, l *live, book grantBook, memory state.Memory) ([]resource.Object, map[resource.Ref]resource.Health) {
+func (n *namespace) foreseen(c *composed, l *live, net *network, book grantBook, memory state.Memory) ([]resource.Object, shown) {
 	v := n.seen.Load()
 	with := *c.site
 	with.Objects = resource.NewSet()
@@ -537,16 +538,45 @@ func (n *namespace) foreseen(c *composed, l *live, book grantBook, memory state.
 		why = "router stopped"
 	}
 	assess(&moment{
-		site: &with, live: l, why: why, owner: ports.Of, taken: n.takenByOthers(context.Background(), ports), creds: judged(v.credentials, now), before: v.health, now: now,
+		site: &with, live: l, network: net, why: why, owner: ports.Of, taken: n.takenByOthers(context.Background(), ports), creds: judged(v.credentials, now), before: v.shown.health, now: now,
 		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(memory.Redeemed),
 	})
-	health := make(map[resource.Ref]resource.Health, len(all))
-	for _, o := range all {
+	written := showing(all)
+	if net != nil {
+		all = append(all, net.networkStatus(n.paths.Name))
+	}
+	return all, written
+}
+
+// shown is the status of objects as it is in their files.
+type shown struct {
+	health  map[resource.Ref]resource.Health
+	details map[resource.Ref]string // what is beyond the words, see detail
+}
+
+func showing(objects []resource.Object) shown {
+	s := shown{make(map[resource.Ref]resource.Health, len(objects)), map[resource.Ref]string{}}
+	for _, o := range objects {
 		if h := o.Health(); h != nil {
-			health[o.Ref()] = *h
+			s.health[o.Ref()] = *h
+			if d := detail(o); d != "" {
+				s.details[o.Ref()] = d
+			}
 		}
 	}
-	return all, health
+	return s
+}
+
+// survey is what is known of the network around l, for the status in the files.
+// Whoever asked for a change does not wait for news.
+func (n *namespace) survey(ctx context.Context, w wish, l *live) *network {
+	switch {
+	case l == nil || l.id == "":
+		return nil
+	case w.change != nil:
+		return n.router.surveyed()
+	}
+	return n.router.network(ctx, l)
 }
 
 // isBridge reports whether an object is of a kind of which a site may have
@@ -574,10 +604,10 @@ func (n *namespace) render(c *composed, s *site.Site, memory state.Memory, have 
 }
 
 // publish makes the result of a good pass visible.
-func (n *namespace) publish(o *outcome, health map[resource.Ref]resource.Health, book grantBook) {
+func (n *namespace) publish(o *outcome, written shown, book grantBook) {
 	v := &view{
 		grants: book,
-		site:   o.site, memory: o.memory, warnings: o.warnings, dropped: o.dropped, hasInput: true, siteName: o.site.Name, health: health,
+		site:   o.site, memory: o.memory, warnings: o.warnings, dropped: o.dropped, hasInput: true, siteName: o.site.Name, shown: written,
 		credentials: certificates(o.site, o.output.Credentials),
 	}
 	n.seen.Store(v)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
@@ -85,12 +86,10 @@ func (n *namespace) recollectSite(ctx context.Context, snap *input.Snapshot, v *
 // recollectShown reads the resources as they were shown last: their status, and
 // the grants.
 func (n *namespace) recollectShown(v *view) {
-	v.health, v.grants = map[resource.Ref]resource.Health{}, grantBook{}
-	if shown, err := input.Resources(n.paths.RuntimeResources()); err == nil {
-		for o := range shown.All() {
-			if h := o.Health(); h != nil {
-				v.health[o.Ref()] = *h
-			}
+	v.grants = grantBook{}
+	if written, err := input.Resources(n.paths.RuntimeResources()); err == nil {
+		v.shown = showing(slices.Collect(written.All()))
+		for o := range written.All() {
 			if g, ok := o.(*resource.AccessGrant); ok && g.UID != "" {
 				v.grants[g.Name] = g
 			}

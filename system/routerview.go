@@ -154,6 +154,13 @@ func (r *routerView) network(ctx context.Context, l *live) *network {
 	return r.known
 }
 
+// surveyed is what the last survey found, nil before the first.
+func (r *routerView) surveyed() *network {
+	r.surveyMu.Lock()
+	defer r.surveyMu.Unlock()
+	return r.known
+}
+
 func (r *routerView) survey(l *live, done chan struct{}) {
 	defer func() {
 		r.surveyMu.Lock()

@@ -228,7 +228,7 @@ func (n *namespace) assessedAt(ctx context.Context, v *view, l *live, why string
 	ports, now := host.NewPortOwners(), time.Now()
 	assess(&moment{
 		site: &s, live: l, why: why, failure: v.failure, network: net,
-		owner: ports.Of, taken: n.takenByOthers(ctx, ports), creds: judged(v.credentials, now), blamed: v.blamed, before: v.health, now: now,
+		owner: ports.Of, taken: n.takenByOthers(ctx, ports), creds: judged(v.credentials, now), blamed: v.blamed, before: v.shown.health, now: now,
 		grants: v.grants, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(v.memory.Redeemed),
 	})
 	return s.Objects, net

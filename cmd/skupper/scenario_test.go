@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,6 +50,9 @@ func TestHelloWorld(t *testing.T) {
 	east.becomes("connector/greeter", "Ready: OK")
 	west.eventually(`"sitesInNetwork": 2`, "site", "status", "-o", "json")
 	east.eventually(`"sitesInNetwork": 2`, "site", "status", "-o", "json")
+	west.writes("Site-west.yaml", "sitesInNetwork: 2", "name: east")
+	west.writes("ConfigMap-skupper-network-status.yaml", `"name":"east"`, `"connectorCount":1`)
+	east.writes("Link-link-west.yaml", "remoteSiteName: west")
 	west.through("127.0.0.1:18080")
 	for i := range 1000 {
 		once(t, west, i)
@@ -85,6 +89,24 @@ func TestHelloWorld(t *testing.T) {
 	east.heal()
 	west.through("127.0.0.1:18080")
 	east.becomes("link/link-west", "Ready: OK")
+}
+
+// writes waits until a file of runtime/resources has some words.
+func (h *computer) writes(file string, words ...string) {
+	h.t.Helper()
+	path := h.data("namespaces/default/runtime/resources", file)
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		data, err := os.ReadFile(path)
+		missing := slices.IndexFunc(words, func(w string) bool { return !strings.Contains(string(data), w) })
+		if err == nil && missing < 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.t.Fatalf("%s: %v, want %q in:\n%s", file, err, words, data)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
 }
 
 // once makes a connection of its own and ends it.
