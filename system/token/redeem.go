@@ -152,6 +152,8 @@ func unreached(name, host string, err error) *Error {
 		e.Final, e.Advice = true, "the server is not the one that issued the token, or its authority was replaced"
 	case errors.As(err, &invalid):
 		e.Advice = "is the clock right on both hosts?"
+	case strings.Contains(err.Error(), "protocol version not supported"): // the alert has no type of its own
+		e.Final, e.Reason, e.Advice = true, host+": it does not speak TLS 1.3", "is that a grant server of Skupper 2?"
 	}
 	return e
 }
