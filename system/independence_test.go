@@ -1,9 +1,11 @@
 package system
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/input"
@@ -29,10 +31,13 @@ func changePort(n *namespace, name string, port int) func(*input.Edit) ([]api.Ch
 func TestDamageStaysWhereItIs(t *testing.T) {
 	t.Parallel()
 	replace := func(path string, make func(string) error) error {
-		if err := os.RemoveAll(path); err != nil {
-			return err
+		// The agent may be writing there.
+		for deadline := time.Now().Add(20 * time.Second); ; <-time.After(5 * time.Millisecond) {
+			err := errors.Join(os.RemoveAll(path), make(path))
+			if err == nil || time.Now().After(deadline) {
+				return err
+			}
 		}
-		return make(path)
 	}
 	text := func(data string) func(string) error {
 		return func(path string) error { return os.WriteFile(path, []byte(data), 0o600) }
