@@ -12,7 +12,7 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 TIMEOUT  = -timeout 10m
 
 .DEFAULT_GOAL := build
-.PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt kills fuzz golden docs clean
+.PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt kills fuzz golden docs package clean
 
 build: ## build the static binary ./skupper
 	$(BUILD) -o skupper ./cmd/skupper
@@ -56,6 +56,20 @@ bench: build ## two routers beside a bare TLS proxy pair: throughput, CPU, laten
 scale: build ## large sites, and many sites on one host: time and memory
 	$(BUILD) -o dist/scale ./internal/scale
 	dist/scale -program ./skupper $(SCALE)
+
+ARCHES ?= amd64 arm64
+EPOCH  ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+package: ## DEB, RPM and archive for each of ARCHES, in dist/packages
+	@rm -rf dist/packages && mkdir -p dist/packages
+	CGO_ENABLED=0 $(GO) build -modfile=tools/package.mod -o dist/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
+	$(GO) build -o dist/pack ./internal/pack
+	for arch in $(ARCHES); do \
+	  GOARCH=$$arch $(BUILD) -o dist/$$arch/skupper ./cmd/skupper && \
+	  SOURCE_DATE_EPOCH=$(EPOCH) dist/pack -program dist/$$arch/skupper -arch $$arch -version $(VERSION) -into dist/packages -nfpm dist/nfpm || exit 1; \
+	done
+	cd dist/packages && sha256sum *.deb *.rpm *.tar.gz > SHA256SUMS
+	@ls -l dist/packages
 
 check: ## formatting, vet, linters, floor plan, stale documents, go.mod
 	@test -z "$$($(TOOL) gofumpt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo 'run: make fmt' >&2; exit 1; }

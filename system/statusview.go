@@ -301,9 +301,18 @@ func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api
 	case l == nil:
 		out.State, out.Message = api.Failed, why
 	default:
-		out.Message = v.failure
+		out.Message = first(v.failure, n.outdated(l))
 	}
 	return out
+}
+
+// outdated says that a router was started before the program was replaced, if
+// it was: an upgrade of the program touches no router.
+func (n *namespace) outdated(l *live) string {
+	if l.version == "" || l.version == n.m.options.Version {
+		return ""
+	}
+	return advised("the router runs version "+l.version+", "+n.m.options.Version+" is installed", "`skupper system restart` takes it, and drops connections")
 }
 
 // count tells of the router what a line about its namespace has room for.
