@@ -46,7 +46,7 @@ func (t *telemetry) newLinkFlow(c *config.Connector, ordinal uint64) *linkFlow {
 }
 
 func betweenRouters(role string) bool {
-	return role == config.RoleInterRouter || role == config.RoleEdge
+	return role == config.RoleInterRouter || role == config.RoleEdge || role == config.RoleInterEdge
 }
 
 // opened notes a connection that is open.

@@ -95,9 +95,11 @@ func (o *connections) properties(p *peer, m *trunk.Member) amqp.Map {
 	if p.cost > 1 {
 		props = append(props, amqp.Pair{Key: propCost, Value: int32(p.cost)})
 	}
-	if m.Role == trunk.Normal {
+	switch m.Role {
+	case trunk.Normal:
 		props = append(props, openProperties(o.set.properties)...)
-	} else {
+	case trunk.InterEdge: // compat: says nothing of annotations
+	case trunk.InterRouter, trunk.Edge:
 		props = append(props, amqp.Pair{Key: propAnnotations, Value: int32(2)})
 	}
 	if o.set.failover != nil {

@@ -144,14 +144,13 @@ func whatIs(a *amqp.Attach) string {
 
 // whatOpens describes an open without what is random or names a version, and
 // without what ours chooses otherwise: longer frames, no correlator for data
-// connections that are not wanted, capabilities of its own in its own name, and
-// the version of annotations between edges as well.
+// connections that are not wanted, and capabilities of its own in its own name.
 func whatOpens(o *amqp.Open) string {
 	var properties []string
 	for _, p := range o.Properties {
 		switch k := fmt.Sprint(p.Key); k {
-		case "qd.group-correlator", "qd.annotations-version", "qd.access-id":
-		case "qd.conn-id", "version", "product":
+		case "qd.group-correlator":
+		case "qd.conn-id", "qd.access-id", "version", "product":
 			properties = append(properties, k)
 		default:
 			properties = append(properties, fmt.Sprintf("%s=%v", k, p.Value))

@@ -1,5 +1,7 @@
 package amqp
 
+import "bytes"
+
 // StateCode names a delivery state by the low octet of its descriptor, AMQP
 // 1.0 §3.4 and §4.5.
 type StateCode uint8
@@ -14,7 +16,13 @@ const (
 	StateModified      StateCode = 0x27
 	StateDeclared      StateCode = 0x33
 	StateTransactional StateCode = 0x34
+	// StateOther is any state that is not AMQP's: it is passed on unread.
+	StateOther StateCode = 0xff
 )
+
+// MaxOtherState bounds a state that is passed on unread, in octets. A longer one
+// is read as none.
+const MaxOtherState = 4096
 
 // String returns the name of the state in the specification.
 func (c StateCode) String() string {
@@ -35,6 +43,8 @@ func (c StateCode) String() string {
 		return "declared"
 	case StateTransactional:
 		return "transactional-state"
+	case StateOther:
+		return "other"
 	}
 	return "unknown"
 }
@@ -52,6 +62,8 @@ type State struct {
 	Annotations   Map  // modified: message annotations
 
 	Error *Error // rejected
+
+	Other []byte // other: the described value as it came, a copy
 }
 
 // Terminal reports whether the state is an outcome: the delivery has ended at
@@ -60,7 +72,7 @@ func (s *State) Terminal() bool {
 	switch s.Code {
 	case StateAccepted, StateRejected, StateReleased, StateModified:
 		return true
-	case StateNone, StateReceived, StateDeclared, StateTransactional:
+	case StateNone, StateReceived, StateDeclared, StateTransactional, StateOther:
 		return false
 	}
 	return false
@@ -70,6 +82,9 @@ func (s *State) Terminal() bool {
 func (s *State) Append(dst []byte) []byte {
 	if s.Code == StateNone {
 		return append(dst, codeNull)
+	}
+	if s.Code == StateOther {
+		return append(dst, s.Other...)
 	}
 	l := beginDescribedList(dst, uint64(s.Code))
 	switch s.Code {
@@ -82,7 +97,7 @@ func (s *State) Append(dst []byte) []byte {
 		l.bool(s.Failed)
 		l.bool(s.Undeliverable)
 		l.mapping(s.Annotations)
-	case StateNone, StateAccepted, StateReleased, StateDeclared, StateTransactional:
+	case StateNone, StateAccepted, StateReleased, StateDeclared, StateTransactional, StateOther:
 	}
 	return l.end()
 }
@@ -90,6 +105,9 @@ func (s *State) Append(dst []byte) []byte {
 // decode reads the state at the cursor.
 func (s *State) decode(d *decoder) {
 	*s = State{}
+	if s.decodeOther(d) {
+		return
+	}
 	code := d.descriptor()
 	switch code {
 	case uint64(StateReceived), uint64(StateAccepted), uint64(StateRejected), uint64(StateReleased),
@@ -110,7 +128,26 @@ func (s *State) decode(d *decoder) {
 		s.Failed = d.bool("delivery-failed")
 		s.Undeliverable = d.bool("undeliverable-here")
 		s.Annotations = d.mapping("message-annotations")
-	case StateNone, StateAccepted, StateReleased, StateDeclared, StateTransactional:
+	case StateNone, StateAccepted, StateReleased, StateDeclared, StateTransactional, StateOther:
 	}
 	d.close(outer)
+}
+
+// ownDescriptors is where the descriptors of AMQP's own types end.
+const ownDescriptors = 0x80
+
+// decodeOther reads the state at the cursor if it is none of AMQP's. It reports
+// false, and reads nothing, if it is, or if it is no described value.
+func (s *State) decodeOther(d *decoder) bool {
+	ahead := *d
+	code := ahead.descriptor()
+	if ahead.err == nil && code < ownDescriptors || d.off == len(d.b) || d.b[d.off] != codeDescribed {
+		return false
+	}
+	start := d.off
+	d.skip()
+	if n := d.off - start; d.err == nil && n <= MaxOtherState {
+		s.Code, s.Other = StateOther, bytes.Clone(d.b[start:d.off])
+	}
+	return true
 }

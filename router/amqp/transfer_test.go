@@ -161,6 +161,7 @@ func TestEveryFieldSurvives(t *testing.T) {
 			true, true, true,
 		},
 		&Disposition{RoleReceiver, 1, 2, true, State{Code: StateRejected, Error: failure}, true},
+		&Disposition{Role: RoleSender, State: otherState(7)},
 		&Detach{1, true, failure},
 		&End{failure},
 		&Close{failure},
@@ -426,5 +427,46 @@ func BenchmarkFlowDecode(b *testing.B) {
 		if err := x.Decode(in); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// otherState is a state of that many octets which AMQP does not know.
+func otherState(octets int) State {
+	b := AppendValue(nil, Described{Descriptor: uint64(0x29a), Value: make([]byte, max(0, octets-15))})
+	return State{Code: StateOther, Other: b}
+}
+
+// TestOtherStates holds that a state which is not AMQP's is kept as it came, up
+// to a limit, and that what is no state at all is refused.
+func TestOtherStates(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		state []byte
+		want  StateCode
+		fails bool
+	}{
+		"a code":                {[]byte{0x00, 0x80, 0, 0, 0, 0, 0, 0, 2, 0x9a, 0x45}, StateOther, false},
+		"a name":                {[]byte{0x00, 0xa3, 3, 'a', ':', 'b', 0xc0, 2, 1, 0x43}, StateOther, false},
+		"described by a number": {[]byte{0x00, 0x52, 5, 0x45}, StateOther, false},
+		"of AMQP":               {[]byte{0x00, 0x53, 0x24, 0x45}, StateAccepted, false},
+		"of AMQP, by name":      {[]byte("\x00\xa3\x12amqp:accepted:list\x45"), StateAccepted, false},
+		"as long as may be":     {otherState(MaxOtherState).Other, StateOther, false},
+		"too long":              {otherState(MaxOtherState + 1).Other, StateNone, false},
+		"a section":             {[]byte{0x00, 0x53, 0x70, 0x45}, 0, true},
+		"not described":         {[]byte{0x45}, 0, true},
+		"cut short":             {[]byte{0x00, 0x80, 0, 0, 0, 0, 0, 0, 2, 0x9a, 0xd0, 0, 0, 1, 0}, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := Disposition{State: State{Code: StateOther, Other: row.state}}
+			var got Disposition
+			err := got.Decode(x.Append(nil))
+			if (err != nil) != row.fails || !row.fails && got.State.Code != row.want {
+				t.Fatalf("%v, error %v; want %v", got.State.Code, err, row.want)
+			}
+			if got.State.Code == StateOther && !bytes.Equal(got.State.Other, row.state) {
+				t.Errorf("%x, want %x", got.State.Other, row.state)
+			}
+		})
 	}
 }

@@ -15,9 +15,7 @@ func (c *Conn) dispatch(events []session.Event) {
 		case session.EventSettled:
 			ev.In.Sink.Settled(*ev.State)
 		case session.EventTold:
-			if h, ok := ev.In.Sink.(session.Hearer); ok {
-				h.Told(*ev.State)
-			}
+			told(ev)
 		case session.EventAborted:
 			ev.In.Sink.Abort()
 		case session.EventInLost:
@@ -67,6 +65,13 @@ func link(ev *session.Event) *Link {
 	return l
 }
 
+// told hands on what the sender says of its delivery.
+func told(ev *session.Event) {
+	if h, ok := ev.In.Sink.(session.Hearer); ok {
+		h.Told(*ev.State)
+	}
+}
+
 // transfer hands on the payload of one frame.
 func (c *Conn) transfer(ev *session.Event) {
 	in := ev.In
@@ -74,6 +79,9 @@ func (c *Conn) transfer(ev *session.Event) {
 		l, _ := in.Link().App.(*Link)
 		in.Sink = l.events.Begin(&Receiving{l: l, in: in, Settled: in.Settled, MessageFormat: in.Format})
 		c.lastIn.Store(c.clock())
+	}
+	if ev.State != nil {
+		told(ev)
 	}
 	in.Sink.Transfer(ev.Payload, ev.More)
 	if !ev.First {

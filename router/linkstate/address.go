@@ -87,11 +87,15 @@ func sortedAddresses(m map[string]Attributes) []announced {
 	return list
 }
 
-// sendAddresses tells all routers what has changed.
+// sendAddresses tells all routers what has changed, if it is time to.
 func (e *Engine) sendAddresses() {
-	if e.starting || e.now < e.local.sendAt {
-		return
+	if !e.starting && e.now >= e.local.sendAt {
+		e.announceChanges()
 	}
+}
+
+// announceChanges tells all routers what has changed.
+func (e *Engine) announceChanges() {
 	added, removed := e.local.difference()
 	if len(added) == 0 && len(removed) == 0 {
 		return

@@ -629,3 +629,32 @@ func TestPromptLinks(t *testing.T) {
 		}
 	})
 }
+
+// TestChangesBeforeANeighbor holds that a new neighbor is not told of changes
+// that were made before it was one: it asks for all addresses when it hears how
+// many announcements there were.
+func TestChangesBeforeANeighbor(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t, Config{})
+	w.do(LinkUp{Link: 1, Cost: 1})
+	w.do(helloOf(1, "B", "A"))
+	w.pass(10*time.Second, helloOf(1, "B", "A"))
+	w.do(AddressAdded{Key: "Mx"})
+	w.do(LinkUp{Link: 2, Cost: 1})
+	w.do(helloOf(2, "C", "A"))
+	w.pass(2*time.Second, helloOf(1, "B", "A"), helloOf(2, "C", "A"))
+	announcements, advertised := map[LinkID]int{}, int64(-1)
+	for _, m := range w.sent {
+		for _, l := range m.Links {
+			switch {
+			case m.op == MAU:
+				announcements[l]++
+			case m.op == RA && l == 2:
+				advertised = m.mobileSeq
+			}
+		}
+	}
+	if announcements[1] != 1 || announcements[2] != 0 || advertised != 1 {
+		t.Errorf("%d announcements to the old neighbor, %d to the new one, which hears of %d; want 1, 0 and 1", announcements[1], announcements[2], advertised)
+	}
+}

@@ -198,6 +198,9 @@ func (e *Engine) reselect(n *node) {
 	if best == was {
 		return
 	}
+	if was == nil && !e.starting && e.local.sendAt != never {
+		e.announceChanges() // to those who were there before: a newcomer asks for all
+	}
 	n.link = best
 	e.touchOwn()
 	switch {

@@ -424,3 +424,53 @@ func TestSendOnGoneLinkFreesBuffers(t *testing.T) {
 	x.wantDetach("")
 	x.wantNothing()
 }
+
+// TestOtherStates holds that a state which is not AMQP's goes with the first
+// transfer, in a frame of its own, and by disposition, and is heard likewise.
+func TestOtherStates(t *testing.T) {
+	t.Parallel()
+	x := newPeer(t, testParams(), 1)
+	out, in := x.receivingLink("a", 0, 10), x.sendingLink("b", 1, Credit{Window: 10})
+	state := func(n int) amqp.State {
+		return amqp.State{Code: amqp.StateOther, Other: amqp.AppendValue(nil, amqp.Described{Descriptor: uint64(999), Value: make([]byte, n)})}
+	}
+	early, later, long := state(100), state(3), state(2000)
+	d := &Outgoing{}
+	out.Send(d, false)
+	d.Tell(&early)
+	d.WriteBytes(make([]byte, 40), false)
+	for i, size := range []int{0, 40} {
+		p, payload, _ := x.next()
+		tr := p.(*amqp.Transfer)
+		if len(payload) != size || tr.More != (i == 0) || (tr.State.Code == amqp.StateOther) != (i == 0) || i == 0 && !bytes.Equal(tr.State.Other, early.Other) {
+			t.Errorf("frame %d has %d octets, more %v, state %v", i, len(payload), tr.More, tr.State.Code)
+		}
+	}
+	d.Tell(&later)
+	if got := want[*amqp.Disposition](x); got.Settled || got.Role != amqp.RoleSender || !bytes.Equal(got.State.Other, later.Other) {
+		t.Errorf("%+v", got)
+	}
+	x.send(0, &amqp.Disposition{Role: amqp.RoleReceiver, State: later})
+
+	var begun *Incoming
+	for _, ev := range x.send(0, &amqp.Transfer{Handle: 1, HasDeliveryID: true, DeliveryTag: []byte("t"), State: later}, 'x') {
+		if ev.Kind == EventTransfer && ev.State != nil && bytes.Equal(ev.State.Other, later.Other) {
+			begun = ev.In
+		}
+	}
+	if begun == nil {
+		t.Fatal("the state of a transfer is not reported")
+	}
+	begun.Update(&later, false)
+	if got := want[*amqp.Disposition](x); got.Settled || got.Role != amqp.RoleReceiver || !bytes.Equal(got.State.Other, later.Other) {
+		t.Errorf("%+v", got)
+	}
+	x.e.peerFrame = 512
+	begun.Update(&long, true)
+	if got := want[*amqp.Disposition](x); !got.Settled || got.State.Code != amqp.StateNone {
+		t.Errorf("a state that is longer than a frame of the peer comes as %v, settled %v", got.State.Code, got.Settled)
+	}
+	if in.Stats().Deliveries != 1 {
+		t.Errorf("%+v", in.Stats())
+	}
+}

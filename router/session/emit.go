@@ -178,7 +178,7 @@ type waitingState struct {
 
 func (w *waitingState) set(st *amqp.State) {
 	*w = waitingState{code: st.Code, section: st.Section, offset: st.Offset}
-	if st.Failed || st.Undeliverable || st.Annotations != nil || st.Error != nil {
+	if st.Failed || st.Undeliverable || st.Annotations != nil || st.Error != nil || st.Other != nil {
 		whole := *st
 		w.whole = &whole
 	}
@@ -199,6 +199,9 @@ func (e *Engine) emitDisposition(b *Batch, s *Session, d *amqp.Disposition) {
 	e.scratch = appendDisposition(e.scratch[:0], s.channel, d)
 	if len(e.scratch) > e.peerFrame || !b.room(len(e.scratch)) {
 		d.State.Error, d.State.Annotations = brief(d.State.Error), nil
+		if d.State.Code == amqp.StateOther {
+			d.State = amqp.State{}
+		}
 		e.scratch = appendDisposition(e.scratch[:0], s.channel, d)
 	}
 	b.copyFrame(e.scratch, nil)
@@ -293,6 +296,14 @@ func (out *Outgoing) end(b *Batch) {
 // if there is none, and returns its size.
 func (out *Outgoing) emitFrame(b *Batch, longest int) int {
 	e, buf := out.l.s.e, out.first
+	if out.early { // the state has a frame of its own, since there is only so much room for the header of others
+		head := out.appendHeader(e.scratch[:0], 0)
+		out.early, out.state = false, waitingState{}
+		if len(head) <= longest && b.room(len(head)) {
+			b.copyFrame(head, nil)
+			return len(head)
+		}
+	}
 	if buf == nil {
 		head := out.appendHeader(e.scratch[:0], 0)
 		b.copyFrame(head, nil)
@@ -343,6 +354,8 @@ func (out *Outgoing) appendHeader(dst []byte, n int) []byte {
 	t.Settled = out.settled && (!t.More || out.ahead)
 	if out.aborted {
 		t.Settled, t.Aborted, t.More = true, true, false
+	} else if out.early {
+		t.State = out.state.full()
 	}
 	start := len(dst)
 	dst = t.Append(amqp.AppendFrameHeader(dst, amqp.FrameAMQP, out.l.s.channel))

@@ -11,7 +11,7 @@ const (
 	EventClosed                        // Err: the peer's Close
 	EventAttached                      // Link: the peer attaches; answer it
 	EventAnswered                      // Link: the peer answered our attach
-	EventTransfer                      // In, Payload, More, First
+	EventTransfer                      // In, Payload, More, First; State if the sender says one that is not AMQP's
 	EventSettled                       // In, State: by the sender
 	EventTold                          // In, State: the sender says so and has not settled
 	EventAborted                       // In

@@ -162,7 +162,11 @@ func (in *Incoming) advance(t *amqp.Transfer, payload []byte, first bool) {
 	}
 	if heard {
 		in.told = true
-		e.event(Event{Kind: EventTransfer, In: in, Payload: payload, More: t.More, First: first, Settled: in.Settled})
+		ev := Event{Kind: EventTransfer, In: in, Payload: payload, More: t.More, First: first, Settled: in.Settled}
+		if t.State.Code == amqp.StateOther && !t.Settled {
+			ev.State = e.keep(&t.State)
+		}
+		e.event(ev)
 	}
 	if t.Settled && !in.settledThere {
 		in.settledThere = true

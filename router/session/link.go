@@ -91,7 +91,7 @@ func (t *LinkStats) count(c amqp.StateCode) {
 		t.Released++
 	case amqp.StateModified:
 		t.Modified++
-	case amqp.StateNone, amqp.StateReceived, amqp.StateDeclared, amqp.StateTransactional:
+	case amqp.StateNone, amqp.StateReceived, amqp.StateDeclared, amqp.StateTransactional, amqp.StateOther:
 	}
 }
 

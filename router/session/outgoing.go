@@ -52,6 +52,7 @@ type Outgoing struct {
 	gone     bool // not in any list
 	telling  bool // in Engine.settling, not for being settled
 	stuck    bool // see age.go
+	early    bool // state goes with the first transfer
 
 	// The disposition that waits to be sent. See emit.go.
 	state waitingState
@@ -256,8 +257,14 @@ func (out *Outgoing) Settle(st *amqp.State) {
 }
 
 // Tell sends state st of a delivery that was begun and is not settled: what the
-// sender has to say of it. A newer state replaces one that still waits.
+// sender has to say of it. A newer state replaces one that still waits. One that
+// is not AMQP's goes with the first transfer if that has not left.
 func (out *Outgoing) Tell(st *amqp.State) {
+	if !out.begun && st.Code == amqp.StateOther && !out.gone {
+		out.early = true
+		out.state.set(st)
+		return
+	}
 	if out.gone || out.settled || out.there || !out.begun {
 		return
 	}

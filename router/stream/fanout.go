@@ -114,6 +114,13 @@ func (f *Fanout) Settled(st amqp.State) {
 	}
 }
 
+// Told implements session.Hearer.
+func (f *Fanout) Told(st amqp.State) {
+	for _, c := range f.each() {
+		c.sending.Tell(st)
+	}
+}
+
 // Abort implements session.Sink.
 func (f *Fanout) Abort() {
 	for _, c := range f.each() {
@@ -165,7 +172,7 @@ func priority(c amqp.StateCode) int {
 		return 3
 	case amqp.StateRejected:
 		return 4
-	case amqp.StateNone, amqp.StateReceived, amqp.StateDeclared, amqp.StateTransactional:
+	case amqp.StateNone, amqp.StateReceived, amqp.StateDeclared, amqp.StateTransactional, amqp.StateOther:
 	}
 	return 0
 }

@@ -66,7 +66,8 @@ type Intake struct {
 	r         Receiving
 	router    Router
 	gathering *Gathering
-	buf       []byte // what came before there was a destination
+	buf       []byte      // what came before there was a destination
+	told      *amqp.State // likewise what the sender has told
 	next      session.Sink
 }
 
@@ -96,7 +97,11 @@ func (k *Intake) Transfer(payload []byte, more bool) {
 		return
 	}
 	k.forget()
+	told := k.told
 	*k = Intake{next: next}
+	if told != nil {
+		k.Told(*told)
+	}
 	next.Transfer(payload[from:], more)
 }
 
@@ -147,7 +152,9 @@ func (k *Intake) Settled(st amqp.State) {
 
 // Told implements session.Hearer.
 func (k *Intake) Told(st amqp.State) {
-	if h, ok := k.next.(session.Hearer); ok {
+	if k.next == nil {
+		k.told = &st
+	} else if h, ok := k.next.(session.Hearer); ok {
 		h.Told(st)
 	}
 }

@@ -85,7 +85,7 @@ func (q *request) Update(st amqp.State, settled bool) {
 		q.fail(errors.New("request rejected"))
 	case amqp.StateReleased, amqp.StateModified:
 		q.fail(fmt.Errorf("no management node at %s", q.c.node))
-	case amqp.StateNone, amqp.StateReceived, amqp.StateAccepted, amqp.StateDeclared, amqp.StateTransactional:
+	case amqp.StateNone, amqp.StateReceived, amqp.StateAccepted, amqp.StateDeclared, amqp.StateTransactional, amqp.StateOther:
 	}
 }
 
