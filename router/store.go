@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -144,6 +145,9 @@ func (s *connectorService) row() manage.TCPConnectorStatus {
 		if st.Failing {
 			row.ConnectionMsg = st.LastError.Error()
 		}
+	}
+	if st.Silent && row.ConnectionMsg == "" {
+		row.ConnectionMsg = "connect to " + net.JoinHostPort(s.cfg.Host, s.cfg.Port) + ": no answer yet"
 	}
 	return row
 }

@@ -75,6 +75,7 @@ func serverAdvice(name, reason string) string {
 		remedy{"cannot be resolved", "does the name server of this host answer?"},
 		remedy{"connection refused", "does the server run, and listen there?"},
 		remedy{"timed out", "does the server answer, and is no firewall in between?"},
+		remedy{"no answer yet", "does the server answer, and is no firewall in between?"},
 		remedy{"unreachable", "is there a way to that network?"},
 		remedy{"no route", "is there a way to that network?"},
 		remedy{"not for ", "correct the host, or `skupper connector update " + name + " --verify-hostname=false`"},

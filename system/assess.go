@@ -424,6 +424,8 @@ func (m *moment) connector(c *resource.Connector, h *resource.Health) {
 	switch text := entity.text("connectionMsg"); {
 	case !ok:
 		m.set(h, resource.ConditionConfigured, m.unknown("it"))
+	case strings.HasSuffix(text, "no answer yet"):
+		m.set(h, resource.ConditionConfigured, though(advised(strings.Replace(text, "connect to ", "connecting to ", 1), serverAdvice(c.Name, text))))
 	case text != "":
 		m.set(h, resource.ConditionConfigured, though(advised("last connect failed: "+strings.TrimPrefix(text, "connect to "), serverAdvice(c.Name, text))))
 	default:

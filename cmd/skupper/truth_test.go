@@ -17,10 +17,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/skupper-host/skupper/system/resource"
 )
@@ -190,6 +193,32 @@ func (h *truth) nobody() string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
+// blackHole is a port whose packets get no answer: the queue of its socket is
+// full.
+func (h *truth) blackHole() (port string) {
+	h.t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+		h.t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	port = strconv.Itoa(name.(*unix.SockaddrInet4).Port)
+	for { // until nobody is let in any more
+		c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, 500*time.Millisecond)
+		if err != nil {
+			return port
+		}
+		h.t.Cleanup(func() { _ = c.Close() })
+	}
+}
+
 // file is one of the namespace.
 func (h *truth) file(elem ...string) string {
 	return h.data(append([]string{"namespaces/west"}, elem...)...)
@@ -304,6 +333,7 @@ func TestTruthOfLinks(t *testing.T) {
 		{"silent", func(h *truth) {
 			h.links("silent", "localhost", h.serves(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), "", "", "")
 		}, "Link/silent", "Pending", []string{"timed out"}, true},
+		{"black hole", func(h *truth) { h.links("hole", "127.0.0.1", h.blackHole(), "", "", "") }, "Link/hole", "Pending", []string{"connecting to 127.0.0.1:", "open in every firewall"}, false},
 		{"no TLS", func(h *truth) {
 			h.links("plain", "localhost", h.serves(func(c net.Conn) { _, _ = io.WriteString(c, "220 mail\r\n"); _, _ = io.Copy(io.Discard, c) }), "", "", "")
 		}, "Link/plain", "Error", []string{"does not speak TLS"}, false},
@@ -442,8 +472,11 @@ func TestTruthOfConnectors(t *testing.T) {
 			h.connects("expired", "localhost", server(cert, key), tlsOf)
 		}, "Connector/expired", "Ready", []string{"last connect failed", "expired on"}, false},
 		{"silent", func(h *truth) {
+			h.connects("hole", "127.0.0.1", h.blackHole(), "")
 			h.connects("silent", "localhost", h.serves(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), tlsOf)
-		}, "Connector/silent", "Ready", []string{"last connect failed", "timed out"}, true},
+		}, "Connector/silent", "Ready", []string{"connecting to localhost:", "no answer yet", "firewall"}, false},
+		{"black hole", func(*truth) {}, "Connector/hole", "Ready", []string{"connecting to 127.0.0.1:", "no answer yet", "firewall"}, false},
+		{"silent for long", func(*truth) {}, "Connector/silent", "Ready", []string{"last connect failed", "timed out"}, true},
 		{"trust damaged", func(h *truth) { h.drop("input/certs/back/ca.crt", "rubbish") }, "Connector/name", "Error", []string{"ca.crt", "back"}, false},
 	} {
 		t.Run(f.name, func(t *testing.T) { h.tells(t, f) })
@@ -498,6 +531,37 @@ func TestTruthOfGrants(t *testing.T) {
 			}
 			h.drop("input/resources/Site-west.yaml", "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: west}\nspec: {edge: true}\n")
 		}, "AccessGrant/g", "Error", []string{"dge sites cannot accept incoming links"}, false},
+	} {
+		t.Run(f.name, func(t *testing.T) { h.tells(t, f) })
+	}
+}
+
+// TestTruthOfSpentGrants: so does a grant that nobody can use any more, and the
+// token that was made from it.
+func TestTruthOfSpentGrants(t *testing.T) {
+	t.Parallel()
+	h := newTruth(t)
+	h.env = append(h.env, "SKUPPER_GRANT_SERVER_PORT="+h.nobody())
+	east := *h.house
+	east.program = append(slices.Clone(h.program[:len(h.program)-2]), "-n", "east")
+	east.must("site", "create", "east", "--start")
+	token := filepath.Join(h.home, "spent.token")
+	other := filepath.Join(h.home, "other.token")
+	h.must("token", "issue", token, "--name", "spent", "--host", "localhost")
+	h.must("token", "issue", other, "--name", "short", "--host", "localhost")
+	for _, f := range []fault{
+		{"used up", func(*truth) { east.must("token", "redeem", token, "--wait", "none") }, "AccessGrant/spent", "Pending", []string{"used up", "`skupper token issue`"}, false},
+		{"too late for the last", func(*truth) {
+			data := strings.Replace(read(h.t, token), "name: spent", "name: late", 1)
+			h.drop("input/resources/AccessToken-late.yaml", data)
+		}, "AccessToken/late", "Error", []string{"404: No such access granted", "issue another"}, false},
+		{"revoked", func(*truth) {
+			h.must("token", "revoke", "short")
+			h.drop("input/resources/AccessToken-short.yaml", read(h.t, other))
+		}, "AccessToken/short", "Error", []string{"404: No such claim", "issue another"}, false},
+		{"expired", func(*truth) {
+			h.applies("apiVersion: skupper.io/v2alpha1\nkind: AccessGrant\nmetadata: {name: blink}\nspec: {expirationWindow: 1s}\n")
+		}, "AccessGrant/blink", "Pending", []string{"expired ", "`skupper token issue`"}, false},
 	} {
 		t.Run(f.name, func(t *testing.T) { h.tells(t, f) })
 	}

@@ -62,6 +62,7 @@ type Connector struct {
 	roster  roster // of streams from the network and of joined clients
 	resolve resolver
 	dialing atomic.Int32
+	moved   atomic.Int64  // when a connection was last made or refused, or the first was tried; Unix time, ns
 	change  chan struct{} // capacity 1: Drain
 
 	opened, closed, missed atomic.Uint64 // connections; missed could not be made
@@ -229,11 +230,17 @@ func (c *Connector) dial(ctx context.Context, call stream.Call) (stream.Leg, err
 
 // reach connects, unless too many connections are being made.
 func (c *Connector) reach(ctx context.Context, alpn string) (net.Conn, error) {
+	n := int(c.dialing.Add(1))
 	defer c.dialing.Add(-1)
-	if int(c.dialing.Add(1)) > c.cfg.Dialing {
+	if n > c.cfg.Dialing {
 		return nil, stream.ErrLimit
 	}
-	return c.connect(ctx, alpn)
+	if n == 1 {
+		c.moved.Store(time.Now().UnixNano())
+	}
+	nc, err := c.connect(ctx, alpn)
+	c.moved.Store(time.Now().UnixNano())
+	return nc, err
 }
 
 func (c *Connector) done(error) { c.closed.Add(1) }
@@ -256,11 +263,15 @@ func (c *Connector) failed(err error) error {
 	return err
 }
 
+// silence is how long a server may take to answer until that is worth a word.
+const silence = time.Second
+
 // ConnectorStatus describes a connector. Counters count connections to the
 // server, Refused the streams that found the connector on its way out.
 type ConnectorStatus struct {
 	Counters
 	Dialing   int       // connections being made
+	Silent    bool      // they are, and the server has not answered for a while
 	Failed    uint64    // connections that could not be made
 	Failing   bool      // the last one could not
 	LastError error     // why the last connection that failed did; in words
@@ -270,6 +281,7 @@ type ConnectorStatus struct {
 // Status describes the connector.
 func (c *Connector) Status() ConnectorStatus {
 	s := ConnectorStatus{Counters: c.roster.counters(), Dialing: int(c.dialing.Load()), Failed: c.missed.Load(), Failing: c.failing.Load()}
+	s.Silent = s.Dialing > 0 && time.Since(time.Unix(0, c.moved.Load())) > silence
 	s.Closed = c.closed.Load() // first: it is never more than opened
 	s.Opened = c.opened.Load()
 	c.mu.Lock()
