@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -37,7 +38,7 @@ func measure(t testing.TB) usage {
 func TestNothingIsLeft(t *testing.T) {
 	count := 2000
 	if *long {
-		count = 10_000
+		count = 50_000 // before it is looked at, and after
 	}
 	s := serve(t, echo)
 	w := pair(t, s)
@@ -64,13 +65,16 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 	}
 	crowd(count) // pools, caches and idle links between the routers are as large as they get
-	before := measure(t)
+	before, said := measure(t), w.lines()
 	crowd(count)
 	if t.Failed() {
 		return
 	}
+	if n := w.lines() - said; n > 10 {
+		t.Errorf("%d lines are logged for %d connections", n, count)
+	}
 	// The same for any number of connections: what is kept for each of them
-	// would show in the long form, where it is 100 bytes.
+	// would show in the long form, where it is 20 bytes.
 	const slack = 1 << 20
 	eventually(t, "everything is given back", func() error {
 		after := measure(t)
@@ -86,6 +90,14 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 		return errors.Join(problems...)
 	})
+}
+
+// lines is how many lines the routers have logged lately.
+func (w *network) lines() (n int) {
+	for _, x := range w.nodes {
+		n += strings.Count(x.log.String(), "\n")
+	}
+	return n
 }
 
 // visit is one connection: it ends in order, is reset, says nothing, or goes
