@@ -211,6 +211,15 @@ func TestHostilePeers(t *testing.T) {
 			ra := []byte{0, 0x80, 'S', 'K', 'P', 'R', '-', '-', 'R', 'A', 0xc0, 6, 5, 0x43, 0x40, 0x40, 0x45, 0x40}
 			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), append(ra, to("svc")...)...)
 		}, "delivery amqp:invalid-field"},
+		{"HELLO of a client", "normal", func(x *rogue) {
+			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), hello("x", "middle")...)
+		}, "delivery released"},
+		{"link state of a client", "normal", func(x *rogue) {
+			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), control("LSU", "amqp:/_topo/0/middle/qdrouter", amqp.Map{{Key: "id", Value: "x"}})...)
+		}, "delivery released"},
+		{"addresses of an edge", "edge", func(x *rogue) {
+			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), control("MAU", "amqp:/_topo/0/middle/qdrouter.ma", amqp.Map{{Key: amqp.Symbol("id"), Value: "x"}})...)
+		}, "delivery released"},
 		{"stream that is no stream", "normal", func(x *rogue) {
 			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), to("svc")...)
 		}, "delivery released"},
