@@ -65,13 +65,38 @@ func (r *Router) tick() linkstate.Tick {
 	return linkstate.Tick{Heard: r.heard}
 }
 
-// second counts the age of what the connections carry.
+// maxOverdue is how many links that are overdue are logged each second.
+const maxOverdue = 10
+
+// second counts the age of what the connections carry. compat: skupper-router
+// 3.x logs at this level what it is too long about.
 func (r *Router) second() {
+	lines := 0
 	for _, p := range r.peers {
-		if p.up {
-			p.conn.Second()
+		if !p.up {
+			continue
+		}
+		for _, o := range p.conn.Second() {
+			if lines++; lines <= maxOverdue {
+				p.logOverdue(o)
+			}
 		}
 	}
+	if lines > maxOverdue {
+		r.log.Info("further links are overdue", "module", "ROUTER_CORE", "count", lines-maxOverdue)
+	}
+}
+
+func (p *peer) logOverdue(o conn.Overdue) {
+	text := "Stuck delivery: one on this link has not been settled for more than 10 seconds"
+	if o.Blocked {
+		text = "Link blocked with zero credit for more than 10 seconds"
+	}
+	key := ""
+	if role := linkRoleOf(o.Link); role.key != (forward.Key{}) {
+		key = role.key.String()
+	}
+	p.r.log.Info(text, "module", "ROUTER_CORE", "conn", p.id, "link", o.Link.ID(), "address", key)
 }
 
 // step lets the engine act and does what it asks for.

@@ -119,12 +119,23 @@ func (c *Conn) Begin(classes ...int) {
 	c.unlock()
 }
 
+// Overdue is a link that something is wrong with, see session.Overdue.
+type Overdue struct {
+	Link    *Link
+	Blocked bool // without credit; else it is a delivery that is stuck
+}
+
 // Second tells the connection that a second has passed; the ages of deliveries
-// are counted in these.
-func (c *Conn) Second() {
+// are counted in these. It returns what is overdue since then.
+func (c *Conn) Second() (list []Overdue) {
 	c.mu.Lock()
-	c.e.Second()
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	for _, o := range c.e.Second() {
+		if l, ok := o.Link.App.(*Link); ok {
+			list = append(list, Overdue{Link: l, Blocked: o.Blocked})
+		}
+	}
+	return list
 }
 
 // Unsent is the number of payload bytes that are queued and not yet written.

@@ -63,7 +63,7 @@ func InWords(err error) error {
 	if err == nil || errors.As(err, &said) {
 		return err
 	}
-	if text := explainTLS(err); text != "" {
+	if text, _ := explainTLS(err); text != "" {
 		return &words{text, err}
 	}
 	if text := explainNetwork(err); text != "" {
@@ -100,8 +100,11 @@ func explainNetwork(err error) string {
 	return ""
 }
 
-// explainTLS words what a TLS handshake reports, on either side.
-func explainTLS(err error) string {
+// explainTLS words what a TLS handshake reports, on either side; empty if err is
+// none of TLS that people need words for. The same in the words of OpenSSL is
+// what people look for in the logs of skupper-router.
+func explainTLS(err error) (text, openSSL string) {
+	const unverified = "certificate verify failed"
 	var (
 		unknown x509.UnknownAuthorityError
 		invalid x509.CertificateInvalidError
@@ -110,24 +113,28 @@ func explainTLS(err error) string {
 		record  tls.RecordHeaderError
 	)
 	switch {
+	case err == nil:
+		return "", ""
 	case errors.As(err, &unknown):
-		return "the peer's certificate is signed by an unknown authority"
+		return "the peer's certificate is signed by an unknown authority", unverified
 	case errors.As(err, &invalid):
-		return "the peer's certificate " + explainInvalid(invalid)
+		return "the peer's certificate " + explainInvalid(invalid), unverified
 	case errors.As(err, &host):
-		return "the peer's certificate is " + namesOf(host.Certificate) + "not for " + host.Host
+		return "the peer's certificate is " + namesOf(host.Certificate) + "not for " + host.Host, unverified
 	case errors.As(err, &verify):
-		return "the peer's certificate is not valid: " + verify.Err.Error()
+		return "the peer's certificate is not valid: " + verify.Err.Error(), unverified
 	case errors.As(err, &record):
-		return "the peer does not speak TLS"
+		return "the peer does not speak TLS", "wrong version number"
 	case remoteAlert(err) != "":
-		return explainAlert(remoteAlert(err))
+		return explainAlert(remoteAlert(err)), alertOfOpenSSL(remoteAlert(err))
 	case strings.Contains(err.Error(), "tls: client didn't provide a certificate"):
-		return "the peer has no client certificate"
+		return "the peer has no client certificate", "peer did not return a certificate"
 	case strings.Contains(err.Error(), "tls: client offered only unsupported versions"):
-		return "the peer does not speak this version of TLS"
+		return "the peer does not speak this version of TLS", "unsupported protocol"
+	case strings.Contains(err.Error(), "tls: "):
+		return "", "handshake failed"
 	}
-	return ""
+	return "", ""
 }
 
 // shownNames bounds how many names of a certificate a message has.
@@ -160,41 +167,21 @@ func namesOf(cert *x509.Certificate) string {
 	return fmt.Sprintf("for %s, ", strings.Join(names, ", "))
 }
 
-// OpenSSLWords names a failed handshake in the words of OpenSSL, which people
-// look for in the logs of skupper-router; "" if the error is none of TLS.
+// OpenSSLWords names a failed handshake in the words of OpenSSL; "" if the error
+// is none of TLS.
 func OpenSSLWords(err error) string {
-	var (
-		unknown x509.UnknownAuthorityError
-		invalid x509.CertificateInvalidError
-		host    x509.HostnameError
-		verify  *tls.CertificateVerificationError
-		record  tls.RecordHeaderError
-	)
-	switch {
-	case err == nil:
-		return ""
-	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &host), errors.As(err, &verify):
-		return "certificate verify failed"
-	case errors.As(err, &record):
-		return "wrong version number"
-	case strings.Contains(err.Error(), "tls: client didn't provide a certificate"):
-		return "peer did not return a certificate"
-	case strings.Contains(err.Error(), "tls: client offered only unsupported versions"):
-		return "unsupported protocol"
-	}
-	switch alert := remoteAlert(err); alert {
-	case "":
-		if strings.Contains(err.Error(), "tls: ") {
-			return "handshake failed"
-		}
-		return ""
+	_, words := explainTLS(err)
+	return words
+}
+
+func alertOfOpenSSL(alert string) string {
+	switch alert {
 	case "unknown certificate authority":
 		return "alert unknown ca"
 	case "unknown certificate":
 		return "alert certificate unknown"
-	default:
-		return "alert " + alert
 	}
+	return "alert " + alert
 }
 
 // remoteAlert returns the text of an alert that the other side sent, empty if

@@ -4,10 +4,18 @@ package session
 // until it counts as stuck or blocked, in seconds. compat: skupper-router 3.x.
 const Late = 10
 
+// Overdue is a link that something is wrong with: it has had no credit for more
+// than Late, or for the first time a delivery of it is stuck.
+type Overdue struct {
+	Link    *Link
+	Blocked bool // without credit
+}
+
 // Second tells the engine that a second has passed. It is what ages are
 // counted in: each delivery notes the second in which it began, and here is
-// looked for those that have waited for more than Late of them.
-func (e *Engine) Second() {
+// looked for those that have waited for more than Late of them. It returns what
+// is overdue since this second.
+func (e *Engine) Second() (list []Overdue) {
 	e.now++
 	for _, s := range e.local {
 		if s == nil || s.timed == 0 {
@@ -15,10 +23,11 @@ func (e *Engine) Second() {
 		}
 		for _, l := range s.ours {
 			if l != nil && !l.untimed && !l.gone {
-				l.second()
+				list = l.second(list)
 			}
 		}
 	}
+	return list
 }
 
 // Untimed says that the age of the delivery means nothing.
@@ -65,7 +74,8 @@ func (l *Link) Stuck() int {
 	return n
 }
 
-func (l *Link) second() {
+// second appends to list what is overdue on the link.
+func (l *Link) second(list []Overdue) []Overdue {
 	e := l.s.e
 	if l.credit > 0 {
 		l.unblock()
@@ -75,7 +85,9 @@ func (l *Link) second() {
 	if !l.blocked && l.ZeroCredit() > Late {
 		l.blocked = true
 		e.stats.Blocked++
+		list = append(list, Overdue{Link: l, Blocked: true})
 	}
+	stuck := e.stats.Stuck
 	for out := l.queue; out != nil; out = out.queued {
 		out.stuck = l.late(out.since, out.stuck)
 	}
@@ -85,6 +97,11 @@ func (l *Link) second() {
 	for in := l.received; in != nil; in = in.next {
 		in.stuck = !in.untimed && l.late(in.since, in.stuck)
 	}
+	if e.stats.Stuck > stuck && !l.reported {
+		l.reported = true
+		list = append(list, Overdue{Link: l})
+	}
+	return list
 }
 
 func (l *Link) unblock() {

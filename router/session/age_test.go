@@ -1,16 +1,18 @@
 package session
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/skupper-host/skupper/router/amqp"
 )
 
-// seconds lets n of them pass.
-func (x *peer) seconds(n int) {
+// seconds lets n of them pass and returns what is overdue.
+func (x *peer) seconds(n int) (list []Overdue) {
 	for range n {
-		x.e.Second()
+		list = append(list, x.e.Second()...)
 	}
+	return list
 }
 
 func TestStuckDeliveries(t *testing.T) {
@@ -34,12 +36,15 @@ func TestStuckDeliveries(t *testing.T) {
 			t.Errorf("%s: %d deliveries are stuck, %d out, %d in, want %d, %d, %d", when, x.e.Stats().Stuck, out.Stuck(), in.Stuck(), stuck, onOut, onIn)
 		}
 	}
-	x.seconds(10)
+	late := x.seconds(10)
 	check("after 10 s", 0, 0, 0)
-	x.seconds(1)
+	late = append(late, x.seconds(1)...)
 	check("after 11 s", 3, 2, 1)
-	x.seconds(5)
-	check("after 16 s", 3, 2, 1)
+	late = append(late, x.seconds(3)...)
+	check("after 14 s", 3, 2, 1)
+	if want := []Overdue{{Link: out}, {Link: in}, {out, true}}; !slices.Equal(late, want) {
+		t.Errorf("overdue are %v, want stuck ones of each link once and one that is blocked: %v", late, want)
+	}
 	begun.Update(&amqp.State{Code: amqp.StateAccepted}, true)
 	check("after one is settled", 2, 2, 0)
 	x.send(0, &amqp.Disposition{Role: amqp.RoleReceiver, Settled: true, State: amqp.State{Code: amqp.StateAccepted}})
@@ -109,10 +114,13 @@ func TestBlockedLinks(t *testing.T) {
 			t.Errorf("%s: %d links are blocked, one for %d s; want %d, %d s", when, x.e.Stats().Blocked, dry.ZeroCredit(), blocked, zero)
 		}
 	}
-	x.seconds(11)
+	late := x.seconds(11)
 	check("after 11 s", 0, 10)
-	x.seconds(1)
+	late = append(late, x.seconds(1)...)
 	check("after 12 s", 2, 11)
+	if want := []Overdue{{dry, true}, {gone, true}}; !slices.Equal(late, want) {
+		t.Errorf("overdue are %v, want %v", late, want)
+	}
 	gone.Detach(nil)
 	x.send(0, &amqp.Detach{Handle: 1, Closed: true})
 	check("after one is gone", 1, 11)

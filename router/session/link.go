@@ -39,8 +39,10 @@ type Link struct {
 
 	// See age.go.
 	untimed bool
-	blocked bool   // it has had no credit for long
-	dry     uint32 // Engine.now when the credit was seen to be used up; 0: it is not
+	blocked bool // it has had no credit for long
+	// reported tells that a delivery of it was found to be stuck.
+	reported bool
+	dry      uint32 // Engine.now when the credit was seen to be used up; 0: it is not
 
 	// Of a sender. The first of the queue may have begun. See schedule.go.
 	queue      *Outgoing
