@@ -82,7 +82,7 @@ func newNamespace(m *machine, paths layout.NamespacePaths) *namespace {
 	n := &namespace{
 		m: m, paths: paths, log: m.log.With(keySite, paths.Name),
 		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1), recollected: make(chan struct{}),
-		store: input.NewStore(paths), router: newRouterView(m.options.Dial, paths.RouterSocket),
+		store: input.NewStore(paths, m.options.Step), router: newRouterView(m.options.Dial, paths.RouterSocket),
 	}
 	n.turn <- struct{}{}
 	n.seen.Store(&view{})
@@ -146,9 +146,9 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 			refresh()
 		case <-next.C:
 			refresh()
-			due = n.quiet == nil || time.Since(n.quiet.pass) >= rescanQuiet
+			due = n.quiet == nil || time.Since(n.quiet.pass) >= rescanQuiet || n.renewalDue(time.Now())
 			if !due {
-				next.Reset(rescan)
+				next.Reset(n.untilNext(time.Now()))
 			}
 		case <-status.C:
 			n.keepGeneration(ctx)
@@ -166,7 +166,7 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 		}
 		if good {
 			retry = retryFirst
-			next.Reset(rescan)
+			next.Reset(n.untilNext(time.Now()))
 			if n.redeemTokens(ctx) {
 				next.Reset(tokenRetry)
 			}

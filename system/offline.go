@@ -2,10 +2,12 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/host"
+	"github.com/skupper-host/skupper/system/state"
 )
 
 // Offline is a Controller for a process that is not the agent, while no agent
@@ -14,7 +16,24 @@ import (
 type Offline struct{ m *machine }
 
 // NewOffline makes an Offline.
-func NewOffline(o Options, units host.Units) *Offline { return &Offline{newMachine(o, units)} }
+func NewOffline(o Options, units host.Units) *Offline {
+	return &Offline{newMachine(o, onlooker{units})}
+}
+
+// onlooker is a supervisor that nothing is asked of: what an interrupted change
+// still owes a unit is left to the agent.
+type onlooker struct{ host.Units }
+
+var errNoAgent = errors.New("no agent runs")
+
+// Load implements host.Units, as do the others.
+func (onlooker) Load(context.Context, host.UnitRef, state.Unit) error    { return errNoAgent }
+func (onlooker) Enable(context.Context, host.UnitRef) error              { return errNoAgent }
+func (onlooker) Disable(context.Context, host.UnitRef) error             { return errNoAgent }
+func (onlooker) Start(context.Context, host.UnitRef, state.Unit) error   { return errNoAgent }
+func (onlooker) Restart(context.Context, host.UnitRef, state.Unit) error { return errNoAgent }
+func (onlooker) Reload(context.Context, host.UnitRef, state.Unit) error  { return errNoAgent }
+func (onlooker) Stop(context.Context, host.UnitRef, state.Unit) error    { return errNoAgent }
 
 // space is the namespace as its files say.
 func (o *Offline) space(ctx context.Context, name string) (*namespace, error) {

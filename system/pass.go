@@ -101,6 +101,9 @@ func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
 		return nil, err
 	}
 	defer func() { _ = h.Close() }() // the lock goes with the process at the latest
+	if err := n.store.Complete(); err != nil {
+		return nil, err
+	}
 	o, err := n.passOver(ctx, w, h)
 	if err != nil && !existed {
 		err = errors.Join(err, h.Discard())

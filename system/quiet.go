@@ -74,3 +74,20 @@ func (n *namespace) lookQuietly(ctx context.Context) bool {
 	}
 	return moved
 }
+
+// renewalDue reports whether a certificate is to be made anew by now.
+func (n *namespace) renewalDue(now time.Time) bool {
+	return slices.ContainsFunc(n.seen.Load().credentials, func(c credential) bool { return !c.Renews.IsZero() && !c.Renews.After(now) })
+}
+
+// untilNext is how long nothing need be done if nothing happens: until the next
+// certificate is to be made anew, and never longer than rescan.
+func (n *namespace) untilNext(now time.Time) time.Duration {
+	wait := rescan
+	for _, c := range n.seen.Load().credentials {
+		if c.Renews.After(now) {
+			wait = min(wait, c.Renews.Sub(now))
+		}
+	}
+	return wait
+}

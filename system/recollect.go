@@ -22,7 +22,7 @@ import (
 // the agent until its first pass.
 func (n *namespace) recollect(ctx context.Context) error {
 	v := &view{}
-	n.half.Store(host.Interrupted(n.paths))
+	n.half.Store(host.Interrupted(n.paths) || input.Interrupted(n.paths))
 	snap, err := n.store.Load()
 	if err != nil {
 		return err

@@ -43,8 +43,10 @@ func TestKilledAtEachStep(t *testing.T) {
 	h := newHouse(t)
 	h.must("site", "create", "west", "--start")
 	router := h.routerPID("default")
-	change := []string{"listener", "create", "db", "25432", "--host", "127.0.0.1"}
-	back := []string{"listener", "delete", "db"}
+	file := filepath.Join(h.home, "change.yaml") // of several objects: several files of the input change
+	const document = "apiVersion: skupper.io/v2alpha1\nkind: %s\nmetadata: {name: db}\nspec: {routingKey: db, host: 127.0.0.1, port: 25432}\n---\n"
+	writeFile(t, file, fmt.Sprintf(document, "Listener")+fmt.Sprintf(document, "Connector"))
+	change, back := []string{"system", "apply", file}, []string{"system", "delete", file}
 	h.must(change...)
 	want := made(t, h.data("namespaces/default"))
 	h.must(back...)

@@ -7,8 +7,9 @@
 // A Snapshot is what was there at one moment; loading again reads only files
 // that changed. An Edit collects changes in memory, so that the result can be
 // checked before anything is written, and keeps what a person wrote around
-// them. Write replaces whole files (temporary file, fsync, rename) and returns
-// how to put the old ones back.
+// them. Write replaces whole files (temporary file, fsync, rename), several of
+// them as one (a journal between the two), and returns how to put the old ones
+// back.
 //
 // A Store belongs to one goroutine. Whoever writes holds the namespace's lock.
 package input

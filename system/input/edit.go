@@ -115,65 +115,28 @@ func (e *Edit) Hash() string {
 	return after.hash()
 }
 
-// Write makes the change: each file is replaced as a whole or untouched. When
-// one fails, those before it are put back. undo puts all of them back.
+// Write makes the change: all of it, also if the process dies meanwhile, or
+// none of it. undo goes back.
 func (e *Edit) Write() (undo func() error, err error) {
-	if err := sweep(e.snap.paths.InputResources()); err != nil {
-		return nil, fmt.Errorf("input: %w", err)
-	}
-	var done []string
-	undo = func() error {
-		var errs []error
-		for _, path := range slices.Backward(done) {
-			errs = append(errs, e.restore(path))
-		}
-		return errors.Join(errs...)
-	}
-	staged, err := e.stage()
-	if err != nil {
-		return nil, fmt.Errorf("input: %w", err)
-	}
-	for _, path := range sorted(e.texts) {
-		if temporary, ok := staged[path]; ok {
-			err = os.Rename(temporary, path)
-		} else if err = os.Remove(path); errors.Is(err, os.ErrNotExist) {
-			err = nil
-		}
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("input: %w", err), undo(), sweep(e.snap.paths.InputResources()))
-		}
-		done = append(done, path)
-	}
-	return undo, syncDirs(done)
-}
-
-// stage writes what the files are to hold beside them, on the disk. The result
-// is the temporary file of each.
-func (e *Edit) stage() (staged map[string]string, err error) {
-	staged = map[string]string{}
-	defer func() {
-		if err == nil {
-			return
-		}
-		for _, temporary := range staged {
-			err = errors.Join(err, os.Remove(temporary))
-		}
-	}()
-	few := len(e.texts) <= syncFew
+	change, old := map[string][]byte{}, map[string][]byte{}
 	for path, t := range e.texts {
-		if t.Empty() {
-			continue
+		old[path] = nil
+		if f := e.snap.files[path]; f != nil {
+			old[path] = f.data
 		}
-		temporary, err := create(path, t.Bytes(), few)
-		if err != nil {
-			return staged, err
+		change[path] = nil
+		if !t.Empty() {
+			change[path] = t.Bytes()
 		}
-		staged[path] = temporary
 	}
-	if few {
-		return staged, nil
+	undo = func() error { return e.snap.store.commit(old, change) }
+	if len(change) == 0 {
+		return func() error { return nil }, nil
 	}
-	return staged, syncAll(e.snap.paths.InputResources())
+	if err := e.snap.store.commit(change, old); err != nil {
+		return nil, fmt.Errorf("input: %w", err)
+	}
+	return undo, nil
 }
 
 // syncFew is how many files are flushed one by one; more are flushed with
@@ -223,14 +186,6 @@ func sweep(dir string) error {
 		}
 	}
 	return err
-}
-
-// restore puts a file back as the snapshot has it.
-func (e *Edit) restore(path string) error {
-	if f := e.snap.files[path]; f != nil {
-		return Replace(path, f.data)
-	}
-	return os.Remove(path)
 }
 
 // isTemporary reports whether a file is one that Replace is writing.

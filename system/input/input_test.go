@@ -70,7 +70,7 @@ spec:
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	n := space(t)
-	s := NewStore(n)
+	s := NewStore(n, nil)
 	if snap := load(t, s); !snap.Empty() {
 		t.Fatal("a namespace without input is not empty")
 	}
@@ -99,7 +99,7 @@ func TestProblemsNameTheFile(t *testing.T) {
 	n := space(t)
 	put(t, filepath.Join(n.InputResources(), "broken.yaml"), "kind: [\n")
 	put(t, filepath.Join(n.InputResources(), "site.yaml"), byHand)
-	snap := load(t, NewStore(n))
+	snap := load(t, NewStore(n, nil))
 	if snap.Err == nil || !strings.Contains(snap.Err.Error(), "broken.yaml") {
 		t.Errorf("error %v", snap.Err)
 	}
@@ -113,7 +113,7 @@ func TestEditKeepsWhatAPersonWrote(t *testing.T) {
 	n := space(t)
 	file := filepath.Join(n.InputResources(), "all.yaml")
 	put(t, file, byHand)
-	s := NewStore(n)
+	s := NewStore(n, nil)
 	edit := load(t, s).Edit()
 	for _, step := range []struct {
 		o    resource.Object
@@ -160,7 +160,7 @@ func TestUndo(t *testing.T) {
 	t.Parallel()
 	n := space(t)
 	put(t, n.InputResource("Site", "west"), byHand)
-	s := NewStore(n)
+	s := NewStore(n, nil)
 	before := load(t, s)
 	edit := before.Edit()
 	if _, err := edit.Put(listener("new", 80)); err != nil {
@@ -189,7 +189,7 @@ func TestUndo(t *testing.T) {
 func TestFailedWriteLeavesTheRest(t *testing.T) {
 	t.Parallel()
 	n := space(t)
-	s := NewStore(n)
+	s := NewStore(n, nil)
 	edit := load(t, s).Edit()
 	for _, name := range []string{"a", "b"} {
 		if _, err := edit.Put(listener(name, 80)); err != nil {
@@ -205,5 +205,102 @@ func TestFailedWriteLeavesTheRest(t *testing.T) {
 	}
 	if snap := load(t, s); !snap.Empty() {
 		t.Errorf("%d objects were left behind", snap.Set.Len())
+	}
+}
+
+// TestKilledInAChange has the process die at each step of a change of several
+// files, and of the way back. Afterwards all of the change is there, or nothing.
+func TestKilledInAChange(t *testing.T) {
+	t.Parallel()
+	type killed struct{}
+	for _, back := range []bool{false, true} {
+		for at := 1; ; at++ {
+			n := space(t)
+			steps, dies := 0, !back
+			s := NewStore(n, func(string) error {
+				if steps++; dies && steps == at {
+					panic(killed{})
+				}
+				return nil
+			})
+			put(t, filepath.Join(n.InputResources(), "deep", "all.yaml"), byHand)
+			put(t, n.InputResource("Listener", "old"), strings.Replace(byHand[strings.Index(byHand, "---")+4:], "name: db", "name: old", 1))
+			put(t, filepath.Join(n.InternalDir(), "other"), "not of the input")
+			before := load(t, s)
+			edit := before.Edit()
+			for _, l := range []*resource.Listener{listener("db", 5433), listener("new", 80)} {
+				if _, err := edit.Put(l); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := edit.Remove(resource.Ref{Kind: resource.KindListener, Name: "old"}); err != nil {
+				t.Fatal(err)
+			}
+			survived := func() (survived bool) {
+				defer func() {
+					if r := recover(); r != nil && r != any(killed{}) {
+						panic(r)
+					}
+				}()
+				undo, err := edit.Write()
+				if err != nil {
+					t.Fatal(err)
+				}
+				steps, dies = 0, true
+				if back {
+					if err := undo(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return true
+			}()
+			next := NewStore(n, nil)
+			certain := Interrupted(n)
+			if err := next.Complete(); err != nil {
+				t.Fatal(err)
+			}
+			got, from, to := load(t, next).Hash, before.Hash, edit.Hash()
+			if back {
+				from, to = to, from
+			}
+			if got != to && (got != from || certain || survived) {
+				t.Errorf("back %v, killed at step %d: half of the change is there", back, at)
+			}
+			if Interrupted(n) {
+				t.Errorf("back %v, killed at step %d: a journal is left", back, at)
+			}
+			if survived {
+				if at < 6 {
+					t.Errorf("back %v: %d steps", back, at)
+				}
+				break
+			}
+		}
+	}
+}
+
+// TestStrangeJournal has a journal that names files elsewhere.
+func TestStrangeJournal(t *testing.T) {
+	t.Parallel()
+	n := space(t)
+	victim := filepath.Join(n.Dir, "victim")
+	for text, fine := range map[string]bool{
+		`[{"path":"../victim"}]`: false, `[{"path":"resources/a.yaml","temp":"../victim"}]`: false, `[{"path":"resources/a.yaml","temp":"resources/b.yaml"}]`: false,
+		`half`: true, `[]`: true, `[{"path":"resources/none.yaml"},{"path":"resources/a.yaml","temp":"resources/.a.yaml.tmp-1"}]`: true,
+	} {
+		put(t, victim, "theirs")
+		put(t, filepath.Join(n.InputResources(), "b.yaml"), byHand)
+		put(t, journalOf(n), text)
+		if err := NewStore(n, nil).Complete(); (err == nil) != fine {
+			t.Errorf("%s: %v", text, err)
+		}
+		for _, path := range []string{victim, filepath.Join(n.InputResources(), "b.yaml")} {
+			if _, err := os.Stat(path); err != nil {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+		if Interrupted(n) == fine {
+			t.Errorf("%s: the journal is there: %v", text, !fine)
+		}
 	}
 }

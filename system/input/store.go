@@ -23,8 +23,9 @@ import (
 // Store is the input of one namespace on disk.
 type Store struct {
 	paths layout.NamespacePaths
-	files map[string]*loaded // by path, as of the last Load
-	last  *Snapshot          // nil before the first
+	step  func(step string) error // nil: nobody is told
+	files map[string]*loaded      // by path, as of the last Load
+	last  *Snapshot               // nil before the first
 }
 
 // loaded is a file of resources as it was read.
@@ -57,9 +58,18 @@ func (s stamp) reliable(now time.Time) bool {
 	return now.Sub(time.Unix(s.ctime.Unix())) > settled
 }
 
-// NewStore makes a Store; nothing is read yet.
-func NewStore(paths layout.NamespacePaths) *Store {
-	return &Store{paths: paths, files: map[string]*loaded{}}
+// NewStore makes a Store; nothing is read yet. step, if it is not nil, is called
+// before each step of a change, with words for it; an error stands for the
+// failure of the step.
+func NewStore(paths layout.NamespacePaths, step func(step string) error) *Store {
+	return &Store{paths: paths, step: step, files: map[string]*loaded{}}
+}
+
+func (s *Store) reach(step string) error {
+	if s.step == nil {
+		return nil
+	}
+	return s.step(step)
 }
 
 // Material is the content of the directories below one of input/certs,
@@ -92,6 +102,7 @@ type Snapshot struct {
 	Hash string
 
 	paths layout.NamespacePaths
+	store *Store
 	files map[string]*loaded
 }
 
@@ -120,7 +131,7 @@ func (s *Store) Load() (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	snap := &Snapshot{paths: s.paths}
+	snap := &Snapshot{paths: s.paths, store: s}
 	for dir, into := range map[string]*Material{
 		s.paths.InputCerts(): &snap.Certs, s.paths.InputIssuers(): &snap.Issuers, s.paths.InputProxies(): &snap.Proxies,
 	} {

@@ -1,0 +1,160 @@
+package input
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/skupper-host/skupper/system/layout"
+)
+
+// journalName is the file in internal/ that a change of several files leaves
+// while it is under way. Once it is there, the change will be completed.
+const journalName = "input.json"
+
+// replacement is what happens to one file. Both are below the directory of the
+// input.
+type replacement struct {
+	Path string `json:"path"`
+	Temp string `json:"temp,omitempty"` // what comes there; empty: the file goes
+}
+
+func journalOf(p layout.NamespacePaths) string { return filepath.Join(p.InternalDir(), journalName) }
+
+// Interrupted reports whether a change of the input goes on, or was interrupted
+// and is completed by the next who may write: until then the input is half of it.
+func Interrupted(p layout.NamespacePaths) bool {
+	_, err := os.Lstat(journalOf(p))
+	return err == nil
+}
+
+// Complete finishes a change that was interrupted. Whoever calls holds the lock
+// of the namespace.
+func (s *Store) Complete() error {
+	data, err := os.ReadFile(journalOf(s.paths))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("input: %w", err)
+	}
+	var list []replacement
+	if json.Unmarshal(data, &list) == nil { // else it is not ours: a journal appears whole
+		if err := s.replaceAll(list); err != nil {
+			return fmt.Errorf("input: interrupted change: %w", err)
+		}
+	}
+	return os.Remove(journalOf(s.paths))
+}
+
+// commit gives files new content; those without content go. Of several, all
+// change or none: when one fails, those before it have old content again, and
+// when the process dies in between, Complete goes on.
+func (s *Store) commit(change, old map[string][]byte) error {
+	if err := errors.Join(s.reach("stage the input"), sweep(s.paths.InputResources())); err != nil {
+		return err
+	}
+	list, err := s.stage(change)
+	if err != nil {
+		return errors.Join(err, sweep(s.paths.InputResources()))
+	}
+	several := len(list) > 1
+	if several {
+		if err = s.reach("journal of the input"); err == nil {
+			err = s.writeJournal(list)
+		}
+		if err != nil {
+			return errors.Join(err, sweep(s.paths.InputResources()))
+		}
+	}
+	if err := s.replaceAll(list); err != nil {
+		errs := []error{err}
+		if several {
+			errs = append(errs, os.Remove(journalOf(s.paths)))
+		}
+		for path := range change {
+			errs = append(errs, restore(path, old[path]))
+		}
+		return errors.Join(append(errs, sweep(s.paths.InputResources()))...)
+	}
+	if !several {
+		return nil
+	}
+	if err := s.reach("end of the journal of the input"); err != nil {
+		return err
+	}
+	return os.Remove(journalOf(s.paths))
+}
+
+// stage writes what files are to hold beside them, on the disk.
+func (s *Store) stage(change map[string][]byte) ([]replacement, error) {
+	few := len(change) <= syncFew
+	var list []replacement
+	for _, path := range sorted(change) {
+		rel, err := filepath.Rel(s.paths.InputDir(), path)
+		if err != nil {
+			return nil, err
+		}
+		r := replacement{Path: rel}
+		if data := change[path]; data != nil {
+			temp, err := create(path, data, few)
+			if err != nil {
+				return nil, err
+			}
+			r.Temp = filepath.Join(filepath.Dir(rel), filepath.Base(temp))
+		}
+		list = append(list, r)
+	}
+	if few {
+		return list, nil
+	}
+	return list, syncAll(s.paths.InputResources())
+}
+
+// writeJournal makes a change certain.
+func (s *Store) writeJournal(list []replacement) error {
+	data, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	return Replace(journalOf(s.paths), append(data, '\n'))
+}
+
+// replaceAll makes a change, or the rest of one.
+func (s *Store) replaceAll(list []replacement) error {
+	var touched []string
+	for _, r := range list {
+		if !filepath.IsLocal(r.Path) || r.Temp != "" && (!filepath.IsLocal(r.Temp) || filepath.Dir(r.Temp) != filepath.Dir(r.Path) || !isTemporary(filepath.Base(r.Temp))) {
+			return fmt.Errorf("%s is not in the input", r.Path)
+		}
+		path := filepath.Join(s.paths.InputDir(), r.Path)
+		if err := s.reach("replace " + path); err != nil {
+			return err
+		}
+		var err error
+		if r.Temp == "" {
+			err = os.Remove(path)
+		} else {
+			err = os.Rename(filepath.Join(s.paths.InputDir(), r.Temp), path)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // else it is done
+			return err
+		}
+		touched = append(touched, path)
+	}
+	return syncDirs(slices.Compact(touched))
+}
+
+// restore gives a file the content that it had, if it existed.
+func restore(path string, data []byte) error {
+	if data != nil {
+		return Replace(path, data)
+	}
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
