@@ -96,6 +96,8 @@ func (m *moment) one(o resource.Object, h *resource.Health) {
 		m.connector(o, h)
 	case *resource.Certificate:
 		m.certificate(o, h)
+	case *resource.SecuredAccess:
+		m.set(h, resource.ConditionConfigured, pending("no effect on this platform; on hosts a Listener lets programs in"))
 	case *resource.AccessGrant:
 		m.grant(o, h)
 	case *resource.AccessToken:

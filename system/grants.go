@@ -154,6 +154,10 @@ func (m *moment) grant(o *resource.AccessGrant, h *resource.Health) {
 	switch {
 	case m.live == nil:
 		m.set(h, resource.ConditionResolved, m.down())
+	case len(accessesFor(m.site, "", "")) == 0:
+		m.set(h, resource.ConditionResolved, bad(advised("the site does not let others link to it", "`skupper site update "+m.site.Name+" --enable-link-access`")))
+	case len(accessesFor(m.site, "", o.Spec.Issuer)) == 0:
+		m.set(h, resource.ConditionResolved, bad(advised("no RouterAccess has the issuer "+o.Spec.Issuer, "change spec.issuer, or leave it out")))
 	case m.grantFailure != "":
 		m.set(h, resource.ConditionResolved, bad(advised("grant server: "+m.grantFailure, among(m.grantFailure, "`skupper system reload` tries again",
 			remedy{portTaken, "end that program, or set SKUPPER_GRANT_SERVER_PORT"}))))
@@ -245,7 +249,7 @@ func (n *namespace) grantFor(ctx context.Context, name string, c token.Claim) ([
 	case !token.SameCode(c.Code, g.Status.Code):
 		return nil, token.ErrWrongCode
 	}
-	documents, handed, err := n.linksFor(ctx, v, first(c.Name, g.Name), c.Subject, g.Annotations[grantHost])
+	documents, handed, err := n.linksFor(ctx, v, g, first(c.Name, g.Name), c.Subject)
 	if err != nil {
 		return nil, err
 	}
@@ -260,12 +264,17 @@ func (n *namespace) grantFor(ctx context.Context, name string, c token.Claim) ([
 	return documents, nil
 }
 
-// linksFor makes a Secret with a new key, and a Link for each access.
-func (n *namespace) linksFor(ctx context.Context, v *view, name, subject, asked string) ([]byte, state.Handed, error) {
-	a, err := accessFor(v, "")
-	if err != nil {
+// linksFor makes a Secret with a new key, and a Link for each access that takes
+// it: those with the issuer of the grant or, where it names none, of the first.
+func (n *namespace) linksFor(ctx context.Context, v *view, g *resource.AccessGrant, name, subject string) ([]byte, state.Handed, error) {
+	if _, err := accessFor(v, ""); err != nil {
 		return nil, state.Handed{}, err
 	}
+	list := accessesFor(v.site, "", g.Spec.Issuer)
+	if len(list) == 0 {
+		return nil, state.Handed{}, fmt.Errorf("no RouterAccess has the issuer %s", g.Spec.Issuer)
+	}
+	a, asked := &list[0], g.Annotations[grantHost]
 	host, _, err := hostFor(a, asked)
 	if err != nil {
 		return nil, state.Handed{}, err
@@ -285,17 +294,17 @@ func (n *namespace) linksFor(ctx context.Context, v *view, name, subject, asked 
 		return nil, state.Handed{}, err
 	}
 	parts := [][]byte{document}
-	for i, more := range others(o.site, a.Name) {
-		link := render.LinkDocument(fmt.Sprintf("%s-%d", name, i+1), more, host, 1, pki.Pair{})
+	for _, more := range accessesFor(o.site, "", a.Issuer) {
+		at, _, err := hostFor(&more, "")
+		if err != nil || more.Name == a.Name {
+			continue // others do not reach it
+		}
+		i := len(parts)
+		link := render.LinkDocument(fmt.Sprintf("%s-%d", name, i), more, at, 1, pki.Pair{})
 		_, link, _ = bytes.Cut(link, []byte("---\n"))
-		parts = append(parts, bytes.ReplaceAll(link, fmt.Appendf(nil, "tlsCredentials: %s-%d", name, i+1), []byte("tlsCredentials: "+name)))
+		parts = append(parts, bytes.ReplaceAll(link, fmt.Appendf(nil, "tlsCredentials: %s-%d", name, i), []byte("tlsCredentials: "+name)))
 	}
 	return bytes.Join(parts, []byte("---\n")), handed, nil
-}
-
-// others are the accesses for other routers but one.
-func others(s *site.Site, but string) []site.Access {
-	return slices.DeleteFunc(slices.Clone(s.Accesses), func(a site.Access) bool { return a.Name == but || a.Name == site.LocalAccess })
 }
 
 // base is host:port of the URLs of a site's grants.
@@ -307,8 +316,8 @@ func (g grantAddress) base(s *site.Site, host string) string {
 		return s.Settings.GrantURL
 	}
 	if host == "" {
-		for _, a := range s.Accesses {
-			if h, _, err := hostFor(&a, ""); err == nil && a.Name != site.LocalAccess {
+		for _, a := range accessesFor(s, "", "") {
+			if h, _, err := hostFor(&a, ""); err == nil {
 				host = h
 				break
 			}

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -63,10 +64,8 @@ func accessFor(v *view, name string) (*site.Access, error) {
 	if v.site == nil || v.memory.Generation == 0 {
 		return nil, &api.Error{Kind: api.Invalid, Message: "the site is not started", Advice: "`skupper system start` starts it"}
 	}
-	for _, a := range v.site.Accesses {
-		if a.Name != site.LocalAccess && (name == "" || a.Name == name) {
-			return &a, nil
-		}
+	if list := accessesFor(v.site, name, ""); len(list) > 0 {
+		return &list[0], nil
 	}
 	if name != "" {
 		return nil, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("routeraccess/%s does not exist", name)}
@@ -78,6 +77,28 @@ func accessFor(v *view, name string) (*site.Access, error) {
 		Kind: api.Invalid, Message: "the site does not let others link to it",
 		Advice: fmt.Sprintf("`skupper site update %s --enable-link-access`", v.site.Name),
 	}
+}
+
+// accessesFor are the accesses for other routers: that of a name, those of an
+// issuer, or all, the first that others can most likely reach before the rest.
+func accessesFor(s *site.Site, name, issuer string) []site.Access {
+	var list []site.Access
+	for _, a := range s.Accesses {
+		if a.Name != site.LocalAccess && (name == "" || a.Name == name) && (issuer == "" || a.Issuer == issuer) {
+			list = append(list, a)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b site.Access) int { return cmp.Compare(min(reachability(b), 1), min(reachability(a), 1)) })
+	return list
+}
+
+// reachability is the rank of the best host of an access.
+func reachability(a site.Access) int {
+	best := 0
+	for _, h := range a.Hosts {
+		best = max(best, rankHost(h))
+	}
+	return best
 }
 
 // hostFor is the host of a link: the one asked for, or the one that others can

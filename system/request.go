@@ -60,6 +60,9 @@ func (n *namespace) put(e *input.Edit, set *resource.Set, r api.ApplyRequest) ([
 	var changes []api.Change
 	for _, o := range inOrder(set) {
 		old := e.Set().Find(o.Ref())
+		if s, ok := old.(*resource.Site); ok {
+			o.Head().UID = first(o.Head().UID, s.UID) // who does not name it leaves it alone
+		}
 		action, err := e.Put(o)
 		if err != nil {
 			return nil, err

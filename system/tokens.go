@@ -114,24 +114,55 @@ func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost in
 			Generation: v.memory.Generation,
 		}, nil
 	}
-	objects, err := token.Redeem(ctx, token.Request{
-		Token: t, Subject: first(v.memory.SiteID, n.paths.Name), Cost: cost, Proxy: http.ProxyFromEnvironment,
-	})
+	subject, allocated := n.subject(v.memory.SiteID)
+	objects, err := token.Redeem(ctx, token.Request{Token: t, Subject: subject, Cost: cost, Proxy: http.ProxyFromEnvironment})
 	if err != nil {
 		return nil, err
 	}
 	set := resource.NewSet(objects...)
 	return n.request(ctx, false, wish{
-		change: func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, api.ApplyRequest{}) },
+		change: func(e *input.Edit) ([]api.Change, error) {
+			if allocated != nil {
+				if _, err := e.Put(allocated); err != nil {
+					return nil, err
+				}
+			}
+			return n.put(e, set, api.ApplyRequest{})
+		},
 		memory: func(m *state.Memory) { m.Redeemed = append(slices.Clone(m.Redeemed), print) },
 		noSite: true,
 	})
 }
 
-// linked reports whether the input has a Link of that name.
+// subject is who redeems a token: the site, by its id. One that was never
+// started gets its id now, as the uid of its Site, which is returned then. Where
+// there is no Site it is the namespace.
+func (n *namespace) subject(id string) (subject string, allocated *resource.Site) {
+	if id != "" {
+		return id, nil
+	}
+	set, err := input.Resources(n.paths.InputResources())
+	if err != nil {
+		return n.paths.Name, nil // said when the input is read for the change
+	}
+	for _, s := range resource.Of[*resource.Site](set) {
+		if s.UID != "" {
+			return s.UID, nil
+		}
+		c := *s
+		c.UID = newUID()
+		return c.UID, &c
+	}
+	return n.paths.Name, nil
+}
+
+// linked reports whether the input has a Link of that name, or those that a
+// token of that name was exchanged for.
 func (n *namespace) linked(name string) bool {
 	set, err := input.Resources(n.paths.InputResources())
-	return err == nil && resource.Get[*resource.Link](set, name) != nil
+	return err == nil && slices.ContainsFunc(resource.Of[*resource.Link](set), func(l *resource.Link) bool {
+		return l.Name == name || l.Spec.TLSCredentials == name
+	})
 }
 
 // tokenVerdict says how far a token of the input got.

@@ -212,7 +212,7 @@ func usualCells(noun string, v *view) []string {
 		matched := v.Status.HasMatchingConnector || v.Status.HasDestination
 		return []string{name, status, strings.Join(v.keys(), ","), v.Spec.Host, port, strconv.FormatBool(matched), message}
 	case "connector":
-		return []string{name, status, v.Spec.RoutingKey, v.Spec.Selector, v.Spec.Host, port, strconv.FormatBool(v.Status.HasMatchingListener), message}
+		return []string{name, status, v.Spec.RoutingKey, v.selector(), v.Spec.Host, port, strconv.FormatBool(v.Status.HasMatchingListener), message}
 	}
 	return []string{name, status, message}
 }

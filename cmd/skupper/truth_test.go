@@ -507,6 +507,9 @@ func TestTruthOfGrants(t *testing.T) {
 	}
 	for _, f := range []fault{
 		{"port taken", func(h *truth) { h.applies(grant("g", "")) }, "AccessGrant/g", "Error", []string{"grant server: ", "address already in use", taken, holder()}, false},
+		{"no such issuer", func(h *truth) {
+			h.applies(grant("by", "issuer: nobody-ca"))
+		}, "AccessGrant/by", "Error", []string{"no RouterAccess has the issuer nobody-ca", "spec.issuer"}, false},
 		{"no duration", func(h *truth) { h.drop("input/resources/bad.yaml", grant("bad", "expirationWindow: soon")) }, "Site/west", "Error", []string{"bad.yaml:4", "spec.expirationWindow"}, false},
 		{"gone", func(h *truth) {
 			if err := os.Remove(h.file("input/resources/bad.yaml")); err != nil {

@@ -15,10 +15,11 @@ type view struct {
 	Kind     string
 	Metadata struct{ Name string }
 	Spec     struct {
-		RoutingKey, Host, Selector string
-		Port, Cost                 int
-		RedemptionsAllowed         int
-		Strategy                   struct {
+		RoutingKey, Host   string
+		Selector           any // a text, or that of a SecuredAccess
+		Port, Cost         int
+		RedemptionsAllowed int
+		Strategy           struct {
 			Priority *struct{ RoutingKeys []string }
 			Weighted *struct{ RoutingKeys map[string]int }
 		}
@@ -39,6 +40,12 @@ type view struct {
 
 // ref is the object's name as commands print it.
 func (v *view) ref() string { return lower(v.Kind) + "/" + v.Metadata.Name }
+
+// selector is that of a connector for clusters.
+func (v *view) selector() string {
+	text, _ := v.Spec.Selector.(string)
+	return text
+}
 
 // keys are the routing keys of a listener or a multi-key listener, in order.
 func (v *view) keys() []string {
@@ -61,13 +68,18 @@ func (v *view) keys() []string {
 func views(s *api.Status, kinds ...string) ([]*view, error) {
 	var list []*view
 	for _, raw := range s.Objects {
+		var is struct{ Kind string }
+		if err := json.Unmarshal(raw, &is); err != nil {
+			return nil, fmt.Errorf("agent's answer: %w", err)
+		}
+		if !slices.Contains(kinds, is.Kind) {
+			continue
+		}
 		v := &view{raw: raw}
 		if err := json.Unmarshal(raw, v); err != nil {
 			return nil, fmt.Errorf("agent's answer: %w", err)
 		}
-		if slices.Contains(kinds, v.Kind) {
-			list = append(list, v)
-		}
+		list = append(list, v)
 	}
 	return list, nil
 }
