@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -100,6 +99,9 @@ func (n *namespace) redeemTokens(ctx context.Context) (again bool) {
 func tokenOf(t site.Token) *resource.AccessToken {
 	o := &resource.AccessToken{Meta: resource.Meta{Name: t.Name}}
 	o.Spec.URL, o.Spec.Code, o.Spec.CA, o.Spec.LinkCost = t.URL, t.Code, t.CA, t.Cost
+	if t.Proxy != "" {
+		o.Spec.Settings = resource.Settings{resource.SettingProxy: t.Proxy}
+	}
 	return o
 }
 
@@ -115,7 +117,11 @@ func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost in
 		}, nil
 	}
 	subject, allocated := n.subject(v.memory.SiteID)
-	objects, err := token.Redeem(ctx, token.Request{Token: t, Subject: subject, Cost: cost, Proxy: http.ProxyFromEnvironment})
+	proxy, err := n.proxyOf(t)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := token.Redeem(ctx, token.Request{Token: t, Subject: subject, Cost: cost, Proxy: proxy})
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (p *program) installCommand() *command.Command {
 		Flags: []command.Flag{
 			{Name: "enable-linger", Kind: command.Bool, Usage: "have the user's services run without a login"},
 			{Name: "reload-type", Kind: command.String, Choices: []string{"auto"}, Default: "auto", Usage: "changes of files take effect by themselves"},
-			{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
+			{Name: "yes", Kind: command.Bool, Usage: "stop and disable upstream's controller, where there is one"},
 		},
 		Examples: []command.Example{
 			{Line: "sudo skupper system install", Text: "For the system's sites"},
@@ -73,6 +73,9 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 	if in.Bool("enable-linger") && !p.paths.System {
 		linger = first(p.getenv("USER"), p.getenv("LOGNAME"))
 	}
+	if err := p.retireController(ctx, in, conn); err != nil {
+		return err
+	}
 	lines, err := system.Install(ctx, conn, binary, p.paths, linger)
 	if err := p.printLines(lines); err != nil {
 		return err
@@ -90,6 +93,26 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 		}
 	}
 	return nil
+}
+
+// upstreamController is the unit of upstream's controller, which would write the
+// same files.
+const upstreamController = "skupper-controller.service"
+
+// retireController tells of upstream's controller or, with --yes, ends it.
+func (p *program) retireController(ctx context.Context, in *command.Input, conn *systemd.Conn) error {
+	file := p.paths.UpstreamControllerUnit()
+	if _, err := os.Stat(file); err != nil {
+		return nil // it is not here
+	}
+	if conn == nil || !in.Bool("yes") {
+		p.warn("%s: upstream's controller is installed and would write the same files; `skupper system install --yes` stops and disables it", file)
+		return nil
+	}
+	if err := errors.Join(conn.Stop(ctx, upstreamController), conn.Disable(ctx, upstreamController)); err != nil {
+		return err
+	}
+	return p.printLines([]string{"stopped and disabled " + upstreamController})
 }
 
 func (p *program) printLines(lines []string) error {
