@@ -52,7 +52,17 @@ type InstallRecord struct {
 	Enabled  bool   `json:"enabled,omitempty"`  // the agent starts with the machine or the user
 	User     string `json:"user,omitempty"`     // account that was made
 	Linger   string `json:"linger,omitempty"`   // user whose services now run without a login
+
+	ReloadType string `json:"reloadType,omitempty"` // manual: the agent only tells of changes of files; "" or auto: it applies them
 }
+
+// How changes of files in the input take effect.
+//
+// compat: the words are upstream's.
+const (
+	ReloadAuto   = "auto"
+	ReloadManual = "manual"
+)
 
 // ReadInstallRecord reads the record; there may be none.
 func ReadInstallRecord(paths layout.Paths) (InstallRecord, error) {
@@ -82,7 +92,7 @@ func (r InstallRecord) write(paths layout.Paths) error {
 // the routers, the agent's unit, enabled and started. It converges: what is
 // there already stays. conn is nil where no service manager answers. The lines
 // say what was changed.
-func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, linger string) ([]string, error) {
+func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, linger, reloadType string) ([]string, error) {
 	var lines []string
 	if _, err := os.Stat(paths.NamespacesDir()); errors.Is(err, fs.ErrNotExist) {
 		lines = append(lines, "made "+paths.DataHome)
@@ -93,6 +103,10 @@ func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layou
 	r, err := ReadInstallRecord(paths)
 	if err != nil {
 		return lines, err
+	}
+	if reloadType != "" && first(r.ReloadType, ReloadAuto) != reloadType {
+		r.ReloadType = reloadType
+		lines = append(lines, "changes of files take effect: "+map[bool]string{true: "with `skupper system reload`", false: "by themselves"}[reloadType == ReloadManual])
 	}
 	if made, err := makeAccount(ctx, paths); err != nil {
 		return lines, err

@@ -41,6 +41,19 @@ func newMachine(o Options, units host.Units) *machine {
 	return &machine{options: o, log: o.Log, host: host.New(o.Paths, units, o.Step), units: units, systemd: units.Name() == "systemd"}
 }
 
+// manual reports whether changes of files wait for a command.
+func (m *machine) manual() bool {
+	asked := m.options.Getenv("SKUPPER_SYSTEM_RELOAD_TYPE")
+	if asked == "" {
+		r, err := ReadInstallRecord(m.options.Paths)
+		if err != nil {
+			m.log.Warn("record of the installation", keyErr, err)
+		}
+		asked = r.ReloadType
+	}
+	return asked == ReloadManual
+}
+
 // step is about to be taken.
 func (m *machine) step(what string) error {
 	if m.options.Step == nil {

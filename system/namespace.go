@@ -129,6 +129,7 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 	settled := time.NewTimer(time.Hour)
 	settled.Stop()
 	defer settled.Stop()
+	begun := false // the first pass was made
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
@@ -159,6 +160,11 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 		if !due && !n.moved(ctx) {
 			continue
 		}
+		if n.drifts(ctx, begun) {
+			next.Reset(rescan)
+			continue
+		}
+		begun = true
 		good := n.keep(ctx)
 		n.passed = time.Now()
 		if arrived {
@@ -176,6 +182,24 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 			retry = min(2*retry, rescan)
 		}
 	}
+}
+
+// drifts reports whether files of the input differ from what is in effect, where
+// such changes wait for a command; the status says so. What an agent finds when
+// it starts is applied: the router may have to be started.
+func (n *namespace) drifts(ctx context.Context, begun bool) bool {
+	if !begun || !n.m.manual() || n.take(ctx) != nil {
+		return false
+	}
+	defer n.give()
+	v := *n.seen.Load()
+	snap, err := n.store.Load()
+	if err != nil || v.memory.Generation == 0 || snap.Hash == v.memory.InputHash {
+		return false
+	}
+	v.failure = advised("files of the input have changed and wait", "`skupper system reload` applies them")
+	n.seen.Store(&v)
+	return true
 }
 
 // watchInput watches input/; without file events the rescan has to do. refresh

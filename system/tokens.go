@@ -151,15 +151,16 @@ func (n *namespace) subject(id string) (subject string, allocated *resource.Site
 	if err != nil {
 		return n.paths.Name, nil // said when the input is read for the change
 	}
-	for _, s := range resource.Of[*resource.Site](set) {
-		if s.UID != "" {
-			return s.UID, nil
-		}
-		c := *s
-		c.UID = newUID()
-		return c.UID, &c
+	sites := resource.Of[*resource.Site](set)
+	if len(sites) == 0 {
+		return n.paths.Name, nil
 	}
-	return n.paths.Name, nil
+	c := *sites[0]
+	if c.UID != "" {
+		return c.UID, nil
+	}
+	c.UID = newUID()
+	return c.UID, &c
 }
 
 // linked reports whether the input has a Link of that name, or those that a

@@ -21,7 +21,7 @@ func (p *program) installCommand() *command.Command {
 			"What is there already stays. Sites work without this as well; then they start when the agent does.",
 		Flags: []command.Flag{
 			{Name: "enable-linger", Kind: command.Bool, Usage: "have the user's services run without a login"},
-			{Name: "reload-type", Kind: command.String, Choices: []string{"auto"}, Default: "auto", Usage: "changes of files take effect by themselves"},
+			{Name: "reload-type", Kind: command.String, Choices: []string{system.ReloadAuto, system.ReloadManual}, Default: system.ReloadAuto, Usage: "whether changes of files take effect by themselves, or with system reload"},
 			{Name: "yes", Kind: command.Bool, Usage: "stop and disable upstream's controller, where there is one"},
 		},
 		Examples: []command.Example{
@@ -76,7 +76,11 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 	if err := p.retireController(ctx, in, conn); err != nil {
 		return err
 	}
-	lines, err := system.Install(ctx, conn, binary, p.paths, linger)
+	reloadType := ""
+	if in.Changed("reload-type") {
+		reloadType = in.String("reload-type")
+	}
+	lines, err := system.Install(ctx, conn, binary, p.paths, linger, reloadType)
 	if err := p.printLines(lines); err != nil {
 		return err
 	}

@@ -1,0 +1,43 @@
+package system
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/input"
+)
+
+// TestManualReload: where files wait for a command, the agent tells of them and
+// applies none, until it is told to.
+func TestManualReload(t *testing.T) {
+	t.Parallel()
+	m, o := newMachinery(t)
+	o.Getenv = func(name string) string {
+		return map[string]string{"SKUPPER_SYSTEM_RELOAD_TYPE": "manual"}[name]
+	}
+	a := agentOf(t, m, o)
+	apply(t, a, "west", siteFile("west", ""))
+	paths, err := o.Paths.Namespace("west")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := listenerFile("db", "5432")
+	if err := input.Replace(paths.InputResource("Listener", "db"), f.Data); err != nil {
+		t.Fatal(err)
+	}
+	awaitStatus(t, a, "west", func(s *api.Status) bool { return strings.Contains(s.Error, "`skupper system reload` applies them") })
+	config, err := os.ReadFile(paths.RouterConfig())
+	if err != nil || strings.Contains(string(config), "listener/db") {
+		t.Errorf("applied by itself: %v", err)
+	}
+	if _, err := a.Operate(t.Context(), "west", api.OperateRequest{Operation: api.Reload}); err != nil {
+		t.Fatal(err)
+	}
+	config, err = os.ReadFile(paths.RouterConfig())
+	if err != nil || !strings.Contains(string(config), "listener/db") {
+		t.Errorf("not applied by the command: %v", err)
+	}
+	awaitStatus(t, a, "west", func(s *api.Status) bool { return s.Error == "" })
+}
