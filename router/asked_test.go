@@ -53,8 +53,14 @@ func recordedSites(t *testing.T) (west *node) {
 		at("tcpListener", "listener/echo", "echo"), at("tcpListener", "listener/web", "web"), at("tcpListener", "listener/local", "local"),
 		at("tcpConnector", "connector/local", "local"),
 	)
-	start(t, "east-1", "interior", entity{"router", attrs{"dataConnectionCount": "2"}}, connector("inter-router", links), at("tcpConnector", "connector/web", "web"))
-	start(t, "edge-1", "edge", connector("edge", edges))
+	of := func(site string) entity {
+		return entity{"router", attrs{"metadata": fmt.Sprintf(`{"id":%q,"version":"2.1.0","platform":"linux"}`, site)}}
+	}
+	start(
+		t, "east-1", "interior", of("22222222-bbbb-4bbb-8bbb-222222222222"), connector("inter-router", links),
+		at("tcpConnector", "connector/web", "web"), at("tcpConnector", "connector/echo", "echo"),
+	)
+	start(t, "edge-1", "edge", of("33333333-cccc-4ccc-8ccc-333333333333"), connector("edge", edges), at("tcpListener", "listener/edge", "echo"))
 	return west
 }
 

@@ -169,6 +169,22 @@ func TestFieldsOfPerformatives(t *testing.T) {
 			}
 		}
 	}
+	for i := range 3 { // mechanism, initial-response, hostname
+		for _, value := range []any{nil, amqp.Symbol(""), []byte{}, uint32(7), amqp.List(nil), amqp.Map{}} {
+			list := amqp.List{amqp.Symbol("ANONYMOUS"), []byte("x"), "host"}
+			list[i] = value
+			f := amqp.AppendValue(amqp.AppendDescriptor(amqp.AppendFrameHeader(nil, amqp.FrameSASL, 0), amqp.CodeSASLInit), list)
+			amqp.FinishFrame(f)
+			x := newRogue(t, host, port)
+			x.write([]byte(amqp.ProtocolHeaderSASL)...)
+			x.write(f...)
+			x.write(raw(0, 0x40)...) // no AMQP header, so that it ends in any case
+			if err := x.closedWithin(patience); err != nil {
+				t.Errorf("sasl-init: field %d is %#v: %v", i, value, err)
+			}
+			_ = x.nc.Close()
+		}
+	}
 	if err := roundTrip(others, "still there"); err != nil {
 		t.Error(err)
 	}

@@ -220,6 +220,12 @@ func TestHostilePeers(t *testing.T) {
 		{"addresses of an edge", "edge", func(x *rogue) {
 			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), control("MAU", "amqp:/_topo/0/middle/qdrouter.ma", amqp.Map{{Key: amqp.Symbol("id"), Value: "x"}})...)
 		}, "delivery released"},
+		{"HELLO on a data link", "inter-router", func(x *rogue) {
+			x.opens("x").controls().sends(2, "", capData)
+			tr := transfer(0, false)
+			tr.Handle = 2
+			x.credited().send(0, tr, hello("x", "middle")...)
+		}, "delivery released"},
 		{"stream that is no stream", "normal", func(x *rogue) {
 			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), to("svc")...)
 		}, "delivery released"},

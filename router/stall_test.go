@@ -34,9 +34,12 @@ func TestRandomStalls(t *testing.T) {
 	t.Parallel()
 	connections, size := 6, int64(2<<20)
 	seed := uint64(1)
-	if *long {
+	switch {
+	case *long:
 		connections, size, seed = 100, 20<<20, rand.Uint64()
 		t.Logf("seed %d", seed)
+	case raceEnabled:
+		connections, size = 4, 1<<20
 	}
 	for name, build := range networks() {
 		t.Run(name, func(t *testing.T) {

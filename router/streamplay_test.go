@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -962,6 +963,17 @@ func TestEveryRecordingIsReplayed(t *testing.T) {
 				name = "control/" + name
 			}
 			played[name+" "+pt.side.String()] = true
+		}
+	}
+	groups, err := os.ReadDir(captures.Dir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		switch g.Name() {
+		case "README.md", "control", "tcp", "management", "vanflow": // TestRecordedRequests, TestObservedAsRecorded
+		default:
+			t.Errorf("no test knows the recordings of %s", g.Name())
 		}
 	}
 	for _, group := range []string{"control", "tcp"} {
