@@ -26,7 +26,7 @@ func emitPlain(m map[string]any) (text []byte, ok bool) {
 func (e *emitter) mapping(m map[string]any, indent int, inline bool) bool {
 	keys := make([]string, 0, len(m))
 	for k := range m {
-		if !isWord(k) || !onlyLetters(k) {
+		if len(k) > maxKey || !isWord(k) || !onlyLetters(k) {
 			return false
 		}
 		keys = append(keys, k)
@@ -100,6 +100,8 @@ func (e *emitter) scalar(v any) bool {
 		switch {
 		case isWord(v) || isIPv4(v):
 			e.out = append(e.out, v...)
+		case isMessage(v) && strings.Contains(v, ":"): // it would end a key
+			e.out = append(append(append(e.out, '\''), strings.ReplaceAll(v, "'", "''")...), '\'')
 		case isMoment(v) || isNumber(v) || v == ConditionTrue || v == ConditionFalse:
 			e.out = append(append(append(e.out, '"'), v...), '"')
 		default:
@@ -130,18 +132,27 @@ func onlyLetters(s string) bool {
 	return true
 }
 
-// maxWord is up to which length words are not looked at for line breaks.
-const maxWord = 60
+// maxKey is up to which length a key is written without a thought.
+const maxKey = 60
 
-// isWord reports whether a string stands for itself in YAML without quotes.
-func isWord(s string) bool {
-	if s == "" || len(s) > maxWord || !isLetter(s[0]) || s[len(s)-1] == ' ' {
+// isMessage reports whether a string is a message for people, or a word.
+func isMessage(s string) bool {
+	if s == "" || !isLetter(s[0]) || s[len(s)-1] == ' ' {
 		return false
 	}
 	for i := range len(s) {
-		if c := s[i]; !isLetter(c) && !isDigit(c) && !strings.ContainsRune("-_./ ", rune(c)) {
+		if c := s[i]; !isLetter(c) && !isDigit(c) && strings.IndexByte(inMessages, c) < 0 {
 			return false
 		}
+	}
+	return true
+}
+
+// isWord reports whether a string stands for itself in YAML without quotes: a
+// word, or a message that has no colon in its text.
+func isWord(s string) bool {
+	if !isMessage(s) || strings.Contains(s, ": ") || s[len(s)-1] == ':' {
+		return false
 	}
 	switch strings.ToLower(s) {
 	case "y", "n", "yes", "no", "on", "off", "true", "false", "null":
@@ -149,6 +160,10 @@ func isWord(s string) bool {
 	}
 	return true
 }
+
+// inMessages are the characters beside letters and digits that need no quotes
+// behind a letter.
+const inMessages = "-_./ ;:,()%+='`"
 
 // isIPv4 reports whether a string is four numbers with dots between them.
 func isIPv4(s string) bool {

@@ -21,6 +21,7 @@ func TestPlainDocumentsAreWrittenAsBefore(t *testing.T) {
 			"a long message that goes on and on beyond the width of a line that anybody would",
 		}),
 		rapid.StringMatching(`[a-zA-Z0-9 ._/:#-]{0,12}`),
+		rapid.StringMatching("[a-z][a-z0-9 ._/:;,()%+='`-]{0,200}"),
 		rapid.String(),
 	)
 	scalars := rapid.OneOf(
@@ -79,6 +80,10 @@ func TestPlainDocumentsAreWrittenAsBefore(t *testing.T) {
 func TestOrdinaryDocumentsArePlain(t *testing.T) {
 	t.Parallel()
 	for _, spec := range []string{
+		"kind: Listener\nmetadata: {name: db-1}\nspec: {routingKey: db-1, host: 127.0.0.1, port: 5432}\nstatus:\n  status: Pending\n" +
+			"  message: 'router starting; this takes a moment; `skupper -n west system logs` tells more'\n",
+		"kind: Listener\nmetadata: {name: db-1}\nspec: {routingKey: db-1, host: 127.0.0.1, port: 5432}\nstatus:\n  status: Pending\n" +
+			"  message: 'No matching connectors; on the site of the server: `skupper connector create db-1 PORT`'\n",
 		"kind: Listener\nmetadata: {name: db-1, namespace: west}\nspec: {routingKey: db-1, host: 127.0.0.1, port: 5432}\n",
 		"kind: Connector\nmetadata: {name: db-1}\nspec: {routingKey: db-1, host: db.example.com, port: 5432}\nstatus:\n  status: Ready\n  message: OK\n" +
 			"  conditions: [{type: Ready, status: 'True', reason: Ready, message: OK, lastTransitionTime: '2026-11-26T17:40:15Z'}]\n",
