@@ -320,6 +320,22 @@ func (s store) Addresses() (rows []manage.Address) {
 	return rows
 }
 
+// RoundTrips implements manage.Store.
+func (s store) RoundTrips() map[string]time.Duration {
+	trips := map[string]time.Duration{}
+	s.on(func() {
+		for _, p := range s.r.peers {
+			if !p.up {
+				continue
+			}
+			if trip := p.conn.RoundTrip(); trip > 0 && (trips[p.remote] == 0 || trip < trips[p.remote]) {
+				trips[p.remote] = trip
+			}
+		}
+	})
+	return trips
+}
+
 // Nodes implements manage.Store.
 func (s store) Nodes() (rows []manage.RouterNode) {
 	s.on(func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/skupper-host/skupper/router/manage/client"
 )
@@ -60,6 +61,16 @@ func (a *managementAsker) Digest(ctx context.Context, attributes map[string][]st
 		return 0, nil
 	}
 	return digest, err
+}
+
+// RoundTrips implements timer. It is empty where a router knows of no such thing.
+func (a *managementAsker) RoundTrips(ctx context.Context) (map[string]time.Duration, error) {
+	trips, err := a.own.RoundTrips(ctx)
+	var refused *client.Error
+	if errors.As(err, &refused) {
+		return nil, nil
+	}
+	return trips, err
 }
 
 func (a *managementAsker) client(ctx context.Context, node string) (*client.Client, error) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/skupper-host/skupper/system/resource"
 	"github.com/skupper-host/skupper/system/state"
@@ -31,6 +32,12 @@ type digester interface {
 	// Digest returns a number that stays the same as long as none of the
 	// attributes changes, by type; 0 if the router knows of no such thing.
 	Digest(ctx context.Context, attributes map[string][]string) (uint64, error)
+}
+
+// timer is an Asker that can say how far away the neighbors of a router are.
+type timer interface {
+	// RoundTrips returns how long their hosts take to answer, by router id.
+	RoundTrips(ctx context.Context) (map[string]time.Duration, error)
 }
 
 // Types of entities, as routers name them.

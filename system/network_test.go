@@ -156,7 +156,7 @@ func TestAsk(t *testing.T) {
 	if err != nil || len(counts) != 1 || counts["tcpListener/listener/db"] != 5 {
 		t.Errorf("active connections %v, %v", counts, err)
 	}
-	remote := remoteLinks(l, nil, time.Unix(1000, 0))
+	remote := remoteLinks(l, nil, nil, time.Unix(1000, 0))
 	if len(remote) != 2 || remote[0].RemoteSite != "device" || remote[1].RemoteSite != "east" {
 		t.Errorf("remote links %+v", remote)
 	}

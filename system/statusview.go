@@ -44,7 +44,8 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 		return s, nil
 	}
 	now := time.Now()
-	s.Links, s.RemoteLinks = linkStates(v, l, objects, now), remoteLinks(l, net, now)
+	trips := n.roundTrips(ctx, l)
+	s.Links, s.RemoteLinks = linkStates(v, l, objects, trips, now), remoteLinks(l, net, trips, now)
 	s.Listeners, s.Connectors = bridgeStates(l)
 	if net != nil {
 		s.Network, s.Services = net.sitesNearFirst(), net.services(ownKeys(v.site))
@@ -339,8 +340,26 @@ func tally(t *api.Tally, up bool) {
 	}
 }
 
+// roundTrips asks the router how far away its neighbors are, if it has any. They
+// are shown beside what is known otherwise; without them nothing is wrong.
+func (n *namespace) roundTrips(ctx context.Context, l *live) (trips map[string]time.Duration) {
+	if l.alone() {
+		return nil
+	}
+	err := n.router.ask(ctx, func(ctx context.Context, a Asker) (err error) {
+		if t, ok := a.(timer); ok {
+			trips, err = t.RoundTrips(ctx)
+		}
+		return err
+	})
+	if err != nil {
+		n.log.Debug("round trips are not known", keyErr, err)
+	}
+	return trips
+}
+
 // linkStates are the links that this site asked for.
-func linkStates(v *view, l *live, objects *resource.Set, now time.Time) []api.LinkState {
+func linkStates(v *view, l *live, objects *resource.Set, trips map[string]time.Duration, now time.Time) []api.LinkState {
 	list := []api.LinkState{}
 	for _, link := range v.site.Links {
 		s := api.LinkState{
@@ -355,7 +374,7 @@ func linkStates(v *view, l *live, objects *resource.Set, now time.Time) []api.Li
 			s.Status, s.Message, s.RemoteSite = o.Status.Status, o.Status.Message, o.Status.RemoteSiteName
 		}
 		if connection := l.connectionOf(l.links[link.Name]); connection != nil {
-			s.Since = since(connection, now)
+			s.Since, s.RoundTrip = since(connection, now), trips[connection.text("container")].Microseconds()
 		}
 		list = append(list, s)
 	}
@@ -364,12 +383,12 @@ func linkStates(v *view, l *live, objects *resource.Set, now time.Time) []api.Li
 
 // remoteLinks are those that other sites made to this one, one for each router
 // however many connections it has.
-func remoteLinks(l *live, net *network, now time.Time) []api.LinkState {
+func remoteLinks(l *live, net *network, trips map[string]time.Duration, now time.Time) []api.LinkState {
 	list := []api.LinkState{}
 	for peer, c := range l.callers() {
 		list = append(list, api.LinkState{
 			Name: peer, RemoteSite: net.siteName(peer), Direction: "incoming", Role: c.text("role"), Endpoint: c.text("host"),
-			Status: resource.StatusReady, Message: "OK", Since: since(c, now),
+			Status: resource.StatusReady, Message: "OK", Since: since(c, now), RoundTrip: trips[peer].Microseconds(),
 		})
 	}
 	slices.SortFunc(list, func(a, b api.LinkState) int { return cmp.Compare(a.Name, b.Name) })

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,9 @@ func TestRenewalWhileBytesFlow(t *testing.T) {
 		h.eventually("Ready", "-n", "east", "link", "status")
 	}
 	goesOn("at first")
+	if wide := h.must("-n", "east", "link", "status", "-o", "wide"); !regexp.MustCompile(`RTT(.|\n)* [0-9.]+(µs|ms) `).MatchString(wide) {
+		t.Errorf("no round trip in\n%s", wide)
+	}
 	service, _ := shown(secured)
 	link, _ := shown(access)
 	service, link = awaitOther(t, secured, service), awaitOther(t, access, link)

@@ -179,7 +179,7 @@ func (p *program) statusTable(noun string, s *api.Status, list []*view, wide boo
 	case "link":
 		t.Header = []string{"NAME", "STATUS", "COST", "MESSAGE"}
 		if wide {
-			t.Header = append(t.Header, "REMOTE-SITE", "DIRECTION", "ROLE", "ENDPOINT", "CERT-EXPIRES", "SINCE")
+			t.Header = append(t.Header, "REMOTE-SITE", "DIRECTION", "ROLE", "ENDPOINT", "RTT", "CERT-EXPIRES", "SINCE")
 		}
 	case "listener":
 		t.Header = []string{"NAME", "STATUS", "ROUTING-KEY", "HOST", "PORT", "MATCHING-CONNECTOR", "MESSAGE"}
@@ -227,10 +227,10 @@ func wideCells(noun string, s *api.Status, v *view) []string {
 	case "link":
 		for _, l := range s.Links {
 			if l.Name == name {
-				return []string{l.RemoteSite, l.Direction, l.Role, l.Endpoint, ago(l.Expires, time.Now()), ago(l.Since, time.Now())}
+				return []string{l.RemoteSite, l.Direction, l.Role, l.Endpoint, roundTrip(l.RoundTrip), ago(l.Expires, time.Now()), ago(l.Since, time.Now())}
 			}
 		}
-		return make([]string, 6)
+		return make([]string, 7)
 	case "listener":
 		return listenerCells(trafficOf(s.Listeners, v))
 	case "connector":
@@ -301,4 +301,12 @@ func (p *program) paint() func(column, text string) string {
 		}
 		return text
 	}
+}
+
+// roundTrip is a time of some microseconds, for a table.
+func roundTrip(us int64) string {
+	if us == 0 {
+		return "-"
+	}
+	return (time.Duration(us) * time.Microsecond).Round(10 * time.Microsecond).String()
 }

@@ -2,6 +2,8 @@ package conn
 
 import (
 	"net"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,4 +25,28 @@ func tune(nc net.Conn) {
 	_ = raw.Control(func(fd uintptr) { // a kernel without the option keeps more in its queue
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, session.BatchSize)
 	})
+}
+
+// RoundTrip is how long the kernel thinks it takes until the peer's host answers,
+// averaged over time; 0 if that is not known. Behind a proxy it is the proxy that
+// answers.
+func (c *Conn) RoundTrip() time.Duration {
+	s, ok := c.wire.nc.(syscall.Conn)
+	if !ok {
+		return 0
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	var us uint32
+	err = raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			us = info.Rtt
+		}
+	})
+	if err != nil {
+		return 0
+	}
+	return time.Duration(us) * time.Microsecond
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/config"
@@ -56,4 +58,19 @@ func write(sum io.Writer, value any) {
 		_, _ = fmt.Fprint(sum, value)
 	}
 	_, _ = sum.Write([]byte{0})
+}
+
+// OperationRoundTrips asks how long the hosts of the neighbors take to answer:
+// the answer is a map of the ids of their routers to microseconds. It is an
+// operation of this router alone, as OperationDigest is.
+const OperationRoundTrips = "GET-ROUND-TRIPS"
+
+// roundTrips answers OperationRoundTrips.
+func (n *Node) roundTrips() amqp.Map {
+	answer := amqp.Map{}
+	trips := n.store.RoundTrips()
+	for _, id := range slices.Sorted(maps.Keys(trips)) {
+		answer = append(answer, amqp.Pair{Key: id, Value: trips[id].Microseconds()})
+	}
+	return answer
 }

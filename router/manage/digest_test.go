@@ -3,6 +3,8 @@ package manage_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/router/manage"
@@ -53,5 +55,13 @@ func TestDigest(t *testing.T) {
 		if sum, status := digest(body); status != manage.StatusBadRequest || sum != nil {
 			t.Errorf("%v: digest %v, status %d", body, sum, status)
 		}
+	}
+}
+
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	r, body := call(t, manage.New(&fixture{config: config.New()}), properties("operation", manage.OperationRoundTrips, "type", "org.amqp.management", "name", "self"), nil)
+	if diff := cmp.Diff(properties("east-1", int64(1_000_000), "west-1", int64(1500)), body); diff != "" || r.Status != manage.StatusOK {
+		t.Errorf("status %d (-want +got):\n%s", r.Status, diff)
 	}
 }

@@ -177,9 +177,12 @@ func (n *Node) perform(q *request) (status int, body any, err error) {
 		body, err := n.query(q)
 		return StatusOK, body, err
 	}
-	if name == OperationDigest {
+	switch name {
+	case OperationDigest:
 		body, err := n.digest(q)
 		return StatusOK, body, err
+	case OperationRoundTrips:
+		return StatusOK, n.roundTrips(), nil
 	}
 	e, err := n.object(q)
 	if err != nil {

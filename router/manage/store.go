@@ -1,6 +1,10 @@
 package manage
 
-import "github.com/skupper-host/skupper/router/config"
+import (
+	"time"
+
+	"github.com/skupper-host/skupper/router/config"
+)
 
 // Store is the router as its management node sees it. Methods return values
 // that nobody changes afterwards. They are called by Node.Handle, on its
@@ -42,6 +46,10 @@ type Store interface {
 	// Nodes returns the interior routers of the network with this one first;
 	// none if the router is standalone.
 	Nodes() []RouterNode
+
+	// RoundTrips returns how long the hosts of the neighbors take to answer, by
+	// the ids of their routers. Those that are not known are left out.
+	RoundTrips() map[string]time.Duration
 
 	// LogStats returns the counters of each log module.
 	LogStats() []LogStats

@@ -2,6 +2,7 @@ package manage_test
 
 import (
 	"slices"
+	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/config"
@@ -97,6 +98,10 @@ func (f *fixture) Addresses() []manage.Address {
 		out = append(out, manage.Address{Key: key, Distribution: "flood", Priority: -1, TransitOutstanding: []int64{0}})
 	}
 	return out
+}
+
+func (f *fixture) RoundTrips() map[string]time.Duration {
+	return map[string]time.Duration{"west-1": 1500 * time.Microsecond, "east-1": time.Second}
 }
 
 func (f *fixture) Nodes() []manage.RouterNode {

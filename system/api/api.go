@@ -143,8 +143,9 @@ type LinkState struct {
 	Direction  string    `json:"direction"` // "outgoing" or "incoming"
 	Role       string    `json:"role"`
 	Endpoint   string    `json:"endpoint"`
-	Expires    time.Time `json:"expires"` // of the client certificate; zero if not known
-	Since      time.Time `json:"since"`   // of the connection; zero while there is none
+	Expires    time.Time `json:"expires"`   // of the client certificate; zero if not known
+	Since      time.Time `json:"since"`     // of the connection; zero while there is none
+	RoundTrip  int64     `json:"roundTrip"` // to the host at the other end and back, microseconds; 0 if not known
 }
 
 // BridgeState is the traffic of a listener or a connector.

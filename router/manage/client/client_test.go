@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	goamqp "github.com/Azure/go-amqp"
 	"github.com/google/go-cmp/cmp"
@@ -30,9 +31,12 @@ func (s *store) Config() *config.Config                     { return s.config }
 func (s *store) Statuses(list []config.Entity) []manage.Row { return make([]manage.Row, len(list)) }
 func (s *store) Reload(string) error                        { return nil }
 func (s *store) Nodes() []manage.RouterNode                 { return nil }
-func (s *store) LogStats() []manage.LogStats                { return nil }
-func (s *store) Allocators() []manage.Allocator             { return nil }
-func (s *store) VhostStats() []manage.VhostStats            { return nil }
+func (s *store) RoundTrips() map[string]time.Duration {
+	return map[string]time.Duration{"east": 250 * time.Microsecond}
+}
+func (s *store) LogStats() []manage.LogStats     { return nil }
+func (s *store) Allocators() []manage.Allocator  { return nil }
+func (s *store) VhostStats() []manage.VhostStats { return nil }
 func (s *store) Change(edit func(*config.Config) (*config.Config, error)) error {
 	next, err := edit(s.config)
 	if err == nil {
@@ -358,4 +362,25 @@ func ExampleDial() {
 		fmt.Println(row.Text("host"), row.Text("role"))
 	}
 	// Output: no router there
+}
+
+// TestOwnOperations asks for what only our routers answer.
+func TestOwnOperations(t *testing.T) {
+	t.Parallel()
+	c := connect(t, router(t))
+	trips, err := c.RoundTrips(t.Context())
+	if err != nil || len(trips) != 1 || trips["east"] != 250*time.Microsecond {
+		t.Errorf("round trips %v, %v", trips, err)
+	}
+	attributes := map[string][]string{"tcpListener": {"port"}, "log": {"enable"}}
+	one, err := c.Digest(t.Context(), attributes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other, err := c.Digest(t.Context(), attributes); err != nil || other != one || one == 0 {
+		t.Errorf("digests %d, %d, %v", one, other, err)
+	}
+	if _, err := c.Digest(t.Context(), map[string][]string{"nonsense": nil}); err == nil {
+		t.Error("a digest of nothing known")
+	}
 }

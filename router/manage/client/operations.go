@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
 )
@@ -122,6 +123,31 @@ func (c *Client) Digest(ctx context.Context, attributes map[string][]string) (ui
 		return 0, fmt.Errorf("%s: the answer is no number", operationDigest)
 	}
 	return digest, nil
+}
+
+// operationRoundTrips is another operation of our routers alone.
+const operationRoundTrips = "GET-ROUND-TRIPS"
+
+// RoundTrips returns how long the hosts of the router's neighbors take to answer,
+// by the ids of their routers. Routers other than ours refuse with an *Error.
+func (c *Client) RoundTrips(ctx context.Context) (map[string]time.Duration, error) {
+	properties := Ref{Type: "org.amqp.management", Name: "self"}.properties(operationRoundTrips)
+	reply, err := c.perform(ctx, operationRoundTrips, "", properties, amqp.Map{})
+	if err != nil {
+		return nil, err
+	}
+	m, ok := reply.(amqp.Map)
+	if !ok {
+		return nil, fmt.Errorf("%s: the answer is no map", operationRoundTrips)
+	}
+	trips := map[string]time.Duration{}
+	for _, p := range m {
+		id, named := p.Key.(string)
+		if us, ok := p.Value.(int64); ok && named {
+			trips[id] = time.Duration(us) * time.Microsecond
+		}
+	}
+	return trips, nil
 }
 
 // table makes entities of the answer to a query.
