@@ -270,3 +270,34 @@ func TestUpstreamsAgent(t *testing.T) {
 		t.Errorf("it says no more than\n%s", out)
 	}
 }
+
+// TestProtonClients: ordinary AMQP clients at our router, and from it to
+// upstream's and back.
+func TestProtonClients(t *testing.T) {
+	t.Parallel()
+	requires(t, theirs)
+	if err := exec.Command("python3", "-c", "import proton").Run(); err != nil {
+		t.Skip("Proton's Python package is not there")
+	}
+	w := topology{kinds: []kind{ours, theirs, ours}, edges: []int{2}, links: [][2]int{{0, 1}, {2, 0}}}.build(t)
+	var admins []admin
+	for _, n := range w.nodes {
+		admins = append(admins, n.admin())
+	}
+	newService(t, w.back).run(echo)
+	w.start()
+	admins[0].knows(t, 2)
+	for _, way := range [][2]int{{0, 0}, {0, 1}, {1, 0}, {1, 2}} {
+		from, to := w.nodes[way[0]], w.nodes[way[1]]
+		out, err := exec.Command("python3", "testdata/clients.py", local(admins[way[0]].port), local(admins[way[1]].port)).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s to %s: %v\n%s", from.name, to.name, err, out)
+			continue
+		}
+		for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+			if !strings.HasSuffix(line, ": ok") {
+				t.Errorf("%s to %s: %s", from.name, to.name, line)
+			}
+		}
+	}
+}
