@@ -129,7 +129,6 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 	settled := time.NewTimer(time.Hour)
 	settled.Stop()
 	defer settled.Stop()
-	begun := false // the first pass was made
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
@@ -160,11 +159,10 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 		if !due && !n.moved(ctx) {
 			continue
 		}
-		if n.drifts(ctx, begun) {
+		if n.drifts(ctx) {
 			next.Reset(rescan)
 			continue
 		}
-		begun = true
 		good := n.keep(ctx)
 		n.passed = time.Now()
 		if arrived {
@@ -187,8 +185,8 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 // drifts reports whether files of the input differ from what is in effect, where
 // such changes wait for a command; the status says so. What an agent finds when
 // it starts is applied: the router may have to be started.
-func (n *namespace) drifts(ctx context.Context, begun bool) bool {
-	if !begun || !n.m.manual() || n.take(ctx) != nil {
+func (n *namespace) drifts(ctx context.Context) bool {
+	if n.passes.Load() == 0 || !n.m.manual() || n.take(ctx) != nil {
 		return false
 	}
 	defer n.give()
