@@ -159,10 +159,6 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 		if !due && !n.moved(ctx) {
 			continue
 		}
-		if n.drifts(ctx) {
-			next.Reset(rescan)
-			continue
-		}
 		good := n.keep(ctx)
 		n.passed = time.Now()
 		if arrived {
@@ -182,23 +178,10 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 	}
 }
 
-// drifts reports whether files of the input differ from what is in effect, where
-// such changes wait for a command; the status says so. What an agent finds when
-// it starts is applied: the router may have to be started.
-func (n *namespace) drifts(ctx context.Context) bool {
-	if n.passes.Load() == 0 || !n.m.manual() || n.take(ctx) != nil {
-		return false
-	}
-	defer n.give()
-	v := *n.seen.Load()
-	snap, err := n.store.Load()
-	if err != nil || v.memory.Generation == 0 || snap.Hash == v.memory.InputHash {
-		return false
-	}
-	v.failure = advised("files of the input have changed and wait", "`skupper system reload` applies them")
-	n.seen.Store(&v)
-	return true
-}
+// errWaits is of files that have changed where such changes wait for a command.
+// What an agent finds when it starts is applied: the router may have to be
+// started.
+var errWaits = &api.Error{Kind: api.Conflict, Message: "files of the input have changed and wait", Advice: "`skupper system reload` applies them"}
 
 // watchInput watches input/; without file events the rescan has to do. refresh
 // takes in directories that came meanwhile.
@@ -224,10 +207,12 @@ func (n *namespace) keep(ctx context.Context) bool {
 		return true
 	}
 	defer n.give()
-	_, err := n.pass(ctx, wish{})
+	_, err := n.pass(ctx, wish{held: n.passes.Load() > 0 && n.m.manual()})
 	switch {
 	case ctx.Err() != nil:
 		return true
+	case errors.Is(err, errWaits):
+		return true // the status says so
 	case err == nil:
 		n.lastFail = ""
 		return true

@@ -34,6 +34,7 @@ type wish struct {
 	store   bool     // only write the input
 	dryRun  bool     // change nothing
 	restart bool     // restart the router in any case
+	held    bool     // leave an input alone that is not the one in effect
 	renew   []string // certificates to make anew
 
 	warnings func() []resource.Warning // about what the change was made from; nil: none
@@ -79,6 +80,9 @@ func (n *namespace) pass(ctx context.Context, w wish) (*outcome, error) {
 	if w.change == nil && !w.dryRun && ctx.Err() == nil {
 		v := *n.seen.Load()
 		v.failure = summary(err)
+		if errors.Is(err, errWaits) {
+			v.failure = advised(errWaits.Message, errWaits.Advice)
+		}
 		n.seen.Store(&v)
 	}
 	return nil, err
@@ -137,6 +141,9 @@ func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace) (*o
 	if err != nil {
 		n.publishFailure(w, before, c, err)
 		return nil, err
+	}
+	if w.held && memory.Generation > 0 && c.snap.Hash != memory.InputHash {
+		return nil, errWaits
 	}
 	if c.site == nil || memory.Generation == 0 && !w.start || w.store {
 		return n.storeOnly(w, before, c)
