@@ -366,8 +366,7 @@ func active(ctx context.Context, a Asker, entities []state.Entity) (map[string]i
 // has with another place or address.
 func lacking(ctx context.Context, a Asker, wanted []state.Entity) error {
 	types := entityTypes()
-	telling := []string{"host", "port", "address"}
-	found, err := find(ctx, a, wanted, telling...)
+	found, err := find(ctx, a, wanted) // tables of many have names alone
 	if err != nil {
 		return err
 	}
@@ -376,7 +375,7 @@ func lacking(ctx context.Context, a Asker, wanted []state.Entity) error {
 		if types[e.Type] != "" && r == nil {
 			return fmt.Errorf("it does not have %s %s", e.Type, e.Name)
 		}
-		for _, name := range telling {
+		for _, name := range []string{"host", "port", "address"} {
 			if is, ok := r[name]; ok && e.Attrs[name] != "" && fmt.Sprint(is) != e.Attrs[name] {
 				return fmt.Errorf("it has %s %s with the %s of before", e.Type, e.Name, name)
 			}
