@@ -472,11 +472,9 @@ func TestTruthOfConnectors(t *testing.T) {
 			h.connects("expired", "localhost", server(cert, key), tlsOf)
 		}, "Connector/expired", "Ready", []string{"last connect failed", "expired on"}, false},
 		{"silent", func(h *truth) {
-			h.connects("hole", "127.0.0.1", h.blackHole(), "")
 			h.connects("silent", "localhost", h.serves(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), tlsOf)
-		}, "Connector/silent", "Ready", []string{"connecting to localhost:", "no answer yet", "firewall"}, false},
-		{"black hole", func(*truth) {}, "Connector/hole", "Ready", []string{"connecting to 127.0.0.1:", "no answer yet", "firewall"}, false},
-		{"silent for long", func(*truth) {}, "Connector/silent", "Ready", []string{"last connect failed", "timed out"}, true},
+		}, "Connector/silent", "Ready", []string{"last connect failed", "timed out"}, true},
+		{"black hole", func(h *truth) { h.connects("hole", "127.0.0.1", h.blackHole(), "") }, "Connector/hole", "Ready", []string{"127.0.0.1:", "firewall"}, false},
 		{"trust damaged", func(h *truth) { h.drop("input/certs/back/ca.crt", "rubbish") }, "Connector/name", "Error", []string{"ca.crt", "back"}, false},
 	} {
 		t.Run(f.name, func(t *testing.T) { h.tells(t, f) })
