@@ -23,8 +23,13 @@ import (
 	"github.com/skupper-host/skupper/system/token"
 )
 
-// grantHost is the annotation of a grant that names the host of its links.
+// grantHost is the annotation of a grant that names the hosts at which its
+// server can be reached, apart by commas. The first is that of its URL and of
+// its links.
 const grantHost = "skupper-agent/host"
+
+// hostsOf are the hosts of a grant; "" is the best known one.
+func hostsOf(g *resource.AccessGrant) []string { return strings.Split(g.Annotations[grantHost], ",") }
 
 // keepGrant is how long a grant that nobody can use any more stays in the
 // input, for people to look at.
@@ -57,7 +62,7 @@ func (b grantBook) updated(s *site.Site, server grantAddress, now time.Time) gra
 		}
 		entry.Status.URL, entry.Status.CA = "", string(server.ca)
 		if server.port > 0 {
-			entry.Status.URL = fmt.Sprintf("https://%s/%s", server.base(s, entry.Annotations[grantHost]), entry.UID)
+			entry.Status.URL = fmt.Sprintf("https://%s/%s", server.base(s, hostsOf(entry)[0]), entry.UID)
 		}
 		next[g.Name] = entry
 	}
@@ -68,9 +73,11 @@ func (b grantBook) updated(s *site.Site, server grantAddress, now time.Time) gra
 func (b grantBook) hosts(s *site.Site, server grantAddress) []string {
 	var list []string
 	for _, g := range b {
-		host, _, err := net.SplitHostPort(server.base(s, g.Annotations[grantHost]))
-		if err == nil && host != "" && !slices.Contains(list, host) {
-			list = append(list, host)
+		for _, asked := range hostsOf(g) {
+			host, _, err := net.SplitHostPort(server.base(s, asked))
+			if err == nil && host != "" && !slices.Contains(list, host) {
+				list = append(list, host)
+			}
 		}
 	}
 	return list
@@ -185,11 +192,15 @@ func (n *namespace) issueToken(ctx context.Context, r api.TokenRequest) (*api.To
 	if err != nil {
 		return nil, err
 	}
-	host, warnings, err := hostFor(a, r.Host)
-	if err != nil {
-		return nil, err
+	var hosts, warnings []string
+	for _, asked := range strings.Split(strings.Join(r.Hosts, ","), ",") { // none is ""
+		host, w, err := hostFor(a, asked)
+		if err != nil {
+			return nil, err
+		}
+		hosts, warnings = append(hosts, host), append(warnings, w...)
 	}
-	if err := n.m.grants.open(ctx, host); err != nil {
+	if err := n.m.grants.open(ctx, hosts...); err != nil {
 		return nil, fmt.Errorf("grant server: %w", err)
 	}
 	name := first(r.Grant, r.Name, render.LinkName(v.site.Name, random4()))
@@ -198,7 +209,7 @@ func (n *namespace) issueToken(ctx context.Context, r api.TokenRequest) (*api.To
 		if r.Grant != "" {
 			return nil, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("accessgrant/%s does not exist", r.Grant)}
 		}
-		if err := n.makeGrant(ctx, name, host, r); err != nil {
+		if err := n.makeGrant(ctx, name, hosts, r); err != nil {
 			return nil, err
 		}
 	}
@@ -221,10 +232,10 @@ func random4() []byte {
 }
 
 // makeGrant puts a grant into the input.
-func (n *namespace) makeGrant(ctx context.Context, name, host string, r api.TokenRequest) error {
+func (n *namespace) makeGrant(ctx context.Context, name string, hosts []string, r api.TokenRequest) error {
 	g := &resource.AccessGrant{Meta: resource.Meta{Name: name, Namespace: n.paths.Name}}
 	g.Spec.RedemptionsAllowed, g.Spec.ExpirationWindow = max(r.Redemptions, 1), first(r.Window, "15m")
-	g.Annotations = map[string]string{grantHost: host}
+	g.Annotations = map[string]string{grantHost: strings.Join(hosts, ",")}
 	set := resource.NewSet(g)
 	_, err := n.request(ctx, false, wish{
 		change: func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, api.ApplyRequest{}) }, strict: true,
@@ -274,7 +285,7 @@ func (n *namespace) linksFor(ctx context.Context, v *view, g *resource.AccessGra
 	if len(list) == 0 {
 		return nil, state.Handed{}, fmt.Errorf("no RouterAccess has the issuer %s", g.Spec.Issuer)
 	}
-	a, asked := &list[0], g.Annotations[grantHost]
+	a, asked := &list[0], hostsOf(g)[0]
 	host, _, err := hostFor(a, asked)
 	if err != nil {
 		return nil, state.Handed{}, err

@@ -252,6 +252,11 @@ func keepPair(dir string, w pki.Want, by *pki.Authority, now time.Time) (pki.Pai
 
 // run serves while the server is wanted, until ctx is done.
 func (g *grantServer) run(ctx context.Context) {
+	if g.always() {
+		if err := g.open(ctx); err != nil {
+			g.m.log.Error("grant server", keyErr, err)
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -299,8 +304,18 @@ func (g *grantServer) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error
 	return g.identity, nil
 }
 
+// always reports whether the server listens without a grant as well.
+func (g *grantServer) always() bool {
+	on, err := strconv.ParseBool(g.m.options.Getenv("SKUPPER_ENABLE_GRANTS"))
+	return on && err == nil
+}
+
 // awaitUnwanted returns when the last grant ended long enough ago.
 func (g *grantServer) awaitUnwanted(ctx context.Context) {
+	if g.always() {
+		<-ctx.Done()
+		return
+	}
 	for {
 		g.mu.Lock()
 		left := time.Until(g.wanted.Add(grantLinger))

@@ -36,7 +36,7 @@ func (p *program) tokenCommands() *command.Command {
 					{Name: "cost", Kind: command.Int, Default: "1", Usage: "cost of the link"},
 					{Name: "grant", Kind: command.String, Value: "NAME", Usage: "an existing AccessGrant"},
 					{Name: "name", Kind: command.String, Value: "NAME", Usage: "name of the grant and of the link"},
-					{Name: "host", Kind: command.String, Value: "HOST", Usage: "name or address at which the other site reaches this host"},
+					{Name: "host", Kind: command.Strings, Value: "HOST", Usage: "name or address at which the other site reaches this host; the first is the token's, the certificate is good for all"},
 					{Name: "timeout", Kind: command.Duration, Default: "60s", Usage: "how long to wait"},
 					{Name: "force", Kind: command.Bool, Usage: "overwrite the file"},
 					outputFlag("yaml", documentFormats()...), dryRunFlag(),
@@ -110,7 +110,7 @@ func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {
 	defer cancel()
 	t, err := c.Token(ctx, p.namespace, api.TokenRequest{
 		Name: in.String("name"), Grant: in.String("grant"), Redemptions: in.Int("redemptions-allowed"),
-		Window: in.Duration("expiration-window").String(), Host: in.String("host"), Cost: in.Int("cost"),
+		Window: in.Duration("expiration-window").String(), Hosts: in.Strings("host"), Cost: in.Int("cost"),
 	})
 	if err != nil {
 		return err

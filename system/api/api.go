@@ -351,12 +351,12 @@ type RenewRequest struct {
 
 // TokenRequest asks for a token.
 type TokenRequest struct {
-	Name        string `json:"name"`        // of the grant; "" a new one
-	Grant       string `json:"grant"`       // an existing grant to use
-	Redemptions int    `json:"redemptions"` // how often it may be redeemed; 0: once
-	Window      string `json:"window"`      // how long, as "15m"; "" is that
-	Host        string `json:"host"`        // where others reach this host; "" the best known one
-	Cost        int    `json:"cost"`        // of the link; 0: the default
+	Name        string   `json:"name"`        // of the grant; "" a new one
+	Grant       string   `json:"grant"`       // an existing grant to use
+	Redemptions int      `json:"redemptions"` // how often it may be redeemed; 0: once
+	Window      string   `json:"window"`      // how long, as "15m"; "" is that
+	Hosts       []string `json:"hosts"`       // where others reach this host, the first in the URL; none: the best known one
+	Cost        int      `json:"cost"`        // of the link; 0: the default
 }
 
 // TokenFile is a token.

@@ -58,7 +58,7 @@ func (e echo) Link(_ context.Context, ns string, r LinkRequest) (*LinkFile, erro
 }
 
 func (e echo) Token(_ context.Context, ns string, r TokenRequest) (*TokenFile, error) {
-	return &TokenFile{Name: ns, URL: r.Host, Redemptions: r.Redemptions, Document: []byte("x")}, e.err
+	return &TokenFile{Name: ns, URL: r.Hosts[0], Redemptions: r.Redemptions, Document: []byte("x")}, e.err
 }
 
 func (e echo) Redeem(_ context.Context, ns string, r RedeemRequest) (*Result, error) {
@@ -115,7 +115,9 @@ func TestClientAsksWhatTheControllerHears(t *testing.T) {
 		}},
 		{"operate", func(c Controller) (any, error) { return c.Operate(ctx, "west", OperateRequest{Operation: Stop}) }},
 		{"link", func(c Controller) (any, error) { return c.Link(ctx, "west", LinkRequest{Host: "h"}) }},
-		{"token", func(c Controller) (any, error) { return c.Token(ctx, "west", TokenRequest{Host: "h", Redemptions: 2}) }},
+		{"token", func(c Controller) (any, error) {
+			return c.Token(ctx, "west", TokenRequest{Hosts: []string{"h", "i"}, Redemptions: 2})
+		}},
 		{"redeem", func(c Controller) (any, error) {
 			return c.Redeem(ctx, "west", RedeemRequest{File: File{"t.yaml", []byte("x")}})
 		}},
