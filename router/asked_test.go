@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/skupper-host/skupper/internal/captures"
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/router/amqp"
 )
 
@@ -37,10 +38,10 @@ func answeredOtherwise() map[string]string {
 // recordedSites are the three routers of the recording, but for their ports.
 func recordedSites(t *testing.T) (west *node) {
 	t.Helper()
-	links, edges := freePort(t), freePort(t)
+	links, edges := freeport.Get(t), freeport.Get(t)
 	at := func(typ, name, address string) entity {
 		return entity{typ, attrs{
-			"name": name, "host": "127.0.0.1", "port": strconv.Itoa(freePort(t)), "address": address,
+			"name": name, "host": "127.0.0.1", "port": strconv.Itoa(freeport.Get(t)), "address": address,
 			"siteId": "11111111-aaaa-4aaa-8aaa-111111111111",
 		}}
 	}

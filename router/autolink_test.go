@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/router/manage/client"
 )
 
@@ -12,7 +13,7 @@ import (
 // the answer comes back to its dynamic address.
 func TestAutoLinksJoinNetworks(t *testing.T) {
 	t.Parallel()
-	between, edges := freePort(t), freePort(t)
+	between, edges := freeport.Get(t), freeport.Get(t)
 	autoLink := func(connection string, more attrs) entity {
 		a := attrs{"direction": "in", "connection": connection}
 		for name, value := range more {

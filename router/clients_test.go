@@ -14,6 +14,7 @@ import (
 	goamqp "github.com/Azure/go-amqp"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/router/manage"
 	"github.com/skupper-host/skupper/router/manage/client"
 )
@@ -31,7 +32,7 @@ func dial(t *testing.T, port int) *goamqp.Conn {
 
 func TestConfiguredPropertiesAreInTheOpen(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Get(t)
 	start(t, "A", "interior", entity{"listener", attrs{
 		"name": "other", "host": "127.0.0.1", "port": strconv.Itoa(port), "failoverUrls": "second:25000, amqps://third",
 		"openProperties": map[string]any{"text": "a", "number": -3, "list": []any{1, nil, false}},
@@ -106,7 +107,7 @@ func TestManagementAnswersWhereEverythingElseIsUnavailable(t *testing.T) {
 
 func TestAnonymousMulticastOfAnEdgeRouterReachesTheOthers(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Get(t)
 	interior := start(t, "I", "interior", listener("edge", port))
 	edge := start(t, "E", "edge", connector("edge", port))
 	here, there := receive(t, edge.session(t), "mc/news"), receive(t, interior.session(t), "mc/news")
@@ -204,7 +205,7 @@ func TestTCPConnectionsAreListedAndCut(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { _ = server.Close(); wg.Wait() })
-	port := freePort(t)
+	port := freeport.Get(t)
 	n := start(
 		t, "A", "interior",
 		entity{"tcpListener", attrs{"name": "in", "host": "127.0.0.1", "port": strconv.Itoa(port), "address": "svc"}},
@@ -260,7 +261,7 @@ func TestTCPConnectionsAreListedAndCut(t *testing.T) {
 
 func TestClientsHearThatTheirListenerStops(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Get(t)
 	n := start(t, "A", "interior", entity{"listener", attrs{"name": "other", "host": "127.0.0.1", "port": strconv.Itoa(port)}})
 	c := dial(t, port)
 	if err := n.manage(t).Delete(t.Context(), client.Ref{Type: "listener", Name: "other"}); err != nil {
@@ -284,7 +285,7 @@ func TestLinksOfStreamsAreEndpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	between, port := freePort(t), freePort(t)
+	between, port := freeport.Get(t), freeport.Get(t)
 	west := start(
 		t, "west", "interior", listener("inter-router", between),
 		entity{"tcpListener", attrs{"name": "in", "host": "127.0.0.1", "port": strconv.Itoa(port), "address": "svc"}},

@@ -17,6 +17,7 @@ import (
 
 	goamqp "github.com/Azure/go-amqp"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/router"
 	"github.com/skupper-host/skupper/router/manage/client"
 )
@@ -44,7 +45,7 @@ type node struct {
 // start runs a router with a listener for clients until the test ends.
 func start(t *testing.T, id, mode string, more ...entity) *node {
 	t.Helper()
-	n := &node{id: id, port: freePort(t)}
+	n := &node{id: id, port: freeport.Get(t)}
 	own := attrs{"id": id, "mode": mode}
 	more = slices.DeleteFunc(more, func(e entity) bool { // what is said of the router itself
 		if e.typ == "router" {
@@ -95,16 +96,6 @@ func (*notifier) Reloading()                                  {}
 func (*notifier) Status(string)                               {}
 func (*notifier) Stopping()                                   {}
 func (*notifier) Watchdog(ctx context.Context, _ func() bool) { <-ctx.Done() }
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
 
 // listener and connector are entities for other routers.
 func listener(role string, port int) entity {

@@ -12,6 +12,7 @@ import (
 
 	goamqp "github.com/Azure/go-amqp"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/router/manage"
 	"github.com/skupper-host/skupper/router/manage/client"
 )
@@ -71,7 +72,7 @@ func closed(port int) error {
 // what the router does then.
 func TestEntitiesLive(t *testing.T) {
 	t.Parallel()
-	links := freePort(t)
+	links := freeport.Get(t)
 	a := start(t, "A", "interior")
 	b := start(t, "B", "interior", listener("inter-router", links))
 	m := a.manage(t)
@@ -103,7 +104,7 @@ func TestEntitiesLive(t *testing.T) {
 		}
 	}
 
-	in := freePort(t)
+	in := freeport.Get(t)
 	create("tcpListener", "in", at(in, map[string]any{"address": "svc"}))
 	if err := closed(in); err != nil {
 		t.Errorf("the listener of a service without connector: %v", err)
@@ -119,7 +120,7 @@ func TestEntitiesLive(t *testing.T) {
 	create("tcpConnector", "out", at(echoServer(t), map[string]any{"address": "svc"}))
 	eventually(t, "the service with another connector", func() error { return asks(in) })
 
-	many := freePort(t)
+	many := freeport.Get(t)
 	create("tcpListener", "many", at(many, map[string]any{"multiAddressStrategy": "priority"}))
 	create("listenerAddress", "first", map[string]any{"listener": "many", "address": "svc", "value": 1})
 	eventually(t, "the service at a listener of several addresses", func() error { return asks(many) })
@@ -156,7 +157,7 @@ func TestEntitiesLive(t *testing.T) {
 		return nil
 	})
 
-	door := freePort(t)
+	door := freeport.Get(t)
 	create("listener", "door", at(door, map[string]any{"idleTimeoutSeconds": 10}))
 	c := dial(t, door)
 	remove("listener", "door")

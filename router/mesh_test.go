@@ -3,13 +3,15 @@ package router_test
 import (
 	"fmt"
 	"testing"
+
+	"github.com/skupper-host/skupper/internal/freeport"
 )
 
 // edgeMesh starts three edge routers that are all connected to each other, two
 // of them in both directions. more are entities of each.
 func edgeMesh(t *testing.T, more ...[]entity) []*node {
 	t.Helper()
-	ports := []int{freePort(t), freePort(t), freePort(t)}
+	ports := []int{freeport.Get(t), freeport.Get(t), freeport.Get(t)}
 	dials := [][]int{{1, 2}, {0}, {1}}
 	var nodes []*node
 	for i, id := range []string{"EA", "EB", "EC"} {
@@ -51,7 +53,7 @@ func TestEdgeRoutersReachEachOtherWithoutAnInteriorRouter(t *testing.T) {
 
 func TestAMeshOfEdgeRoutersIsOneDestinationForTheInterior(t *testing.T) {
 	t.Parallel()
-	uplink := freePort(t)
+	uplink := freeport.Get(t)
 	interior := start(t, "IX", "interior", listener("edge", uplink))
 	up := []entity{connector("edge", uplink)}
 	mesh := edgeMesh(t, up, up)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	goamqp "github.com/Azure/go-amqp"
+	"github.com/skupper-host/skupper/internal/freeport"
 )
 
 // Messages of one sender come in its order at the other end of a network,
@@ -20,7 +21,7 @@ func TestMessagesKeepTheirOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			link, clients := freePort(t), freePort(t)
+			link, clients := freeport.Get(t), freeport.Get(t)
 			there := start(t, "B", "interior", listener(roles[0], link))
 			start(t, "A", roles[1], connector(roles[0], link), entity{"listener", attrs{
 				"name": "small frames", "host": "127.0.0.1", "port": strconv.Itoa(clients), "maxFrameSize": 2048,

@@ -15,12 +15,13 @@ import (
 	goamqp "github.com/Azure/go-amqp"
 	"golang.org/x/net/websocket"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/router/manage/client"
 )
 
 func TestHTTPListener(t *testing.T) {
 	t.Parallel()
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), freeport.Get(t)
 	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func TestHTTPListener(t *testing.T) {
 
 func TestAMQPOverWebSocket(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Get(t)
 	start(t, "A", "interior", entity{"listener", attrs{"name": "web", "host": "127.0.0.1", "port": strconv.Itoa(port), "http": true}})
 	url := "ws://127.0.0.1:" + strconv.Itoa(port)
 
@@ -112,12 +113,12 @@ func figures(t *testing.T, url string) map[string]string {
 // that are gone.
 func TestFiguresOfEntities(t *testing.T) {
 	t.Parallel()
-	port, in := freePort(t), freePort(t)
+	port, in := freeport.Get(t), freeport.Get(t)
 	n := start(t, "A", "interior",
 		entity{"listener", attrs{"name": "web", "host": "127.0.0.1", "port": strconv.Itoa(port), "http": true}},
 		entity{"tcpListener", attrs{"name": "in", "host": "127.0.0.1", "port": strconv.Itoa(in), "address": "svc"}},
 		entity{"tcpConnector", attrs{"name": "out", "host": "127.0.0.1", "port": strconv.Itoa(in), "address": "else"}},
-		connector("edge", freePort(t)))
+		connector("edge", freeport.Get(t)))
 	url := "http://127.0.0.1:" + strconv.Itoa(port) + "/metrics"
 	of := figures(t, url+"/entities")
 	for series, want := range map[string]string{
@@ -164,7 +165,7 @@ func TestFiguresOfEntities(t *testing.T) {
 // again at once.
 func TestHTTPListenerLive(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Get(t)
 	m := start(t, "A", "interior").manage(t)
 	url := "http://127.0.0.1:" + strconv.Itoa(port)
 	for _, path := range []string{"/metrics", "/healthz"} {
@@ -200,7 +201,7 @@ func TestHTTPListenerLive(t *testing.T) {
 // TestNotReady says what is not as it is configured.
 func TestNotReady(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Get(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +237,7 @@ func TestNotReady(t *testing.T) {
 
 func TestADeletedHTTPListenerIsGone(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Get(t)
 	n := start(t, "A", "standalone", entity{"listener", attrs{"name": "web", "host": "127.0.0.1", "port": strconv.Itoa(port), "http": true}})
 	address := "127.0.0.1:" + strconv.Itoa(port)
 	response, err := http.Get("http://" + address + "/healthz")

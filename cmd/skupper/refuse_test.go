@@ -8,12 +8,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/internal/freeport"
 )
 
 // invalid are the files of testdata/sites/invalid with what has to be said
@@ -264,18 +266,9 @@ func TestWrongUseOfEveryCommand(t *testing.T) {
 // freePorts returns ports of the loopback address on which nothing listens.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
-	var ports []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() // it held the port
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, port)
+	ports := make([]string, n)
+	for i := range ports {
+		ports[i] = strconv.Itoa(freeport.Get(t))
 	}
 	return ports
 }

@@ -25,6 +25,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/system/resource"
 )
 
@@ -185,12 +186,7 @@ func (h *truth) servesTLS(config *tls.Config, f func(*tls.Conn)) (port string) {
 // nobody is a port on which nothing listens.
 func (h *truth) nobody() string {
 	h.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	_ = l.Close() // it accepted nothing
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return strconv.Itoa(freeport.Get(h.t))
 }
 
 // blackHole is a port whose packets get no answer: the queue of its socket is

@@ -87,9 +87,9 @@ func plan() []row {
 		{pkg: "cmd/skupper", may: []string{"cmd/skupper/internal/...", "system", "system/...", "bundle", "router", "router/config", "observer"}},
 		{pkg: "internal/captures"}, // tests only
 		{pkg: "internal/demo"},
+		{pkg: "internal/freeport"}, // tests only
 		{pkg: "internal/pack"},
 		{pkg: "internal/scale"},
-		{pkg: "internal/captures"},
 		{pkg: "internal/floorplan"},
 	}
 }

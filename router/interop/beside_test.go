@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/skupper-host/skupper/internal/freeport"
 )
 
 // said waits until a node has logged a text.
@@ -162,7 +164,7 @@ func TestFailOverBesideUpstream(t *testing.T) {
 		t.Run(fmt.Sprintf("%s dial %s", kinds[0], kinds[1]), func(t *testing.T) {
 			t.Parallel()
 			w := topology{kinds: kinds, links: [][2]int{{0, 1}}}.build(t)
-			other := freePort(t)
+			other := freeport.Get(t)
 			w.nodes[1].set("listener", "failoverUrls", fmt.Sprintf("amqps://localhost:%d", other))
 			w.nodes[2].add("listener", map[string]any{
 				"name": "link-0", "host": "127.0.0.1", "port": strconv.Itoa(other), "role": "inter-router",
@@ -188,7 +190,7 @@ func TestNameOfTheListenerIsVerified(t *testing.T) {
 		t.Run(fmt.Sprintf("%s dial", kinds[0]), func(t *testing.T) {
 			t.Parallel()
 			w := topology{kinds: kinds, links: line(2)}.build(t)
-			port := freePort(t)
+			port := freeport.Get(t)
 			w.nodes[1].set("listener", "host", "127.0.0.2")
 			w.nodes[1].set("listener", "port", strconv.Itoa(port))
 			w.nodes[0].set("connector", "host", "127.0.0.2") // the certificate is for 127.0.0.1

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	management "github.com/skupper-host/skupper/router/manage/client"
 )
 
@@ -80,7 +81,7 @@ func TestRestartedRouterIsKnownToItsNeighborsAgain(t *testing.T) {
 
 func testRestarted(t *testing.T, kinds []kind) {
 	w := topology{kinds: kinds, links: line(3)}.build(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	w.nodes[0].add("listener", map[string]any{"name": "admin", "host": "127.0.0.1", "port": strconv.Itoa(port), "role": "normal"})
 	newService(t, w.back).run(echo)
 	w.start()
@@ -117,7 +118,7 @@ func TestClosestServerIsOnTheSameEdgeRouter(t *testing.T) {
 
 func testClosest(t *testing.T, kinds []kind) {
 	w := topology{kinds: kinds, edges: []int{0}, links: line(2)}.build(t)
-	near := freePort(t)
+	near := freeport.Get(t)
 	for _, n := range w.nodes {
 		n.add("address", map[string]any{"prefix": "svc", "distribution": "closest"})
 	}
@@ -128,7 +129,7 @@ func testClosest(t *testing.T, kinds []kind) {
 		away.Add(1)
 		echo(c)
 	})
-	far := freePort(t)
+	far := freeport.Get(t)
 	w.nodes[1].add("tcpListener", map[string]any{"name": "far", "host": "127.0.0.1", "port": strconv.Itoa(far), "address": "svc"})
 	w.start()
 	eventually(t, 20*time.Second, "the server of the interior router", func() error {

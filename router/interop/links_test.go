@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	management "github.com/skupper-host/skupper/router/manage/client"
 )
 
@@ -22,7 +23,7 @@ type admin struct{ port int }
 
 // admin adds a listener for management clients to a node.
 func (n *node) admin() admin {
-	a := admin{freePort(n.t)}
+	a := admin{freeport.Get(n.t)}
 	n.add("listener", map[string]any{"name": "management", "host": "127.0.0.1", "port": strconv.Itoa(a.port), "role": "normal"})
 	return a
 }

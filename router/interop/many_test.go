@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/router"
 )
 
@@ -32,7 +33,7 @@ func TestAmongTwentyOfUpstreams(t *testing.T) {
 	newService(t, w.back).run(echo)
 	var entrances []int
 	for _, n := range w.nodes[1:] {
-		port := freePort(t)
+		port := freeport.Get(t)
 		entrances = append(entrances, port)
 		n.add("tcpListener", map[string]any{"name": "entrance", "host": "127.0.0.1", "port": strconv.Itoa(port), "address": "svc"})
 	}
@@ -81,7 +82,7 @@ func TestMoreRoutersThanUpstreamKnows(t *testing.T) {
 	const leaves = 140
 	w := topology{kinds: []kind{ours, theirs}, links: [][2]int{{1, 0}}}.build(t)
 	hub := w.nodes[0].admin()
-	port, back := freePort(t), freePort(t)
+	port, back := freeport.Get(t), freeport.Get(t)
 	w.nodes[0].add("listener", map[string]any{"name": "leaves", "host": "127.0.0.1", "port": strconv.Itoa(port), "role": "inter-router"})
 	w.nodes[1].add("tcpListener", map[string]any{"name": "back", "host": "127.0.0.1", "port": strconv.Itoa(back), "address": "back"})
 	w.nodes[0].add("tcpConnector", map[string]any{"name": "back", "host": "127.0.0.1", "port": strconv.Itoa(w.back), "address": "back"})

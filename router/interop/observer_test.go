@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/skupper-host/skupper/internal/freeport"
 )
 
 // upstreamObserver is the variable that names upstream's network-observer.
@@ -36,7 +38,7 @@ func watchWith(t testing.TB, port int) *console {
 	if path == "" {
 		t.Skip(upstreamObserver + " does not name upstream's network-observer")
 	}
-	listen := local(freePort(t))
+	listen := local(freeport.Get(t))
 	cmd := exec.Command(path, "-listen", listen, "-enable-console=false", "-router-endpoint", "amqp://"+local(port))
 	var log lockedBuffer
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -294,13 +296,13 @@ func TestDrawnByUpstreamsObserver(t *testing.T) {
 // for each of them. It returns the ports of these.
 func (w *network) everywhere(t testing.TB) (listeners [][]int, servers []int) {
 	for i, n := range w.nodes {
-		port := freePort(t)
+		port := freeport.Get(t)
 		servers = append(servers, port)
 		newService(t, port).run(echo)
 		n.add("tcpConnector", map[string]any{"name": "server", "host": "127.0.0.1", "port": strconv.Itoa(port), "address": fmt.Sprintf("at-%d", i)})
 		var own []int
 		for k := range w.nodes {
-			port := freePort(t)
+			port := freeport.Get(t)
 			own = append(own, port)
 			n.add("tcpListener", map[string]any{"name": fmt.Sprintf("for-%d", k), "host": "127.0.0.1", "port": strconv.Itoa(port), "address": fmt.Sprintf("at-%d", k)})
 		}

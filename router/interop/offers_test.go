@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	management "github.com/skupper-host/skupper/router/manage/client"
 )
 
@@ -38,7 +39,7 @@ type named struct {
 func (w *network) offer(t testing.TB) *offers {
 	t.Helper()
 	o := &offers{dir: w.certs, in: map[string]int{}}
-	port := func() int { return freePort(t) }
+	port := func() int { return freeport.Get(t) }
 	for _, n := range w.nodes {
 		port := port()
 		o.admin = append(o.admin, port)

@@ -202,28 +202,6 @@ func (n *node) signal(sig syscall.Signal, wait bool) {
 
 func (n *node) kill() { n.signal(syscall.SIGKILL, true) }
 
-// freePort returns a TCP port of 127.0.0.1 that nobody else gets before the end
-// of the test: a bound socket holds it, beside which others may listen.
-func freePort(t testing.TB) int {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Close(fd) })
-	if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	at, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return at.(*syscall.SockaddrInet4).Port
-}
-
 // eventually polls until ok returns nil, and fails the test with its last
 // error when limit has passed.
 func eventually(t testing.TB, limit time.Duration, what string, ok func() error) {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/skupper-host/skupper/internal/freeport"
 )
 
 // certs is a directory with ca.crt, tls.crt and tls.key for localhost.
@@ -130,7 +132,7 @@ func (tp topology) build(t testing.TB) *network {
 	if tp.reference && os.Getenv("INTEROP_TABLE") == "" {
 		t.Skip("a network without our router is only a row of the table")
 	}
-	w := &network{t: t, edges: tp.edges, in: freePort(t), back: freePort(t)}
+	w := &network{t: t, edges: tp.edges, in: freeport.Get(t), back: freeport.Get(t)}
 	dir := certs(t)
 	w.certs = dir
 	edge := map[int]bool{}
@@ -150,7 +152,7 @@ func (tp topology) build(t testing.TB) *network {
 		w.nodes = append(w.nodes, n)
 	}
 	for i, l := range tp.links {
-		port, role := freePort(t), "inter-router"
+		port, role := freeport.Get(t), "inter-router"
 		switch {
 		case edge[l[0]] && edge[l[1]]:
 			role = "inter-edge"

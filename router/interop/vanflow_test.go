@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/router/vanflow"
 )
 
@@ -20,7 +21,7 @@ func siteID(node int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d
 // listener for collectors. It returns the ports of these.
 func (w *network) describe() (ports []int) {
 	for i, n := range w.nodes {
-		port := freePort(w.t)
+		port := freeport.Get(w.t)
 		ports = append(ports, port)
 		n.add("listener", map[string]any{"name": "amqp", "host": "127.0.0.1", "port": strconv.Itoa(port), "role": "normal"})
 		n.env = append(n.env, "SKUPPER_SITE_ID="+siteID(i)) // upstream's router looks nowhere else
