@@ -85,6 +85,7 @@ func plan() []row {
 		{pkg: "cmd/skupper/internal/manual", may: []string{"cmd/skupper/internal/command"}},
 		{pkg: "cmd/skupper/internal/output"},
 		{pkg: "cmd/skupper", may: []string{"cmd/skupper/internal/...", "system", "system/...", "bundle", "router", "router/config", "observer"}},
+		{pkg: "internal/box"},      // for tests
 		{pkg: "internal/captures"}, // tests only
 		{pkg: "internal/demo"},
 		{pkg: "internal/freeport"}, // tests only

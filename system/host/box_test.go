@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/internal/box"
 	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/plan"
 	"github.com/skupper-host/skupper/system/render"
@@ -26,7 +27,7 @@ import (
 	"github.com/skupper-host/skupper/system/systemd"
 )
 
-// boxKey is set inside a box: a host with a real systemd (systemd/testdata/box.sh).
+// boxKey is set inside a box: a host with a real systemd (internal/box).
 const boxKey = "HOST_TEST_BOX"
 
 // boxBinary is where this test is inside; units run it as the router.
@@ -36,93 +37,31 @@ const boxBinary = "/usr/local/bin/host.test"
 // system's manager and a user's, and again after a reboot.
 func TestSystemdBox(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"systemd-nspawn", "nsenter"} {
-		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") != "true" {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("only root boots a box")
-	}
-	if raceDetector {
-		t.Skip("the processes of the box start too slowly under the race detector; they share no memory with each other")
-	}
-	removeLeftBoxes(t)
-	b := &box{t: t, name: fmt.Sprintf("host-%d", os.Getpid())}
-	t.Cleanup(func() { b.do("down") })
-	if up := b.do("up"); !strings.Contains(up, "running") && !strings.Contains(up, "degraded") { // by units of others
-		t.Fatalf("the box is %s", up)
-	}
-	b.install()
-	b.do("sh", "useradd", "--system", "--home-dir", "/var/lib/skupper", "--shell", "/usr/sbin/nologin", "skupper")
-	b.do("sh", "useradd", "--create-home", "ann")
-	b.do("sh", "loginctl", "enable-linger", "ann")
-	b.inside("TestInsideSystem", "sh")
-	b.inside("TestInsideAgentUnit", "sh")
-	b.inside("TestInsideUser", "as", "ann")
-	b.do("reboot")
-	b.inside("TestInsideAfterBoot", "sh")
-	b.inside("TestInsideAfterBoot", "as", "ann")
-}
-
-// removeLeftBoxes takes down the boxes of tests that were killed.
-func removeLeftBoxes(t *testing.T) {
-	t.Helper()
-	left, err := filepath.Glob("/run/skupper-box/host-*")
+	b := box.New(t, box.Options{})
+	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range left {
-		name := filepath.Base(dir)
-		if _, err := os.Stat("/proc/" + strings.TrimPrefix(name, "host-")); errors.Is(err, os.ErrNotExist) {
-			(&box{t: t, name: name}).do("down")
-		}
-	}
+	b.Put(t, binary, boxBinary)
+	b.Sh(t, "useradd", "--system", "--home-dir", "/var/lib/skupper", "--shell", "/usr/sbin/nologin", "skupper")
+	b.Sh(t, "useradd", "--create-home", "ann")
+	b.Sh(t, "loginctl", "enable-linger", "ann")
+	root := b.Command
+	ann := func(args ...string) *exec.Cmd { return b.CommandAs("ann", args...) }
+	runInside(t, b, "TestInsideSystem", root)
+	runInside(t, b, "TestInsideAgentUnit", root)
+	runInside(t, b, "TestInsideUser", ann)
+	b.Reboot(t)
+	runInside(t, b, "TestInsideAfterBoot", root)
+	runInside(t, b, "TestInsideAfterBoot", ann)
 }
 
-// box is a host of its own.
-type box struct {
-	t    *testing.T
-	name string
-}
-
-func (b *box) command(verb string, args ...string) *exec.Cmd {
-	return exec.Command("../systemd/testdata/box.sh", append([]string{verb, b.name}, args...)...)
-}
-
-// do runs a verb of the script.
-func (b *box) do(verb string, args ...string) string {
-	b.t.Helper()
-	out, err := b.command(verb, args...).CombinedOutput()
-	if err != nil {
-		b.t.Fatalf("%s %v: %v\n%s", verb, args, err, out)
-	}
-	return string(out)
-}
-
-func (b *box) install() {
-	b.t.Helper()
-	binary, err := os.Executable()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	data, err := os.ReadFile(binary)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join("/run/skupper-box", b.name, "root", boxBinary), data, 0o755); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// inside runs one test of this binary inside, as root or as a user.
-func (b *box) inside(test, verb string, user ...string) {
-	b.t.Helper()
-	args := append(user, "env", boxKey+"=1", boxBinary, "-test.run", "^"+test+"$", "-test.v", "-test.timeout", "2m")
-	out, err := b.command(verb, args...).CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+test)) {
-		journal, _ := b.command("sh", "journalctl", "--no-pager", "-n", "60", "-o", "cat").CombinedOutput()
-		b.t.Fatalf("%s %s %v: %v\n%s\njournal:\n%s", test, verb, user, err, out, journal)
+// runInside runs one test of this binary inside, as root or as a user.
+func runInside(t *testing.T, b *box.Box, test string, command func(...string) *exec.Cmd) {
+	t.Helper()
+	cmd := command("env", boxKey+"=1", boxBinary, "-test.run", "^"+test+"$", "-test.v", "-test.timeout", "2m")
+	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+test)) {
+		t.Fatalf("%s: %v\n%s\njournal:\n%s", test, err, out, b.Journal())
 	}
 }
 

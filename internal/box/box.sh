@@ -12,6 +12,12 @@
 #
 # The root file system inside is BOX_DIR/NAME/root (default /run/skupper-box):
 # files are copied in and out there. Needs root, systemd-nspawn and dbus.
+#
+#   BOX_LOWER  another root file system to boot (default /)
+#   BOX_NETNS  the network namespace that it lives in, of `ip netns`; else one of
+#              its own, with nothing but lo
+#   BOX_KEEP   units of this machine's packages that are not masked inside
+#   BOX_SIZE   of what may be written (default 1g)
 set -euo pipefail
 verb=${1:?verb} name=${2:?name}
 shift 2
@@ -55,15 +61,19 @@ await() {
 
 # Runs nspawn until it ends otherwise than by a reboot (133) or a power cut.
 loop() {
-  local g
+  local g device options=(--private-network)
+  [ -z "${BOX_NETNS:-}" ] || options=("--network-namespace-path=/run/netns/$BOX_NETNS")
+  for device in /dev/fuse /dev/net/tun; do # for containers of users
+    [ ! -e $device ] || options+=("--bind=$device")
+  done
   for g in $(groups); do echo $BASHPID >"$g/cgroup.procs"; done
   export UNIFIED_CGROUP_HIERARCHY=1 SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_LOCK=0
   set +e
   trap '' HUP
   while :; do
     rm -f "$box/again"
-    systemd-nspawn -q -D "$root" --boot --register=no --keep-unit --machine="$name" --hostname="$name" --private-network \
-      --console=pipe --link-journal=no --resolv-conf=off --timezone=off --capability=all \
+    systemd-nspawn -q -D "$root" --boot --register=no --keep-unit --machine="$name" --hostname="$name" "${options[@]}" \
+      --console=pipe --link-journal=no --resolv-conf=off --timezone=off --capability=all --system-call-filter='@keyring bpf' \
       </dev/null >>"$box/console.log" 2>&1 &
     echo $! >"$box/nspawn.pid"
     wait $!
@@ -72,22 +82,27 @@ loop() {
 }
 
 up() {
-  local unit
+  local g unit
   mkdir -p "$box"
   mount -t tmpfs -o "size=${BOX_SIZE:-1g},mode=755" "box-$name" "$box"
   mkdir -p "$box"/upper "$box"/work "$root"
-  mount -t overlay overlay -o "lowerdir=/,upperdir=$box/upper,workdir=$box/work" "$root"
+  mount -t overlay overlay -o "lowerdir=${BOX_LOWER:-/},upperdir=$box/upper,workdir=$box/work" "$root"
   : >"$root/etc/machine-id"
   echo "$name" >"$root/etc/hostname"
-  rm -rf "$root"/var/log/journal/* "$root"/var/lib/systemd/linger "$root"/var/lib/skupper
-  mkdir -p "$root/var/log/journal"
+  rm -rf "$root"/var/log/journal/* "$root"/var/lib/systemd/linger "$root"/var/lib/skupper "$root"/var/lib/containers
+  mkdir -p "$root/var/log/journal" "$root/etc/containers"
+  # Engines ask for higher limits than root may set without CAP_SYS_RESOURCE.
+  printf '[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]\npids_limit = 0\n[engine]\nruntime = "runc"\n' >"$root/etc/containers/containers.conf"
   # What else is installed here is none of the test's business.
-  for unit in docker.service docker.socket containerd.service podman-auto-update.timer postgresql.service haproxy.service \
+  for unit in docker.service docker.socket containerd.service podman-auto-update.timer podman-auto-update.service postgresql.service haproxy.service \
     redis-server.service nginx.service apache2.service mariadb.service ssh.service cron.service apt-daily.timer \
     apt-daily-upgrade.timer man-db.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-timesyncd.service \
     systemd-networkd.service systemd-networkd.socket systemd-networkd-wait-online.service systemd-resolved.service \
     systemd-udevd.service systemd-sysctl.service console-getty.service; do
-    ln -sfn /dev/null "$root/etc/systemd/system/$unit"
+    case " ${BOX_KEEP:-} " in
+    *" $unit "*) ;;
+    *) ln -sfn /dev/null "$root/etc/systemd/system/$unit" ;;
+    esac
   done
   for g in $(groups); do mkdir -p "$g"; done
   (loop) >/dev/null 2>&1 &
