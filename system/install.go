@@ -91,7 +91,7 @@ func (r InstallRecord) write(paths layout.Paths) error {
 // Install prepares a machine, or a user, for sites: directories, the account of
 // the routers, the agent's unit, enabled and started. It converges: what is
 // there already stays. conn is nil where no service manager answers. The lines
-// say what was changed.
+// say what was changed; Missing says it beforehand.
 func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, linger, reloadType string) ([]string, error) {
 	var lines []string
 	if _, err := os.Stat(paths.NamespacesDir()); errors.Is(err, fs.ErrNotExist) {
@@ -106,7 +106,7 @@ func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layou
 	}
 	if reloadType != "" && first(r.ReloadType, ReloadAuto) != reloadType {
 		r.ReloadType = reloadType
-		lines = append(lines, "changes of files take effect: "+map[bool]string{true: "with `skupper system reload`", false: "by themselves"}[reloadType == ReloadManual])
+		lines = append(lines, reloadLine(reloadType))
 	}
 	if made, err := makeAccount(ctx, paths); err != nil {
 		return lines, err
@@ -118,6 +118,10 @@ func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layou
 		}
 	}
 	if conn != nil {
+		s, err := conn.Status(ctx, agentUnit)
+		if err != nil {
+			return lines, err
+		}
 		path, err := StartAgentUnit(ctx, conn, binary, paths)
 		if err != nil {
 			return lines, err
@@ -126,30 +130,87 @@ func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layou
 			r.UnitFile = path
 			lines = append(lines, "wrote "+path)
 		}
-		if s, err := conn.Status(ctx, agentUnit); err != nil || !s.Enabled {
-			if err := errors.Join(err, conn.Enable(ctx, agentUnit)); err != nil {
+		if atRest(s) {
+			lines = append(lines, "started "+agentUnit)
+		}
+		if !s.Enabled {
+			if err := conn.Enable(ctx, agentUnit); err != nil {
 				return lines, err
 			}
 			r.Enabled = true
 			lines = append(lines, "enabled "+agentUnit)
 		}
 	}
-	if linger != "" {
+	if linger != "" && !lingers(linger) {
 		if out, err := exec.CommandContext(ctx, "loginctl", "enable-linger", linger).CombinedOutput(); err != nil {
 			return lines, fmt.Errorf("loginctl enable-linger %s: %w: %s", linger, err, out)
 		}
 		r.Linger = linger
-		lines = append(lines, "services of "+linger+" run without a login")
+		lines = append(lines, lingerLine(linger))
 	}
 	return lines, r.write(paths)
 }
 
+// atRest reports whether a unit has no process.
+func atRest(s systemd.Status) bool { return s.Active == "inactive" || s.Active == "failed" }
+
+// lingers reports whether services of a user run without a login.
+func lingers(user string) bool {
+	_, err := os.Stat(layout.LingerFile(user))
+	return err == nil
+}
+
+// Missing says, in the words of Install, what Install would change.
+func Missing(ctx context.Context, conn *systemd.Conn, paths layout.Paths, linger, reloadType string) ([]string, error) {
+	var lines []string
+	if _, err := os.Stat(paths.NamespacesDir()); errors.Is(err, fs.ErrNotExist) {
+		lines = append(lines, "made "+paths.DataHome)
+	}
+	r, err := ReadInstallRecord(paths)
+	if err != nil {
+		return nil, err
+	}
+	if reloadType != "" && first(r.ReloadType, ReloadAuto) != reloadType {
+		lines = append(lines, reloadLine(reloadType))
+	}
+	if paths.System && !hasAccount() {
+		lines = append(lines, "made the system user "+routerUser)
+	}
+	if conn != nil {
+		s, err := conn.Status(ctx, agentUnit)
+		if err != nil {
+			return nil, err
+		}
+		if !s.Loaded {
+			lines = append(lines, "wrote "+paths.AgentUnit())
+		}
+		if atRest(s) {
+			lines = append(lines, "started "+agentUnit)
+		}
+		if !s.Enabled {
+			lines = append(lines, "enabled "+agentUnit)
+		}
+	}
+	if linger != "" && !lingers(linger) {
+		lines = append(lines, lingerLine(linger))
+	}
+	return lines, nil
+}
+
+func reloadLine(reloadType string) string {
+	return "changes of files take effect: " + map[bool]string{true: "with `skupper system reload`", false: "by themselves"}[reloadType == ReloadManual]
+}
+
+func lingerLine(user string) string { return "services of " + user + " run without a login" }
+
+func hasAccount() bool {
+	_, err := user.Lookup(routerUser)
+	return err == nil
+}
+
 // makeAccount makes the user whom routers of the system run as.
 func makeAccount(ctx context.Context, paths layout.Paths) (made bool, err error) {
-	if !paths.System {
-		return false, nil
-	}
-	if _, err := user.Lookup(routerUser); err == nil {
+	if !paths.System || hasAccount() {
 		return false, nil
 	}
 	args := []string{"--system", "--user-group", "--home-dir", paths.DataHome, "--no-create-home", "--shell", "/usr/sbin/nologin", routerUser}

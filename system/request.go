@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"syscall"
@@ -73,7 +74,11 @@ func (n *namespace) put(e *input.Edit, set *resource.Set, r api.ApplyRequest) ([
 				Advice: fmt.Sprintf("`skupper %s update %s` changes it", strings.ToLower(string(o.Ref().Kind)), o.Ref().Name),
 			}
 		}
-		changes = append(changes, api.Change{Object: o.Ref().String(), Action: actionOf(action)})
+		change := api.Change{Object: o.Ref().String(), Action: actionOf(action)}
+		if r.DryRun {
+			change = told(change, old, o)
+		}
+		changes = append(changes, change)
 	}
 	if !r.Prune {
 		return changes, nil
@@ -85,9 +90,69 @@ func (n *namespace) put(e *input.Edit, set *resource.Set, r api.ApplyRequest) ([
 		if _, err := e.Remove(o.Ref()); err != nil {
 			return nil, err
 		}
-		changes = append(changes, api.Change{Object: o.Ref().String(), Action: api.Deleted})
+		change := api.Change{Object: o.Ref().String(), Action: api.Deleted}
+		if r.DryRun {
+			change = told(change, o, nil)
+		}
+		changes = append(changes, change)
 	}
 	return changes, nil
+}
+
+// told adds to a change what the object was and becomes. Of what must not be
+// shown it is only said that it is there, and whether it differs.
+func told(c api.Change, before, after resource.Object) api.Change {
+	if c.Action == api.Unchanged {
+		return c
+	}
+	hidden, same := map[string]string{}, map[string]bool{}
+	if before != nil {
+		hidden = secrets(before)
+		c.Before = documentOf(before, nil)
+	}
+	if after != nil {
+		for k, v := range secrets(after) {
+			old, was := hidden[k]
+			same[k] = !was || old == v
+		}
+		c.After = documentOf(after, same)
+	}
+	return c
+}
+
+// documentOf is an object as people may see it; same says of each secret whether it
+// is the one that was there, nil that there was none.
+func documentOf(o resource.Object, same map[string]bool) string {
+	text := string(resource.EncodeYAML(resource.WithoutStatus(Redacted(o))))
+	hidden := secrets(o)
+	for _, k := range slices.Sorted(maps.Keys(hidden)) {
+		text += "# " + k + ": not shown"
+		if is, known := same[k]; known && !is {
+			text += "; another one"
+		}
+		text += "\n"
+	}
+	return text
+}
+
+// secrets are the fields that Redacted takes away.
+func secrets(o resource.Object) map[string]string {
+	hidden := map[string]string{}
+	switch o := o.(type) {
+	case *resource.Secret:
+		for k, v := range o.Data {
+			if k != resource.CACert && k != resource.TLSCert {
+				hidden["data."+k] = string(v)
+			}
+		}
+	case *resource.AccessToken:
+		hidden["spec.code"] = o.Spec.Code
+	case *resource.AccessGrant:
+		if o.Spec.Code != "" {
+			hidden["spec.code"] = o.Spec.Code
+		}
+	}
+	return hidden
 }
 
 // adopt makes the objects those of this namespace, whatever they say. Where
@@ -163,6 +228,7 @@ func dropAll(e *input.Edit, refs []resource.Ref, r api.DeleteRequest) ([]api.Cha
 	}
 	var changes []api.Change
 	var errs []error
+	have := e.Set().Clone()
 	for _, ref := range refs {
 		removed, err := dropOne(e, ref)
 		if err != nil {
@@ -172,7 +238,11 @@ func dropAll(e *input.Edit, refs []resource.Ref, r api.DeleteRequest) ([]api.Cha
 			errs = append(errs, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("%s does not exist", ref)})
 		}
 		for _, ref := range removed {
-			changes = append(changes, api.Change{Object: ref.String(), Action: api.Deleted})
+			change := api.Change{Object: ref.String(), Action: api.Deleted}
+			if r.DryRun {
+				change = told(change, have.Find(ref), nil)
+			}
+			changes = append(changes, change)
 		}
 	}
 	return changes, errors.Join(errs...)
@@ -249,7 +319,11 @@ func (n *namespace) patch(ctx context.Context, r api.PatchRequest) (*api.Result,
 			}
 			warnings = about
 			action, err := e.Put(o)
-			return []api.Change{{Object: refs[0].String(), Action: actionOf(action)}}, err
+			change := api.Change{Object: refs[0].String(), Action: actionOf(action)}
+			if r.DryRun {
+				change = told(change, old, o)
+			}
+			return []api.Change{change}, err
 		},
 		warnings: func() []resource.Warning { return warnings },
 		strict:   true, store: r.Store, dryRun: r.DryRun,

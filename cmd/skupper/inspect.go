@@ -30,7 +30,7 @@ func (p *program) namespaceCommands() *command.Command {
 					{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
 					{Name: "keep-input", Kind: command.Bool, Usage: "keep the resources and certificates that were given"},
 					{Name: "purge", Kind: command.Bool, Usage: "keep no archive"},
-					dryRunFlag(),
+					dryRunFlag(), outputFlag("table", "table", "json"),
 				},
 				Examples: []command.Example{{Line: "skupper namespace delete lab --yes", Text: "As `skupper -n lab system teardown --yes`"}},
 				Run: func(ctx context.Context, in *command.Input) error {

@@ -23,6 +23,7 @@ func (p *program) installCommand() *command.Command {
 			{Name: "enable-linger", Kind: command.Bool, Usage: "have the user's services run without a login"},
 			{Name: "reload-type", Kind: command.String, Choices: []string{system.ReloadAuto, system.ReloadManual}, Default: system.ReloadAuto, Usage: "whether changes of files take effect by themselves, or with system reload"},
 			{Name: "yes", Kind: command.Bool, Usage: "stop and disable upstream's controller, where there is one"},
+			{Name: "dry-run", Kind: command.Bool, Usage: "change nothing: say what would be changed"},
 		},
 		Examples: []command.Example{
 			{Line: "sudo skupper system install", Text: "For the system's sites"},
@@ -73,12 +74,16 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 	if in.Bool("enable-linger") && !p.paths.System {
 		linger = first(p.getenv("USER"), p.getenv("LOGNAME"))
 	}
-	if err := p.retireController(ctx, in, conn); err != nil {
-		return err
-	}
 	reloadType := ""
 	if in.Changed("reload-type") {
 		reloadType = in.String("reload-type")
+	}
+	if in.Bool("dry-run") {
+		lines, err := system.Missing(ctx, conn, p.paths, linger, reloadType)
+		return errors.Join(p.printLines(lines), err)
+	}
+	if err := p.retireController(ctx, in, conn); err != nil {
+		return err
 	}
 	lines, err := system.Install(ctx, conn, binary, p.paths, linger, reloadType)
 	if err := p.printLines(lines); err != nil {

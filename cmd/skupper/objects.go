@@ -31,6 +31,11 @@ func outputFlag(standard string, choices ...string) command.Flag {
 	return command.Flag{Name: "output", Short: "o", Kind: command.String, Default: standard, Choices: choices, Usage: "form of the output"}
 }
 
+// resultFormats are the forms in which a command tells what it did.
+func resultFormats() []string {
+	return []string{string(output.AsTable), string(output.AsName), string(output.AsJSON)}
+}
+
 func documentFormats() []string { return []string{"yaml", "json"} }
 
 // print writes resources that are not applied yet.
@@ -176,6 +181,12 @@ func changed(r *api.Result) []api.Ref {
 func (p *program) printResult(in *command.Input, r *api.Result) error {
 	for _, w := range r.Warnings {
 		p.warn("%s", w)
+	}
+	if in.String("output") == string(output.AsJSON) {
+		if len(r.Plan) == 0 {
+			r.Plan, r.Summary = records(r.Changes)
+		}
+		return output.Objects(p.stdout, output.AsJSON, false, r)
 	}
 	if in.Changed("dry-run") {
 		plan, summary := r.Plan, r.Summary

@@ -26,17 +26,18 @@ func (p *program) systemCommands() *command.Command {
 				Flags: append([]command.Flag{
 					filename, store,
 					{Name: "prune", Kind: command.Bool, Usage: "remove resources that the files do not hold"},
-					dryRunFlag(), outputFlag("table", "table", "name"),
+					dryRunFlag(), outputFlag("table", resultFormats()...),
 				}, waitFlags(waitConfigured, "3m")...),
 				Examples: []command.Example{
 					{Line: "skupper system apply site.yaml listener.yaml", Text: "Apply two files"},
 					{Line: "skupper system apply west/ --dry-run", Text: "See what a directory would change, and whether connections would drop"},
+					{Line: "skupper system apply west/ --dry-run -o json", Text: "The same for a program, with each document before and after, without keys and codes"},
 				},
 				Run: p.systemApply,
 			},
 			{
 				Name: "delete", Summary: "remove the resources that files name", Args: []command.Arg{files},
-				Flags:    append([]command.Flag{filename, store, dryRunFlag(), outputFlag("table", "table", "name")}, deleteWaitFlags()...),
+				Flags:    append([]command.Flag{filename, store, dryRunFlag(), outputFlag("table", resultFormats()...)}, deleteWaitFlags()...),
 				Examples: []command.Example{{Line: "skupper system delete listener.yaml", Text: "Remove what the file holds"}},
 				Run:      p.systemDelete,
 			},
@@ -58,7 +59,7 @@ func (p *program) systemCommands() *command.Command {
 					{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
 					{Name: "keep-input", Kind: command.Bool, Usage: "keep the resources and certificates that were given"},
 					{Name: "purge", Kind: command.Bool, Usage: "keep no archive"},
-					dryRunFlag(),
+					dryRunFlag(), outputFlag("table", "table", "json"),
 				},
 				Examples: []command.Example{{Line: "skupper -n west system teardown --yes", Text: "Remove the site of namespace west"}},
 				Run:      p.systemTeardown,
@@ -210,7 +211,7 @@ func (p *program) systemDiff(ctx context.Context, in *command.Input) error {
 func (p *program) operation(op api.Operation, summary, text string, wait []command.Flag) *command.Command {
 	return &command.Command{
 		Name: string(op), Summary: summary, Text: text,
-		Flags:    append(wait, dryRunFlag()),
+		Flags:    append(wait, dryRunFlag(), outputFlag("table", "table", "json")),
 		Examples: []command.Example{{Line: fmt.Sprintf("skupper -n west system %s", op), Text: "For the site of namespace west"}},
 		Run:      func(ctx context.Context, in *command.Input) error { return p.operate(ctx, in, op, len(wait) > 0) },
 	}

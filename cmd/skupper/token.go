@@ -52,7 +52,7 @@ func (p *program) tokenCommands() *command.Command {
 				Flags: append([]command.Flag{
 					{Name: "link-cost", Kind: command.Int, Usage: "another cost than the token says"},
 					{Name: "name", Kind: command.String, Value: "NAME", Usage: "another name of the link"},
-				}, append(waitFlags(waitReady, "60s"), dryRunFlag())...),
+				}, append(waitFlags(waitReady, "60s"), dryRunFlag(), outputFlag("table", resultFormats()...))...),
 				Examples: []command.Example{{Line: "skupper token redeem east.token", Text: "Link to the site that issued it; the file may be deleted afterwards"}},
 				Run:      p.tokenRedeem,
 			},
@@ -68,7 +68,7 @@ func (p *program) tokenCommands() *command.Command {
 			},
 			{
 				Name: "revoke", Summary: "end a grant; links that were made by it stay", Args: []command.Arg{{Name: "name", Source: command.Tokens}},
-				Flags:    append(deleteWaitFlags(), dryRunFlag()),
+				Flags:    append(deleteWaitFlags(), dryRunFlag(), outputFlag("table", resultFormats()...)),
 				Examples: []command.Example{{Line: "skupper token revoke west-0c5f1e7a", Text: "Nobody can redeem its tokens any more"}},
 				Run: func(ctx context.Context, in *command.Input) error {
 					return p.remove(ctx, in, api.DeleteRequest{Missing: true, Objects: []api.Ref{{Kind: string(resource.KindAccessGrant), Name: in.Arg(0)}}})

@@ -304,6 +304,8 @@ const (
 type Change struct {
 	Object string `json:"object"` // as "listener/db"
 	Action Action `json:"action"`
+	Before string `json:"before,omitempty"` // of a dry run: the document in the input, YAML without keys and codes
+	After  string `json:"after,omitempty"`  // of a dry run: what it becomes
 }
 
 // Result is what a request did, or would do.

@@ -38,7 +38,7 @@ func (e echo) Check(_ context.Context, ns string, r CheckRequest) (*Check, error
 }
 
 func (e echo) Apply(_ context.Context, ns string, r ApplyRequest) (*Result, error) {
-	return &Result{Summary: ns + " " + string(r.Files[0].Data), Changes: []Change{{"site/west", Created}}}, e.err
+	return &Result{Summary: ns + " " + string(r.Files[0].Data), Changes: []Change{{Object: "site/west", Action: Created}}}, e.err
 }
 
 func (e echo) Delete(_ context.Context, ns string, r DeleteRequest) (*Result, error) {
