@@ -2,12 +2,11 @@ package conn
 
 import (
 	"crypto/tls"
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
+	"github.com/skupper-host/skupper/router/nonblock"
 	"github.com/skupper-host/skupper/router/session"
 )
 
@@ -32,10 +31,11 @@ type tryWriter interface {
 // nobody put there: what TLS itself has to say.
 func (w *wire) init(nc net.Conn, late func()) {
 	tune(nc)
+	nc = nonblock.Wrap(nc)
 	w.nc = nc
 	w.cork.Conn = nc
 	w.cork.late = late
-	w.cork.try = newTryWriter(nc)
+	w.cork.try, _ = nc.(tryWriter)
 }
 
 // Read returns plaintext.
@@ -191,53 +191,4 @@ func (k *cork) release() {
 	k.in.free()
 	k.out.free()
 	k.in, k.out = nil, nil
-}
-
-// newTryWriter returns how to write to nc without waiting, nil if that is
-// impossible.
-func newTryWriter(nc net.Conn) tryWriter {
-	if t, ok := nc.(tryWriter); ok {
-		return t
-	}
-	if sc, ok := nc.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			return newRawWriter(raw)
-		}
-	}
-	return nil
-}
-
-// rawWriter writes to a socket in the way of the runtime's poller, once.
-type rawWriter struct {
-	raw syscall.RawConn
-	f   func(fd uintptr) bool // made once: no closure for each write
-
-	p   []byte
-	n   int
-	err error
-}
-
-func newRawWriter(raw syscall.RawConn) *rawWriter {
-	w := &rawWriter{raw: raw}
-	w.f = func(fd uintptr) bool {
-		w.n, w.err = syscall.Write(int(fd), w.p)
-		return true // also when the socket is full: never wait
-	}
-	return w
-}
-
-// TryWrite implements tryWriter.
-func (w *rawWriter) TryWrite(p []byte) (int, error) {
-	w.p, w.n, w.err = p, 0, nil
-	err := w.raw.Write(w.f)
-	w.p = nil
-	switch {
-	case err != nil:
-		return 0, err
-	case errors.Is(w.err, syscall.EAGAIN) || errors.Is(w.err, syscall.EINTR):
-		return 0, nil
-	case w.err != nil:
-		return 0, w.err
-	}
-	return w.n, nil
 }

@@ -1,9 +1,7 @@
 package conn
 
 import (
-	"bytes"
 	"io"
-	"net"
 	"testing"
 
 	"github.com/skupper-host/skupper/router/sim/netpipe"
@@ -43,40 +41,5 @@ func TestCork(t *testing.T) {
 	_ = w.put([]byte("!"))
 	if err := w.flush(true); err != nil || read(2) != "t!" || w.pending() {
 		t.Errorf("%v, pending %v", err, w.pending())
-	}
-}
-
-// TestTryWrite: a full socket is no error and nobody waits for it.
-func TestTryWrite(t *testing.T) {
-	t.Parallel()
-	x, y := loopback(t)
-	w := newTryWriter(x)
-	block := bytes.Repeat([]byte("x"), 1<<20)
-	sent := 0
-	for full := false; !full; {
-		n, err := w.TryWrite(block)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sent += n
-		full = n == 0
-	}
-	go func() {
-		_, _ = io.CopyN(io.Discard, y, int64(sent))
-		_, _ = y.Write([]byte("done"))
-	}()
-	if _, err := io.ReadFull(x, make([]byte, 4)); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := w.TryWrite([]byte("more")); n != 4 || err != nil {
-		t.Errorf("%d, %v", n, err)
-	}
-	_ = x.Close()
-	if _, err := w.TryWrite(block); err == nil {
-		t.Error("wrote to a closed socket")
-	}
-	_ = y.Close()
-	if newTryWriter(struct{ net.Conn }{x}) != nil {
-		t.Error("a connection that cannot be tried")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/skupper-host/skupper/router/nonblock"
 	"github.com/skupper-host/skupper/router/stream"
 )
 
@@ -78,7 +79,7 @@ func (l *Listener) serve(ctx context.Context, nc net.Conn) {
 func (l *Listener) client(ctx context.Context, nc net.Conn) (stream.Client, error) {
 	var c stream.Client
 	if l.tls != nil {
-		t := tls.Server(nc, l.tls)
+		t := tls.Server(nonblock.Wrap(nc), l.tls)
 		if err := handshake(ctx, t); err != nil {
 			if l.cfg.TLSWords != nil { // compat: the words are upstream's
 				l.cfg.Log.Debug("TLS connection failed: "+l.cfg.TLSWords(err), "module", "TCP_ADAPTOR", "listener", l.cfg.Name)

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/skupper-host/skupper/router/nonblock"
 )
 
 // connect dials all addresses of the host in turn, then performs the handshake
@@ -27,7 +29,7 @@ func (c *Connector) connect(ctx context.Context, alpn string) (net.Conn, error) 
 	if cfg.ServerName == "" {
 		cfg.ServerName = c.cfg.Host
 	}
-	t := tls.Client(nc, cfg)
+	t := tls.Client(nonblock.Wrap(nc), cfg)
 	if err := handshake(ctx, t); err != nil {
 		_ = nc.Close()
 		return nil, &tlsError{err}

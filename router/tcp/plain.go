@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/skupper-host/skupper/router/nonblock"
 	"github.com/skupper-host/skupper/router/session"
 	"github.com/skupper-host/skupper/router/stream"
 )
@@ -32,8 +33,7 @@ type plain struct {
 	conn *net.TCPConn
 	raw  syscall.RawConn
 
-	// What is called with the descriptor, made once: no closure per call.
-	readNow, writeNow func(fd uintptr) bool
+	readNow func(fd uintptr) bool // tryRead, made once: no closure per call
 
 	place place
 
@@ -43,15 +43,13 @@ type plain struct {
 	buffer *session.Buffer
 	rerr   error
 
-	// Owned by who writes: arguments and results of writeNow.
-	out  []byte
-	n    int
-	werr error
+	nonblock.Writer // owned by who writes
 }
 
 func newPlain(conn *net.TCPConn, raw syscall.RawConn) *plain {
 	s := &plain{conn: conn, raw: raw}
-	s.readNow, s.writeNow = s.tryRead, s.tryWrite
+	s.readNow = s.tryRead
+	s.Init(raw)
 	return s
 }
 
@@ -108,28 +106,24 @@ func (s *plain) tryRead(fd uintptr) bool {
 	want := int(s.want)
 	b := session.GetBuffer(want)
 	space := b.Space()
-	for {
-		n, err := syscall.Read(int(fd), space[:min(want, len(space))])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
-			b.Free()
-			if s.soon && !s.place.noted.Load() {
-				s.place.lot.note(s)
-			}
-			return false
-		case err != nil:
-			s.rerr = err
-			b.Free()
-		case n == 0:
-			b.Free()
-		default:
-			b.SetLen(n)
-			s.buffer = b
+	n, err := nonblock.Read(fd, space[:min(want, len(space))])
+	switch {
+	case err == syscall.EAGAIN:
+		b.Free()
+		if s.soon && !s.place.noted.Load() {
+			s.place.lot.note(s)
 		}
-		return true
+		return false
+	case err != nil:
+		s.rerr = err
+		b.Free()
+	case n == 0:
+		b.Free()
+	default:
+		b.SetLen(n)
+		s.buffer = b
 	}
+	return true
 }
 
 // AwaitReset implements stream.Socket.
@@ -162,40 +156,6 @@ func (s *plain) tryReset(fd uintptr) bool {
 
 // Direct implements stream.Socket.
 func (s *plain) Direct() bool { return true }
-
-// TryWrite implements stream.Socket.
-func (s *plain) TryWrite(p []byte) (int, error) {
-	s.out, s.n, s.werr = p, 0, nil
-	err := s.raw.Write(s.writeNow)
-	s.out = nil
-	switch {
-	case err != nil:
-		return 0, err
-	case s.werr != nil:
-		return 0, os.NewSyscallError("write", s.werr)
-	}
-	return s.n, nil
-}
-
-// tryWrite always returns true: it never waits.
-func (s *plain) tryWrite(fd uintptr) bool {
-	for {
-		n, err := syscall.Write(int(fd), s.out)
-		switch err {
-		case syscall.EINTR:
-			continue
-		case syscall.EAGAIN:
-		case nil:
-			s.n = n
-		default:
-			s.werr = err
-		}
-		return true
-	}
-}
-
-// Write implements stream.Socket.
-func (s *plain) Write(p []byte) (int, error) { return s.conn.Write(p) }
 
 // CloseWrite implements stream.Socket.
 func (s *plain) CloseWrite() error { return s.conn.CloseWrite() }
