@@ -30,7 +30,8 @@ type Router struct {
 	temps   *temps[replyTaker]
 	groups  *trunk.Groups
 	budget  *stream.Budget
-	lot     *tcp.Lot // where idle streams wait
+	lot     *tcp.Lot  // where idle streams wait
+	crew    *tcp.Crew // who carries the others
 	spawn   func(func(context.Context))
 	env     config.Environment
 	flows   *telemetry
@@ -84,7 +85,7 @@ func newRouter(cfg *config.Config, opt Options, spawn func(func(context.Context)
 	r := &Router{
 		id: cfg.Router.ID, mode: cfg.Router.Mode, network: networkOf(cfg), version: opt.Version, log: opt.Log, started: time.Now(),
 		box: newMailbox(), temps: newTemps[replyTaker](), groups: trunk.NewGroups(),
-		budget: stream.NewBudget(windowBudget()), lot: tcp.NewLot(), spawn: spawn, env: opt.Environment,
+		budget: stream.NewBudget(windowBudget()), lot: tcp.NewLot(), crew: tcp.NewCrew(), spawn: spawn, env: opt.Environment,
 		cfg: bare(cfg), peers: map[uint64]*peer{}, announced: map[forward.Key]forward.Announcement{},
 		watchers: map[forward.Key][]watcher{}, profiles: map[string]*profile{}, entities: map[entityKey]entity{}, failed: map[entityKey]bool{},
 	}

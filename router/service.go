@@ -46,7 +46,7 @@ func (r *Router) newService(c *config.TCPListener) (entity, error) {
 	cfg := tcp.ListenerConfig{
 		Name: c.Name, Endpoint: tcp.Endpoint{Host: c.Host, Port: c.Port}, Backlog: int(c.Backlog),
 		TLS: tlsConfig, Observer: c.Observer, Accepted: s.accepted, Log: r.log, Serial: &r.lastConn, TLSWords: conn.OpenSSLWords,
-		Lot: r.lot, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
+		Lot: r.lot, Crew: r.crew, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
 	}
 	switch c.MultiAddressStrategy {
 	case config.StrategyPriority:
@@ -200,7 +200,7 @@ func (r *Router) newConnectorService(c *config.TCPConnector) (entity, error) {
 	s.connector = tcp.NewConnector(tcp.ConnectorConfig{
 		Name: c.Name, Address: address, Host: host, Port: c.Port, TLS: tlsConfig, Log: r.log, Explain: conn.InWords, Serial: &r.lastConn, TLSWords: conn.OpenSSLWords,
 		Arrived: s.arrived,
-		Lot:     r.lot, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
+		Lot:     r.lot, Crew: r.crew, Stream: stream.Options{Opener: opener{r}, Budget: r.budget},
 	})
 	s.task = r.run(func(ctx context.Context) {
 		_ = s.connector.Run(ctx) // always nil

@@ -183,9 +183,14 @@ func (s *stream) wrote(n int, queued bool) {
 // endIn ends the direction from the network in order, after its last byte was
 // written.
 func (s *stream) endIn() {
-	// A socket that was reset cannot be shut down; that it was reset shows
-	// where it is read.
-	_ = s.sock.CloseWrite()
+	s.mu.Lock()
+	last := s.outEnded && s.direct // then Close does it, a system call less
+	s.mu.Unlock()
+	if !last {
+		// A socket that was reset cannot be shut down; that it was reset shows
+		// where it is read.
+		_ = s.sock.CloseWrite()
+	}
 	s.mu.Lock()
 	if s.over {
 		s.mu.Unlock()

@@ -35,7 +35,7 @@ func (l *Listener) accept(ctx, pausing context.Context, ln net.Listener) {
 				failed = false
 			}
 			if l.roster.enter(l.cfg.Connections) {
-				l.roster.wg.Go(func() { l.serve(ctx, nc) })
+				l.roster.carry(func() { l.serve(ctx, nc) })
 			} else {
 				newSocket(nc, nil).Reset()
 			}

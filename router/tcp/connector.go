@@ -32,7 +32,9 @@ type ConnectorConfig struct {
 	DialTime time.Duration
 
 	// Lot is where idle connections wait; nil leaves each a goroutine.
-	Lot    *Lot
+	Lot *Lot
+	// Crew runs the streams; nil makes a goroutine for each.
+	Crew   *Crew
 	Stream stream.Options // its Totals and Continue are set here
 	// Arrived is asked for the telemetry of each stream that comes for the
 	// server; it may be nil, and so may what it returns.
@@ -96,7 +98,8 @@ func NewConnector(cfg ConnectorConfig) *Connector {
 	c := &Connector{cfg: cfg, change: make(chan struct{}, 1), live: make(chan struct{})}
 	c.roster.begin()
 	c.resolve.host = cfg.Host
-	c.cfg.Stream.Totals, c.cfg.Stream.Continue = &c.roster.totals, c.roster.wg.Go
+	c.cfg.Stream.Totals, c.cfg.Stream.Continue = &c.roster.totals, c.roster.carry
+	c.roster.crew = cfg.Crew
 	return c
 }
 
@@ -163,7 +166,7 @@ func (c *Connector) Accept(r stream.Receiving, h *stream.Head) session.Sink {
 		return sink
 	}
 	held := c.roster.hold(e, c.cfg.Serial, nil)
-	c.roster.wg.Go(func() {
+	c.roster.carry(func() {
 		<-c.live
 		c.carry(e, held)
 	})

@@ -41,6 +41,8 @@ type ListenerConfig struct {
 	Accepted func(c Accepted) (stream.Recorder, stream.Tap)
 	// Lot is where idle clients wait; nil leaves each a goroutine.
 	Lot *Lot
+	// Crew runs the streams; nil makes a goroutine for each.
+	Crew *Crew
 	// Socket, if not nil, is taken over from a predecessor: the first time the
 	// listener listens, it does so with it.
 	Socket net.Listener
@@ -90,7 +92,8 @@ func NewListener(cfg ListenerConfig) *Listener {
 		cfg: cfg, change: make(chan struct{}, 1),
 		endpoint: cfg.Endpoint, observer: cfg.Observer, given: cfg.Socket,
 	}
-	l.cfg.Stream.Totals, l.cfg.Stream.Continue = &l.roster.totals, l.roster.wg.Go
+	l.cfg.Stream.Totals, l.cfg.Stream.Continue = &l.roster.totals, l.roster.carry
+	l.roster.crew = cfg.Crew
 	if cfg.TLS != nil {
 		l.tls = serverTLS(cfg.TLS)
 	}

@@ -24,6 +24,8 @@ type roster struct {
 	streams *held          // that carry something: the first of a list
 	cause   error          // why all streams are cut; nil while they are not
 	wg      sync.WaitGroup // one for each stream, and one for its goroutine
+
+	crew *Crew // may be nil
 }
 
 // held is a stream in a roster, and what is known of it.
@@ -50,6 +52,15 @@ func (r *roster) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open, r.cause = true, nil
+}
+
+// carry runs f, on which wg waits, for a stream.
+func (r *roster) carry(f func()) {
+	r.wg.Add(1)
+	r.crew.Go(func() {
+		defer r.wg.Done()
+		f()
+	})
 }
 
 // enter counts a stream in. It returns false if no more are taken, or if there

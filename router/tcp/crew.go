@@ -1,0 +1,60 @@
+package tcp
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// crewRest is how many goroutines of a Crew wait for something to do.
+const crewRest = 32
+
+// A Crew runs functions on goroutines that have run others before, as far as
+// there are any: their stacks have grown already. Short connections are the
+// reason, whose goroutines spend a twentieth of their time growing stacks.
+type Crew struct {
+	next    chan func() // taken by who waits
+	resting atomic.Int32
+
+	end  sync.Once
+	over chan struct{}
+}
+
+// NewCrew returns a crew, which Close ends.
+func NewCrew() *Crew { return &Crew{next: make(chan func()), over: make(chan struct{})} }
+
+// Go runs f on a goroutine of its own. It may be called on nil, and after Close.
+func (c *Crew) Go(f func()) {
+	if c == nil {
+		go f()
+		return
+	}
+	select {
+	case c.next <- f:
+	default:
+		go c.work(f)
+	}
+}
+
+// Close ends the goroutines that wait.
+func (c *Crew) Close() { c.end.Do(func() { close(c.over) }) }
+
+func (c *Crew) work(f func()) {
+	for f != nil {
+		f()
+		f = c.rest()
+	}
+}
+
+// rest waits for the next function; nil ends the goroutine.
+func (c *Crew) rest() func() {
+	defer c.resting.Add(-1)
+	if c.resting.Add(1) > crewRest {
+		return nil
+	}
+	select {
+	case f := <-c.next:
+		return f
+	case <-c.over:
+		return nil
+	}
+}
