@@ -62,7 +62,7 @@ EPOCH  ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 package: ## DEB, RPM and archive for each of ARCHES, in dist/packages
 	@rm -rf dist/packages && mkdir -p dist/packages
-	CGO_ENABLED=0 $(GO) build -modfile=tools/package.mod -o dist/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
+	CGO_ENABLED=0 $(GO) build -trimpath -modfile=tools/package.mod -o dist/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
 	$(GO) build -o dist/pack ./internal/pack
 	for arch in $(ARCHES); do \
 	  GOARCH=$$arch $(BUILD) -o dist/$$arch/skupper ./cmd/skupper && \

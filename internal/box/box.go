@@ -1,6 +1,7 @@
 package box
 
 import (
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -27,8 +28,9 @@ type Options struct {
 
 // Box is a booted host.
 type Box struct {
-	name string
-	env  []string
+	name  string
+	lower string
+	env   []string
 }
 
 // New boots a host; the end of the test takes it down. The test is skipped where
@@ -45,8 +47,9 @@ func New(t testing.TB, o Options) *Box {
 		t.Fatal(err)
 	}
 	b := &Box{
-		name: filepath.Base(dir),
-		env:  []string{"BOX_NETNS=" + o.Network, "BOX_KEEP=" + strings.Join(o.Keep, " "), "BOX_LOWER=" + o.Lower, "BOX_SIZE=" + o.Size},
+		name:  filepath.Base(dir),
+		lower: cmp.Or(o.Lower, "/"),
+		env:   []string{"BOX_NETNS=" + o.Network, "BOX_KEEP=" + strings.Join(o.Keep, " "), "BOX_LOWER=" + o.Lower, "BOX_SIZE=" + o.Size},
 	}
 	t.Cleanup(func() { b.do(t, "down") })
 	b.booted(t, b.do(t, "up"))

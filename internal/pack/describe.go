@@ -44,6 +44,16 @@ func (r release) describe(stage string) error {
 			})
 		}
 	}
+	// RPM removes no directory that it does not know of.
+	folders, err := foldersBelow(stage, "doc")
+	if err != nil {
+		return err
+	}
+	for _, name := range folders {
+		contents = append(contents, map[string]any{
+			"dst": "/usr/share/doc/skupper" + strings.TrimPrefix(name, "doc"), "packager": "rpm", "type": "dir", "file_info": map[string]any{"mode": 0o755},
+		})
+	}
 	config["contents"] = contents
 	log := []map[string]any{{
 		"semver": r.version + "-" + revision, "date": r.time, "packager": config["maintainer"],
@@ -60,6 +70,19 @@ func (r release) describe(stage string) error {
 		}
 	}
 	return nil
+}
+
+// foldersBelow are a directory of a stage and those below it.
+func foldersBelow(stage, dir string) (names []string, err error) {
+	err = filepath.WalkDir(filepath.Join(stage, dir), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(stage, path)
+		names = append(names, name)
+		return err
+	})
+	return names, err
 }
 
 // below are the files below directories of a stage.
