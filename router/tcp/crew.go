@@ -15,28 +15,45 @@ type Crew struct {
 	next    chan func() // taken by who waits
 	resting atomic.Int32
 
-	end  sync.Once
 	over chan struct{}
+	wg   sync.WaitGroup
+
+	mu    sync.Mutex
+	ended bool // Guarded by mu: over is closed.
 }
 
 // NewCrew returns a crew, which Close ends.
 func NewCrew() *Crew { return &Crew{next: make(chan func()), over: make(chan struct{})} }
 
-// Go runs f on a goroutine of its own. It may be called on nil, and after Close.
-func (c *Crew) Go(f func()) {
+// Go runs f on a goroutine of its own. It returns false, and does not, on nil and
+// after Close.
+func (c *Crew) Go(f func()) bool {
 	if c == nil {
-		go f()
-		return
+		return false
 	}
 	select {
 	case c.next <- f:
+		return true
 	default:
-		go c.work(f)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.wg.Go(func() { c.work(f) })
+	}
+	return !c.ended
 }
 
-// Close ends the goroutines that wait.
-func (c *Crew) Close() { c.end.Do(func() { close(c.over) }) }
+// Close waits until what runs has ended.
+func (c *Crew) Close() {
+	c.mu.Lock()
+	if !c.ended {
+		c.ended = true
+		close(c.over)
+	}
+	c.mu.Unlock()
+	c.wg.Wait()
+}
 
 func (c *Crew) work(f func()) {
 	for f != nil {

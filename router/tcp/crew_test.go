@@ -17,11 +17,13 @@ func TestCrew(t *testing.T) {
 			together.Add(n)
 			for range n {
 				ended.Add(1)
-				c.Go(func() {
+				if !c.Go(func() {
 					defer ended.Done()
 					together.Done()
 					together.Wait()
-				})
+				}) {
+					t.Fatal("refused")
+				}
 			}
 			ended.Wait()
 			synctest.Wait()
@@ -34,18 +36,12 @@ func TestCrew(t *testing.T) {
 		}
 		c.Close()
 		c.Close()
-		synctest.Wait()
 		if got := c.resting.Load(); got != 0 {
 			t.Errorf("%d wait after the end", got)
 		}
-		run(3)
+		if c.Go(func() {}) || (*Crew)(nil).Go(func() {}) {
+			t.Error("taken after the end, or by nobody")
+		}
 	})
 }
 
-// TestNoCrew: without one each function has its goroutine.
-func TestNoCrew(t *testing.T) {
-	var c *Crew
-	done := make(chan struct{})
-	c.Go(func() { close(done) })
-	<-done
-}

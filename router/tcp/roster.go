@@ -57,10 +57,13 @@ func (r *roster) begin() {
 // carry runs f, on which wg waits, for a stream.
 func (r *roster) carry(f func()) {
 	r.wg.Add(1)
-	r.crew.Go(func() {
+	counted := func() {
 		defer r.wg.Done()
 		f()
-	})
+	}
+	if !r.crew.Go(counted) {
+		r.wg.Go(counted)
+	}
 }
 
 // enter counts a stream in. It returns false if no more are taken, or if there
