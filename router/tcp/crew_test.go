@@ -44,4 +44,3 @@ func TestCrew(t *testing.T) {
 		}
 	})
 }
-

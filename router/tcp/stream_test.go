@@ -279,10 +279,14 @@ func TestResetWhileStalled(t *testing.T) {
 			t.Parallel()
 			stall, stalled := make(chan struct{}), make(chan error, 1)
 			client := build(t).opener(t, false)(func(c duplex) {
+				_, _ = c.Write([]byte("x")) // then the stream is open
 				<-stall
 				_, err := io.Copy(io.Discard, c)
 				stalled <- err
 			}).(*net.TCPConn)
+			if _, err := io.ReadFull(client, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
 			_ = client.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 			for {
 				if _, err := client.Write(make([]byte, 1<<20)); err != nil {
