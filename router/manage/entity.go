@@ -168,7 +168,7 @@ func observed[R identified](t *config.Type, rows []R) []entity {
 func descendants(t *config.Type) []*config.Type {
 	var out []*config.Type
 	for _, sub := range config.Types() {
-		if sub == t || !inCore(sub) && (t == nil || sub.Is(t.Name)) {
+		if sub == t || (!inCore(sub) || fromConfiguration(sub)) && (t == nil || sub.Is(t.Name)) {
 			out = append(out, sub)
 		}
 	}

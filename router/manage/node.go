@@ -219,6 +219,12 @@ func unsupported(operation string, t *config.Type) error {
 	return &Error{StatusNotImplemented, fmt.Sprintf("Operation '%s' not implemented for '%s' %s", operation, t.FullName(), quoted(t.Operations))}
 }
 
+// fromConfiguration reports whether upstream's Python agent knows entities of the type
+// too: it has made them from the configuration.
+func fromConfiguration(t *config.Type) bool {
+	return t.Name == "router.config.address" || t.Name == "router.config.autoLink"
+}
+
 // inCore reports whether upstream's core, and not its Python agent, answers
 // for the type. compat: entities of these types are found by their own type
 // only, and reading one of them gives nulls as well.

@@ -314,14 +314,14 @@ func TestQueryOfEverything(t *testing.T) {
 		cells := row.(amqp.List)
 		typ := strings.TrimPrefix(cells[0].(string), config.Prefix)
 		seen[typ]++
-		if identity := cells[1].(string); identity != "self" && !strings.HasPrefix(identity, typ+"/") {
+		if identity := cells[1].(string); identity != "self" && !strings.HasPrefix(identity, strings.TrimPrefix(typ, "router.config.")+"/") {
 			t.Errorf("identity %s of a %s", identity, typ)
 		}
 		if cells[2] == nil {
 			t.Errorf("%s without name", cells[1])
 		}
 	}
-	want := map[string]int{"management": 1, "router": 1, "network": 1, "policy": 1, "site": 1, "listener": 3, "tcpListener": 3, "tcpConnector": 1, "log": 23, "router.node": 2, "logStats": 2, "vhostStats": 1}
+	want := map[string]int{"management": 1, "router": 1, "network": 1, "policy": 1, "site": 1, "listener": 3, "tcpListener": 3, "tcpConnector": 1, "router.config.address": 1, "log": 23, "router.node": 2, "logStats": 2, "vhostStats": 1}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Error(diff)
 	}
