@@ -271,7 +271,8 @@ func (a *Agent) Agent(context.Context) (*api.Agent, error) {
 
 // Namespaces implements api.Controller.
 func (a *Agent) Namespaces(ctx context.Context) ([]api.Namespace, error) {
-	return lines(ctx, a.known()), nil
+	// One that was just torn down is known until the loop has looked.
+	return lines(ctx, slices.DeleteFunc(a.known(), func(n *namespace) bool { return !n.exists() })), nil
 }
 
 // lines asks every namespace for its line, all at once: one router that does

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,11 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/render"
 	"github.com/skupper-host/skupper/system/systemd"
@@ -28,7 +33,11 @@ func StartAgentUnit(ctx context.Context, conn *systemd.Conn, binary string, path
 		return "", err
 	}
 	if !s.Loaded {
-		path = paths.AgentUnit()
+		if path = paths.AgentUnit(); path != "" {
+			if err := mayWrite(paths.UnitDir, "the unit of the agent belongs there"); err != nil {
+				return "", err
+			}
+		}
 		if path == "" {
 			return "", errors.New("agent: there is no directory for unit files: HOME is not set")
 		}
@@ -42,7 +51,45 @@ func StartAgentUnit(ctx context.Context, conn *systemd.Conn, binary string, path
 			return path, err
 		}
 	}
-	return path, conn.Start(ctx, agentUnit)
+	err = conn.Start(ctx, agentUnit)
+	if err != nil && path != "" { // it would be tried for ever
+		err = errors.Join(err, conn.Stop(ctx, agentUnit), os.Remove(path), conn.Load(ctx))
+		path = ""
+	}
+	return path, err
+}
+
+// mayWrite reports why nothing can be made in a directory, which need not be
+// there yet.
+func mayWrite(dir, what string) error {
+	err := unix.Access(dir, unix.W_OK)
+	if errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		return mayWrite(filepath.Dir(dir), what)
+	}
+	if err == nil {
+		return nil
+	}
+	return &api.Error{
+		Kind: api.Unavailable, Message: fmt.Sprintf("%s: %v: %s", dir, err, what),
+		Advice: "have it writable while this is done, or install a package of skupper, which brings it; nothing was changed",
+	}
+}
+
+// possible reports what will keep Install from succeeding, before it has changed
+// anything.
+func possible(ctx context.Context, conn *systemd.Conn, paths layout.Paths) error {
+	err := mayWrite(paths.DataHome, "the sites' files belong there")
+	if paths.System && !hasAccount() {
+		err = errors.Join(err, mayWrite("/etc", "the account of the routers belongs there"))
+	}
+	if conn == nil || err != nil {
+		return err
+	}
+	s, err := conn.Status(ctx, agentUnit)
+	if err == nil && paths.UnitDir != "" && (!s.Loaded || !s.Enabled) {
+		err = mayWrite(paths.UnitDir, "the unit of the agent belongs there")
+	}
+	return err
 }
 
 // InstallRecord is what an installation changed on a machine, so that it can be
@@ -94,6 +141,9 @@ func (r InstallRecord) write(paths layout.Paths) error {
 // say what was changed; Missing says it beforehand.
 func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, linger, reloadType string) ([]string, error) {
 	var lines []string
+	if err := possible(ctx, conn, paths); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(paths.NamespacesDir()); errors.Is(err, fs.ErrNotExist) {
 		lines = append(lines, "made "+paths.DataHome)
 	}
@@ -143,7 +193,11 @@ func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layou
 	}
 	if linger != "" && !lingers(linger) {
 		if out, err := exec.CommandContext(ctx, "loginctl", "enable-linger", linger).CombinedOutput(); err != nil {
-			return lines, fmt.Errorf("loginctl enable-linger %s: %w: %s", linger, err, out)
+			err = &api.Error{
+				Kind: api.Denied, Message: fmt.Sprintf("loginctl enable-linger %s: %v: %s", linger, err, bytes.TrimSpace(out)),
+				Advice: "everything else is done; have root run `loginctl enable-linger " + linger + "`",
+			}
+			return lines, errors.Join(err, r.write(paths))
 		}
 		r.Linger = linger
 		lines = append(lines, lingerLine(linger))
@@ -262,5 +316,41 @@ func Uninstall(ctx context.Context, conn *systemd.Conn, paths layout.Paths) ([]s
 	if err := os.Remove(paths.InstallRecord()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return lines, err
 	}
-	return append(lines, "kept "+paths.DataHome+": the sites' files"), nil
+	switch left, err := removeHome(paths); {
+	case err != nil:
+		return lines, err
+	case left:
+		return append(lines, "kept "+paths.DataHome+": files of sites, or archives of them"), nil
+	default:
+		return append(lines, "removed "+paths.DataHome), nil
+	}
+}
+
+// removeHome removes what the agent made for itself, when no site needs it any
+// more. left reports that something else is there.
+func removeHome(paths layout.Paths) (left bool, err error) {
+	own := []string{paths.PortsFile(), paths.ControllerLock()}
+	entries, err := os.ReadDir(paths.NamespacesDir())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return true, err
+	}
+	for _, e := range entries {
+		if !slices.Contains(own, filepath.Join(paths.NamespacesDir(), e.Name())) {
+			return true, nil
+		}
+	}
+	if err := os.RemoveAll(paths.NamespacesDir()); err != nil {
+		return true, err
+	}
+	if err := os.RemoveAll(paths.ControllerDir()); err != nil {
+		return true, err
+	}
+	err = os.Remove(paths.DataHome)
+	if errors.Is(err, unix.ENOTEMPTY) {
+		return true, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return false, err
 }

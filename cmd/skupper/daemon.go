@@ -95,22 +95,17 @@ func (p *program) options() (system.Options, error) {
 }
 
 // logger writes structured lines at the level of SKUPPER_LOG; under systemd
-// the journal has the time.
+// they go to the journal with their fields.
 func (p *program) logger(w io.Writer) *slog.Logger {
 	var level slog.Level
 	if text := p.getenv("SKUPPER_LOG"); text != "" && level.UnmarshalText([]byte(text)) != nil {
 		p.warn("SKUPPER_LOG=%q is not a level; info is used", text)
 	}
-	opts := &slog.HandlerOptions{Level: level}
-	if p.getenv("JOURNAL_STREAM") != "" {
-		opts.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
-			if len(groups) == 0 && a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
-		}
+	lines := slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
+	if w == p.stderr && systemd.LogsToJournal() {
+		return slog.New(systemd.NewJournalHandler(level, lines))
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.New(lines)
 }
 
 // startAgent returns the agent, started if none answers: by systemd where a

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
@@ -149,7 +150,7 @@ func (p *program) systemUninstall(ctx context.Context, in *command.Input) error 
 		}
 	case len(sites) > 0 && !in.Bool("keep-sites"):
 		return &api.Error{
-			Kind: api.Conflict, Message: fmt.Sprintf("there are %d sites", len(sites)),
+			Kind: api.Conflict, Message: "sites are left: " + names(sites),
 			Advice: "--keep-sites leaves them, --force removes them first; `skupper namespace list` lists them",
 		}
 	}
@@ -166,6 +167,15 @@ func (p *program) systemUninstall(ctx context.Context, in *command.Input) error 
 	}
 	lines, err := system.Uninstall(ctx, conn, p.paths)
 	return errors.Join(p.printLines(lines), err)
+}
+
+// names lists namespaces.
+func names(sites []api.Namespace) string {
+	list := make([]string, 0, len(sites))
+	for _, s := range sites {
+		list = append(list, s.Name)
+	}
+	return strings.Join(list, ", ")
 }
 
 // endAgent ends an agent that no service manager runs.

@@ -51,7 +51,16 @@ var ErrRelative = errors.New("not an absolute path")
 
 // ErrNoHome is wrapped by the error of Locate when the data home of a user
 // depends on HOME and HOME is not set.
-var ErrNoHome = errors.New("HOME is not set")
+var ErrNoHome error = noHome{}
+
+type noHome struct{}
+
+func (noHome) Error() string { return "HOME is not set" }
+
+// Hint says what a person can do.
+func (noHome) Hint() string {
+	return "set HOME to the home directory of the user, or XDG_DATA_HOME to where the sites' files shall lie"
+}
 
 // Locate finds the instance that env describes. Errors wrap ErrRelative or
 // ErrNoHome and name the variable.

@@ -44,6 +44,9 @@ type Want struct {
 // ErrNotAuthority is wrapped by ParseAuthority.
 var ErrNotAuthority = errors.New("not the certificate of an authority")
 
+// firstYear is the first year that a clock can say truly: this program is younger.
+const firstYear = 2026
+
 // ErrExpired is wrapped by Issue when the authority has expired or is not valid
 // yet.
 var ErrExpired = errors.New("authority not valid at this time")
@@ -92,13 +95,28 @@ func selfSigned(c *x509.Certificate) bool {
 	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
+// checkClock refuses to make certificates by a clock that is certainly wrong:
+// they would have expired, or not begun, when it is set right.
+func checkClock(now time.Time) error {
+	if now.Year() >= firstYear {
+		return nil
+	}
+	return &adviceError{
+		"the clock of this host is wrong: it says " + now.UTC().Format(time.RFC3339) + ", and certificates depend on it",
+		"set it, with `timedatectl set-ntp true` or by hand",
+	}
+}
+
 // Issue makes a key and a certificate for it, signed by the authority; by none
 // means by itself. It ends with the authority at the latest. Randomness is for
-// the serial number. Errors wrap ErrExpired.
+// the serial number. Errors wrap ErrExpired, or say that the clock is wrong.
 func Issue(w Want, by *Authority, now time.Time, random io.Reader) (Pair, error) {
+	if err := checkClock(now); err != nil {
+		return Pair{}, err
+	}
 	if by != nil && (now.Before(by.cert.NotBefore) || !now.Before(by.cert.NotAfter)) {
-		return Pair{}, fmt.Errorf("%s: %w (valid from %s to %s)", by.cert.Subject.CommonName, ErrExpired,
-			by.cert.NotBefore.UTC().Format(time.RFC3339), by.cert.NotAfter.UTC().Format(time.RFC3339))
+		return Pair{}, fmt.Errorf("%s: %w: the clock says %s, it is valid from %s to %s", by.cert.Subject.CommonName, ErrExpired,
+			now.UTC().Format(time.RFC3339), by.cert.NotBefore.UTC().Format(time.RFC3339), by.cert.NotAfter.UTC().Format(time.RFC3339))
 	}
 	key, err := newKey(w.KeyType, random)
 	if err != nil {

@@ -126,6 +126,21 @@ func TestLeafEndsWithItsAuthority(t *testing.T) {
 	}
 }
 
+func TestNoCertificatesByAWrongClock(t *testing.T) {
+	t.Parallel()
+	for _, at := range []time.Time{time.Unix(0, 0), time.Date(2025, 12, 31, 23, 59, 59, 0, time.UTC)} {
+		_, err := Issue(Want{Subject: "ca", Validity: year, Authority: true}, nil, at, rand.Reader)
+		var advised interface{ Hint() string }
+		if err == nil || !strings.Contains(err.Error(), "the clock of this host is wrong: it says "+at.UTC().Format(time.RFC3339)) || !errors.As(err, &advised) {
+			t.Errorf("%v: %v", at, err)
+		}
+	}
+	a, _ := authority(t, Want{Subject: "ca", Validity: year})
+	if _, err := Issue(Want{Subject: "x", Validity: year}, a, epoch.AddDate(0, -1, 0), rand.Reader); !errors.Is(err, ErrExpired) || !strings.Contains(err.Error(), "the clock says 2026-02-01") {
+		t.Errorf("a clock before the authority: %v", err)
+	}
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	a, _ := authority(t, Want{Subject: "ca", Validity: 10 * year})
