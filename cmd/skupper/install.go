@@ -97,12 +97,21 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 		p.note("no systemd answers: the agent is started by the first command that needs it; at boot, have cron or an init script run `skupper controller run`")
 		return nil
 	}
-	if user := first(p.getenv("USER"), p.getenv("LOGNAME")); !p.paths.System && linger == "" && user != "" {
-		if _, err := os.Stat(layout.LingerFile(user)); err != nil {
-			p.note("hint: services of %s end with the last log-out; `loginctl enable-linger %s` changes that", user, user)
-		}
+	if linger == "" {
+		p.lingerHint()
 	}
 	return nil
+}
+
+// lingerHint tells a user that his services end with his last log-out.
+func (p *program) lingerHint() {
+	user := first(p.getenv("USER"), p.getenv("LOGNAME"))
+	if p.paths.System || user == "" {
+		return
+	}
+	if _, err := os.Stat(layout.LingerFile(user)); err != nil {
+		p.note("hint: services of %s end with the last log-out; `loginctl enable-linger %s` changes that", user, user)
+	}
 }
 
 // upstreamController is the unit of upstream's controller, which would write the

@@ -83,6 +83,8 @@ func (p *program) systemCommands() *command.Command {
 				Examples: []command.Example{{Line: "skupper -n west system logs -f", Text: "Watch the router of namespace west"}},
 				Run:      p.systemLogs,
 			},
+			p.generateBundleCommand(),
+			p.installBundleCommand(),
 			p.installCommand(),
 			p.uninstallCommand(),
 			p.setupCommand(),

@@ -14,9 +14,13 @@ import (
 )
 
 // Remove deletes the directory of a namespace: all of it, or all but the input.
-// Its unit must be gone already. The lock file goes last; who waits for it finds
-// a namespace that does not exist.
+// Its unit must be gone already, and what the router left in its run directory
+// goes with it. The lock file goes last; who waits for it finds a namespace that
+// does not exist.
 func (n *Namespace) Remove(ctx context.Context, keepInput bool) error {
+	if err := os.RemoveAll(n.paths.RunDir); err != nil {
+		return err
+	}
 	if !keepInput {
 		return os.RemoveAll(n.paths.Dir)
 	}

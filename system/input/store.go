@@ -135,7 +135,7 @@ func (s *Store) Load() (*Snapshot, error) {
 	for dir, into := range map[string]*Material{
 		s.paths.InputCerts(): &snap.Certs, s.paths.InputIssuers(): &snap.Issuers, s.paths.InputProxies(): &snap.Proxies,
 	} {
-		if *into, err = material(dir); err != nil {
+		if *into, err = ReadMaterial(dir); err != nil {
 			return nil, err
 		}
 	}
@@ -254,8 +254,8 @@ func walkBelow(dir string, f func(path string, st *unix.Stat_t)) error {
 // maxMaterial bounds a file of keys or certificates, bytes.
 const maxMaterial = 1 << 20
 
-// material reads the directories below dir, one level deep.
-func material(dir string) (Material, error) {
+// ReadMaterial reads the directories below dir, one level deep.
+func ReadMaterial(dir string) (Material, error) {
 	m := Material{}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
