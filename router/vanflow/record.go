@@ -82,6 +82,7 @@ func decodeRecord(v any) (r Record, ok bool) {
 		return Record{}, false
 	}
 	typed := false
+	r.Attributes = make([]Attribute, 0, max(len(m)-2, 0)) // but for type and identity
 	for _, p := range m {
 		code, ok := number(p.Key)
 		if !ok || code > uint64(maxCode) {
