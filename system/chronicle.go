@@ -62,7 +62,7 @@ func (n *namespace) keepGeneration(ctx context.Context) {
 		return
 	}
 	defer n.give()
-	if !n.unkept || !n.exists() {
+	if !n.unkept || n.texts.owed || !n.exists() {
 		return
 	}
 	h, err := n.m.host.Open(ctx, n.paths)

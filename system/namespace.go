@@ -114,8 +114,9 @@ const (
 	retryFirst  = time.Second      // after a pass that failed, doubled up to rescan
 
 	// settle is how long after a request its statuses are written: another
-	// request that follows at once does not wait for that.
-	settle = 100 * time.Millisecond
+	// request that follows at once does not wait for that, for settleMost.
+	settle     = 100 * time.Millisecond
+	settleMost = 5 * time.Second
 )
 
 // run keeps the namespace as its input wants it, until ctx is done.
@@ -129,6 +130,7 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 	settled := time.NewTimer(time.Hour)
 	settled.Stop()
 	defer settled.Stop()
+	var unsettled time.Time // request that is not settled yet
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
@@ -140,9 +142,13 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 		case <-changed:
 			arrived = true
 		case <-n.kick:
-			settled.Reset(settle)
+			if unsettled.IsZero() {
+				unsettled = time.Now()
+			}
+			settled.Reset(min(settle, settleMost-time.Since(unsettled)))
 			continue
 		case <-settled.C:
+			unsettled = time.Time{}
 			refresh()
 		case <-next.C:
 			refresh()
@@ -156,6 +162,7 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 				continue
 			}
 		}
+		n.catchUp(ctx)
 		if !due && !n.moved(ctx) {
 			continue
 		}
@@ -249,6 +256,70 @@ func (n *namespace) record(ctx context.Context) {
 	n.seen.Store(&v)
 }
 
+// catchUp writes the records that a change of many objects left, with the status
+// of a moment later, some at a time: whoever asks for something meanwhile goes
+// first.
+func (n *namespace) catchUp(ctx context.Context) {
+	for n.catchUpSome(ctx) {
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (n *namespace) catchUpSome(ctx context.Context) (more bool) {
+	if err := n.take(ctx); err != nil {
+		return false
+	}
+	owed, asked := n.texts.owed && n.texts.sure, n.texts.asked
+	n.give()
+	if !owed {
+		return false // or the next pass writes them
+	}
+	v := n.seen.Load()
+	var shown []resource.Object
+	if !asked { // the router is asked while others may work
+		objects, _ := n.assessed(ctx, v)
+		shown = slices.Collect(objects.All())
+	}
+	if err := n.take(ctx); err != nil {
+		return false
+	}
+	defer n.give()
+	switch {
+	case !n.texts.owed || !n.texts.sure || !n.exists():
+		return false
+	case !n.texts.asked && (asked || v != n.seen.Load()):
+		return true // there was another change meanwhile
+	case !n.texts.asked:
+		snap, err := n.store.Load()
+		if err != nil || snap.Hash != v.memory.InputHash {
+			return false // the next pass is about another input
+		}
+		next := *v
+		next.shown = showing(shown)
+		n.texts.ask(shown, slices.Collect(snap.Set.All()))
+		n.seen.Store(&next)
+	}
+	files, gone := n.texts.some(n.paths)
+	if !n.texts.owed {
+		return false
+	}
+	h, err := n.m.host.Open(ctx, n.paths)
+	if err == nil {
+		err = h.WriteRecords(files, gone)
+		_ = h.Close() // the lock goes with the process at the latest
+	}
+	if err != nil {
+		n.texts.doubt()
+		next := *n.seen.Load()
+		next.shown = nothingShown // the next look has a pass
+		n.seen.Store(&next)
+		n.log.Warn("records not written", keyErr, err)
+	}
+	return err == nil
+}
+
 // wake has the loop make a pass.
 func (n *namespace) wake() {
 	select {
@@ -265,9 +336,10 @@ func (n *namespace) moved(ctx context.Context) bool {
 		return false
 	}
 	snap, err := n.store.Load()
+	owed := n.texts.owed
 	n.give()
 	v := n.seen.Load()
-	return err != nil || v.failure != "" || snap.Hash != v.memory.InputHash || v.site == nil || n.statusMoved(ctx) || len(v.site.Tokens) > 0
+	return err != nil || owed || v.failure != "" || snap.Hash != v.memory.InputHash || v.site == nil || n.statusMoved(ctx) || len(v.site.Tokens) > 0
 }
 
 // statusMoved reports whether the status of some object is not what the last

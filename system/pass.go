@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -90,15 +92,21 @@ func (n *namespace) pass(ctx context.Context, w wish) (*outcome, error) {
 
 func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
 	existed := n.exists()
+	var first *composed
 	if !existed {
-		n.texts.doubt()
+		n.texts = documents{}
 		if w.change == nil {
 			return &outcome{defined: true}, nil // it is gone, or not made yet
 		}
 		// Nothing is made on disk before the input is known to be good.
-		if _, err := n.compose(ctx, w, state.Memory{}); err != nil || w.dryRun {
-			return n.firstPlan(ctx, w, err)
+		c, err := n.compose(ctx, w, state.Memory{})
+		if err != nil {
+			return nil, err
 		}
+		if w.dryRun {
+			return n.firstPlan(w, c)
+		}
+		first = c
 	}
 	h, err := n.m.host.Open(ctx, n.paths)
 	if err != nil {
@@ -108,15 +116,16 @@ func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
 	if err := n.store.Complete(); err != nil {
 		return nil, err
 	}
-	o, err := n.passOver(ctx, w, h)
+	o, err := n.passOver(ctx, w, h, first)
 	if err != nil && !existed {
 		err = errors.Join(err, h.Discard())
 	}
 	return o, err
 }
 
-// passOver is a pass over a namespace that is open.
-func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace) (*outcome, error) {
+// passOver is a pass over a namespace that is open. first is what was composed
+// before there was a namespace, nil if there was one.
+func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace, first *composed) (*outcome, error) {
 	if n.half.Swap(false) {
 		if err := n.recollect(ctx); err != nil {
 			return nil, err
@@ -137,10 +146,12 @@ func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace) (*o
 	if w.memory != nil {
 		w.memory(&memory)
 	}
-	c, err := n.compose(ctx, w, memory)
-	if err != nil {
-		n.publishFailure(w, before, c, err)
-		return nil, err
+	c := first
+	if c == nil || !reflect.ValueOf(memory).IsZero() {
+		if c, err = n.compose(ctx, w, memory); err != nil {
+			n.publishFailure(w, before, c, err)
+			return nil, err
+		}
 	}
 	if w.held && memory.Generation > 0 && c.snap.Hash != memory.InputHash {
 		return nil, errWaits
@@ -264,14 +275,7 @@ func (n *namespace) engine(have state.State) string {
 
 // firstPlan answers a dry run, or a refusal, for a namespace that does not
 // exist yet.
-func (n *namespace) firstPlan(ctx context.Context, w wish, err error) (*outcome, error) {
-	if err != nil {
-		return nil, err
-	}
-	c, err := n.compose(ctx, w, state.Memory{})
-	if err != nil {
-		return nil, err
-	}
+func (n *namespace) firstPlan(w wish, c *composed) (_ *outcome, err error) {
 	o := &outcome{changes: c.changes, warnings: c.warnings, dropped: c.dropped, defined: true}
 	if c.site == nil || !w.start || w.store {
 		return o, nil
@@ -312,6 +316,7 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, have state.State, memory state.Memory, c *composed) (*outcome, error) {
 	book := n.book(ctx, w, c.site)
 	l := n.lookFor(ctx, w, memory)
+	n.late(w, have, c)
 	objects, written := n.foreseen(c, l, n.survey(ctx, w, l), book, memory)
 	out, err := n.render(c, c.site, memory, have, w, objects)
 	if err == nil && n.texts.known {
@@ -363,6 +368,35 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	n.publish(o, written, book)
 	n.unkept = out.Memory.Generation != memory.Generation || n.unkept
 	return o, nil
+}
+
+// late decides whether the records of listeners and connectors follow after a
+// change: whoever changes many of them does not wait for that, nor does whoever
+// changes a few while they are written. Where it is not known what the disk has
+// of them, they are part of the change.
+func (n *namespace) late(w wish, have state.State, c *composed) {
+	touched := make(map[resource.Ref]bool)
+	for _, ch := range c.changes {
+		if kind, name, ok := strings.Cut(ch.Object, "/"); ok && ch.Action != api.Unchanged {
+			kind, _ := resource.KindNamed(kind)
+			touched[resource.Ref{Kind: kind, Name: name}] = true
+		}
+	}
+	t := &n.texts
+	t.late, t.touched = false, touched
+	many := len(touched) >= manyRecords
+	if w.change == nil || w.dryRun || !many && !t.owed {
+		return
+	}
+	if many {
+		t.touched = nil
+	}
+	if !t.known && !slices.ContainsFunc(slices.Collect(maps.Values(have.Files)), func(f state.File) bool {
+		return f.Subject == state.SubjectResources || f.Subject == state.SubjectSnapshot
+	}) {
+		t.none()
+	}
+	t.late = t.known
 }
 
 // lookFor is what the router says, for the status in the files. Whoever asked
@@ -534,6 +568,9 @@ func (n *namespace) foreseen(c *composed, l *live, net *network, book grantBook,
 	with.Objects = resource.NewSet()
 	all := make([]resource.Object, 0, c.site.Objects.Len())
 	for o := range c.site.Objects.All() {
+		if n.texts.leaves(o) {
+			continue
+		}
 		if shown := n.texts.shown(c.edit.Set().Find(o.Ref())); shown != nil && isBridge(o) && len(with.Faults) == 0 {
 			all = append(all, shown)
 			continue
@@ -552,6 +589,11 @@ func (n *namespace) foreseen(c *composed, l *live, net *network, book grantBook,
 		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(memory.Redeemed),
 	})
 	written := showing(all)
+	for o := range c.site.Objects.All() {
+		if ref := o.Ref(); n.texts.leaves(o) {
+			written.copy(v.shown, ref)
+		}
+	}
 	if net != nil {
 		all = append(all, net.networkStatus(n.paths.Name))
 	}
@@ -564,6 +606,9 @@ type shown struct {
 	details map[resource.Ref]string // what is beyond the words, see detail
 }
 
+// nothingShown is where nothing is known of the files.
+var nothingShown = shown{}
+
 func showing(objects []resource.Object) shown {
 	s := shown{make(map[resource.Ref]resource.Health, len(objects)), map[resource.Ref]string{}}
 	for _, o := range objects {
@@ -575,6 +620,16 @@ func showing(objects []resource.Object) shown {
 		}
 	}
 	return s
+}
+
+// copy takes over what is shown of an object.
+func (s shown) copy(from shown, ref resource.Ref) {
+	if h, ok := from.health[ref]; ok {
+		s.health[ref] = h
+	}
+	if d, ok := from.details[ref]; ok {
+		s.details[ref] = d
+	}
 }
 
 // survey is what is known of the network around l, for the status in the files.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -93,6 +94,9 @@ func (p *program) systemCommands() *command.Command {
 }
 
 func (p *program) systemApply(ctx context.Context, in *command.Input) error {
+	if p.getenv("GOGC") == "" {
+		debug.SetGCPercent(applyGC) // the process ends in a moment
+	}
 	names, err := inputNames(in)
 	if err != nil {
 		return err
@@ -126,6 +130,10 @@ func (p *program) systemApply(ctx context.Context, in *command.Input) error {
 	return p.finish(ctx, in, c, online, standard, result)
 }
 
+// applyGC is the garbage, in percent of what is in use, at which an apply
+// collects: thousands of files make some, and it is gone with the process.
+const applyGC = 400
+
 // applier is who applies: the agent, started where that is needed. What only
 // writes or only looks needs none, and input that is wrong starts none.
 func (p *program) applier(ctx context.Context, r api.ApplyRequest) (c api.Controller, online bool, err error) {
@@ -137,7 +145,7 @@ func (p *program) applier(ctx context.Context, r api.ApplyRequest) (c api.Contro
 		return c, online, err
 	}
 	check := r
-	check.DryRun = true
+	check.DryRun, check.Store = true, true // of the input alone: what is made of it is not looked at
 	if _, err := c.Apply(ctx, p.namespace, check); err != nil {
 		return nil, false, err
 	}

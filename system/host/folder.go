@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -78,8 +79,12 @@ func (d *folder) exists(name string) (bool, error) {
 	return err == nil, err
 }
 
-// maxFile bounds what is read of one file, bytes.
-const maxFile = 16 << 20
+// maxFile bounds what is read of one file, usualFile is room for most of them,
+// bytes.
+const (
+	maxFile   = 16 << 20
+	usualFile = 1 << 10
+)
 
 // read reads a regular file.
 func (d *folder) read(name string) ([]byte, error) {
@@ -87,28 +92,52 @@ func (d *folder) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, d.fail("open", name, err)
 	}
-	f := os.NewFile(uintptr(fd), filepath.Join(d.path, name))
-	defer func() { _ = f.Close() }() // only read from
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = d.fail("read", name, fmt.Errorf("larger than %d bytes", maxFile))
+	defer func() { _ = unix.Close(fd) }() // only read from
+	data := make([]byte, 0, usualFile)
+	for {
+		n, err := unix.Read(fd, data[len(data):cap(data)])
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return data, d.fail("read", name, err)
+		case n == 0:
+			return data, nil
+		}
+		if data = data[:len(data)+n]; len(data) > maxFile {
+			return data, d.fail("read", name, fmt.Errorf("larger than %d bytes", maxFile))
+		}
+		if len(data) == cap(data) {
+			data = slices.Grow(data, len(data))
+		}
 	}
-	return data, err
 }
 
-// create makes a file that does not exist yet and writes it.
+// create makes a file that does not exist yet and writes it. There may be
+// thousands, so that it does no more than it must.
 func (d *folder) create(name string, data []byte, mode fs.FileMode, o ids) (err error) {
 	fd, err := unix.Openat(d.fd(), name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return d.fail("create", name, err)
 	}
-	f := os.NewFile(uintptr(fd), filepath.Join(d.path, name))
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := d.give(fd, name, mode, o); err != nil {
-		return err
+	defer func() { err = errors.Join(err, d.fail("close", name, unix.Close(fd))) }()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return d.fail("stat", name, err)
 	}
-	_, err = f.Write(data)
-	return err
+	if fs.FileMode(st.Mode)&fs.ModePerm != mode.Perm() || o != (ids{-1, -1}) && o != (ids{int(st.Uid), int(st.Gid)}) {
+		if err := d.give(fd, name, mode, o); err != nil {
+			return err
+		}
+	}
+	for len(data) > 0 {
+		n, err := unix.Write(fd, data)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return d.fail("write", name, err)
+		}
+		data = data[max(n, 0):]
+	}
+	return nil
 }
 
 // give sets owner and mode of what is open as fd.

@@ -93,6 +93,7 @@ func (s *Store) commit(change, old map[string][]byte) error {
 func (s *Store) stage(change map[string][]byte) ([]replacement, error) {
 	few := len(change) <= syncFew
 	var list []replacement
+	dir := "" // that is known to be there
 	for _, path := range sorted(change) {
 		rel, err := filepath.Rel(s.paths.InputDir(), path)
 		if err != nil {
@@ -100,6 +101,12 @@ func (s *Store) stage(change map[string][]byte) ([]replacement, error) {
 		}
 		r := replacement{Path: rel}
 		if data := change[path]; data != nil {
+			if filepath.Dir(path) != dir {
+				dir = filepath.Dir(path)
+				if err := os.MkdirAll(dir, 0o700); err != nil {
+					return nil, err
+				}
+			}
 			temp, err := create(path, data, few)
 			if err != nil {
 				return nil, err

@@ -1,9 +1,11 @@
 package input
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -197,6 +199,9 @@ func isTemporary(name string) bool {
 // new: temporary file in the same directory, fsync, rename, fsync of the
 // directory. The file is its owner's alone: 0600 in 0700.
 func Replace(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
 	temporary, err := create(path, data, true)
 	if err != nil {
 		return err
@@ -207,24 +212,40 @@ func Replace(path string, data []byte) error {
 	return syncDirs([]string{path})
 }
 
-// create writes a temporary file beside path and says where.
+// create writes a temporary file beside path and says where. Its mode is 0600,
+// less what the process takes away. There may be thousands, so that the system is
+// asked for no more than a new file with that content.
 func create(path string, data []byte, flush bool) (temporary string, err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
+	dir, name := filepath.Split(path)
+	for {
+		temporary = dir + "." + name + ".tmp-" + rand.Text()
+		fd, err := unix.Open(temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return "", &fs.PathError{Op: "create", Path: path, Err: err}
+		}
+		if err := errors.Join(fill(fd, data, flush), unix.Close(fd)); err != nil {
+			return "", errors.Join(&fs.PathError{Op: "write", Path: path, Err: err}, os.Remove(temporary))
+		}
+		return temporary, nil
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*") // mode 0600
-	if err != nil {
-		return "", err
+}
+
+// fill writes to an open file.
+func fill(fd int, data []byte, flush bool) error {
+	for len(data) > 0 {
+		n, err := unix.Write(fd, data)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		data = data[max(n, 0):]
 	}
-	_, err = f.Write(data)
-	if err == nil && flush {
-		err = f.Sync()
+	if flush {
+		return unix.Fsync(fd)
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
-	}
-	return f.Name(), nil
+	return nil
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

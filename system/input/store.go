@@ -11,7 +11,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -113,23 +115,20 @@ func (s *Snapshot) Empty() bool { return s.Set.Len() == 0 && s.Err == nil }
 // error is that of a directory that cannot be read; a file that cannot be read
 // is a problem of the Snapshot. While nothing changes it is the same Snapshot.
 func (s *Store) Load() (*Snapshot, error) {
-	type entry struct {
-		path string
-		file *loaded
-	}
 	list := make([]entry, 0, len(s.files)+1)
-	same := s.last != nil
 	now := time.Now()
 	err := walk(s.paths.InputResources(), func(path string, st *unix.Stat_t) {
-		if !resource.Loadable(path) {
-			return
+		if resource.Loadable(path) {
+			list = append(list, entry{path: path, st: *st})
 		}
-		l := s.load(path, st, now)
-		same = same && l == s.files[path]
-		list = append(list, entry{path, l})
 	})
 	if err != nil {
 		return nil, err
+	}
+	s.loadAll(list, now)
+	same := s.last != nil
+	for _, e := range list {
+		same = same && e.file == s.files[e.path]
 	}
 	snap := &Snapshot{paths: s.paths, store: s}
 	for dir, into := range map[string]*Material{
@@ -174,6 +173,28 @@ func Resources(dir string) (*resource.Set, error) {
 	}
 	set, _, err := resource.Collect(parsed...)
 	return set, err
+}
+
+// entry is a file that was found.
+type entry struct {
+	path string
+	st   unix.Stat_t
+	file *loaded
+}
+
+// loadAll loads files, several at a time where there are many.
+func (s *Store) loadAll(list []entry, now time.Time) {
+	const each = 64 // in the time that it takes to have another processor help
+	workers := min(runtime.GOMAXPROCS(0), 1+len(list)/each)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(list); i += workers {
+				list[i].file = s.load(list[i].path, &list[i].st, now)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // load reads a file unless it is as it was.

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -48,12 +50,23 @@ func Loadable(name string) bool {
 // error joins a *FieldError for each (see Problems), and the set holds the
 // objects that have none. Warnings are sorted as the errors are.
 func Parse(files []Input) (*Set, []Warning, error) {
-	parsed := make([]*File, 0, len(files))
-	for _, f := range files {
-		parsed = append(parsed, ParseFile(f))
+	parsed := make([]*File, len(files))
+	workers := min(runtime.GOMAXPROCS(0), 1+len(files)/filesEach)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(files); i += workers {
+				parsed[i] = ParseFile(files[i])
+			}
+		})
 	}
+	wg.Wait()
 	return Collect(parsed...)
 }
+
+// filesEach is how many files are parsed in the time that it takes to have
+// another processor help.
+const filesEach = 64
 
 // Collect joins files to one set, in the order of their names. Two definitions
 // of the same kind and name are an error, unless they say the same.
