@@ -373,7 +373,7 @@ type claims struct{ agent *Agent }
 func (c claims) Redeem(ctx context.Context, claim token.Claim) ([]byte, error) {
 	for _, n := range c.agent.known() {
 		for name, g := range n.seen.Load().grants {
-			if g.UID == claim.Grant {
+			if g.UID == claim.Grant || claim.Key == (token.GrantKey{Namespace: n.paths.Name, Name: name}) {
 				return n.grantFor(ctx, name, claim)
 			}
 		}

@@ -277,7 +277,7 @@ func (g *grantServer) serve(ctx context.Context, l net.Listener) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &http.Server{
-		Handler:     &token.Handler{Grantor: g.grantor, Log: g.m.log, Now: time.Now},
+		Handler:     &token.Handler{Grantor: g.grantor, Log: g.m.log, Now: time.Now, ByKey: g.told("SKUPPER_ALLOW_REDEEM_BY_KEY")},
 		ReadTimeout: grantRequest, WriteTimeout: 2 * grantRequest, MaxHeaderBytes: grantHeaderBytes,
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: g.certificate},
 	}
@@ -305,8 +305,11 @@ func (g *grantServer) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error
 }
 
 // always reports whether the server listens without a grant as well.
-func (g *grantServer) always() bool {
-	on, err := strconv.ParseBool(g.m.options.Getenv("SKUPPER_ENABLE_GRANTS"))
+func (g *grantServer) always() bool { return g.told("SKUPPER_ENABLE_GRANTS") }
+
+// told reports whether a variable of the environment says true.
+func (g *grantServer) told(name string) bool {
+	on, err := strconv.ParseBool(g.m.options.Getenv(name))
 	return on && err == nil
 }
 

@@ -186,8 +186,8 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 }
 
 // errWaits is of files that have changed where such changes wait for a command.
-// What an agent finds when it starts is applied: the router may have to be
-// started.
+// So do those that an agent finds when it starts; the router of the generation in
+// effect is its supervisor's to start.
 var errWaits = &api.Error{Kind: api.Conflict, Message: "files of the input have changed and wait", Advice: "`skupper system reload` applies them"}
 
 // watchInput watches input/; without file events the rescan has to do. refresh
@@ -214,7 +214,7 @@ func (n *namespace) keep(ctx context.Context) bool {
 		return true
 	}
 	defer n.give()
-	_, err := n.pass(ctx, wish{held: n.passes.Load() > 0 && n.m.manual()})
+	_, err := n.pass(ctx, wish{held: n.m.manual()})
 	switch {
 	case ctx.Err() != nil:
 		return true

@@ -150,11 +150,11 @@ func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace, fir
 	if c == nil || !reflect.ValueOf(memory).IsZero() {
 		if c, err = n.compose(ctx, w, memory); err != nil {
 			n.publishFailure(w, before, c, err)
-			return nil, err
+			return nil, errors.Join(err, n.resume(ctx, w, h, have, before))
 		}
 	}
 	if w.held && memory.Generation > 0 && c.snap.Hash != memory.InputHash {
-		return nil, errWaits
+		return nil, cmp.Or(n.resume(ctx, w, h, have, before), error(errWaits))
 	}
 	if c.site == nil || memory.Generation == 0 && !w.start || w.store {
 		return n.storeOnly(w, before, c)

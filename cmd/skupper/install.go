@@ -86,6 +86,9 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 	if err := p.retireController(ctx, in, conn); err != nil {
 		return err
 	}
+	if linger == "" && conn != nil {
+		linger = p.askToLinger(in)
+	}
 	lines, err := system.Install(ctx, conn, binary, p.paths, linger, reloadType)
 	if err := p.printLines(lines); err != nil {
 		return err
@@ -105,13 +108,35 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 
 // lingerHint tells a user that his services end with his last log-out.
 func (p *program) lingerHint() {
-	user := first(p.getenv("USER"), p.getenv("LOGNAME"))
-	if p.paths.System || user == "" {
-		return
-	}
-	if _, err := os.Stat(layout.LingerFile(user)); err != nil {
+	if user := p.unlingering(); user != "" {
 		p.note("hint: services of %s end with the last log-out; `loginctl enable-linger %s` changes that", user, user)
 	}
+}
+
+// unlingering is the user whose services end with his last log-out, "" if they
+// do not.
+func (p *program) unlingering() string {
+	user := first(p.getenv("USER"), p.getenv("LOGNAME"))
+	if p.paths.System || user == "" {
+		return ""
+	}
+	if _, err := os.Stat(layout.LingerFile(user)); err == nil {
+		return ""
+	}
+	return user
+}
+
+// askToLinger asks whether the user's services are to run without a login, where
+// somebody can answer. It is the user who lingers from now on, "" if nobody does.
+func (p *program) askToLinger(in *command.Input) string {
+	user := p.unlingering()
+	if user == "" || in.Bool("yes") || !p.stdinTerminal || !p.stderrTerminal || p.quiet {
+		return ""
+	}
+	if p.confirm(in, fmt.Sprintf("services of %s end with the last log-out; have them run without a login", user)) != nil {
+		return "" // the hint that follows says how it is done later
+	}
+	return user
 }
 
 // upstreamController is the unit of upstream's controller, which would write the

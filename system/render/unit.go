@@ -25,6 +25,10 @@ const (
 // known about the host (net.ipv4.ip_unprivileged_port_start).
 const lowPort = 1024
 
+// Unit is the wanted unit of the router of a site that was rendered before: of
+// the Input no more is looked at than Site, Paths, Base, Machine and Memory.
+func Unit(in Input) state.Unit { return routerUnit(in, in.Memory.RouterID) }
+
 // routerUnit is the wanted unit of a site's router.
 func routerUnit(in Input, routerID string) state.Unit {
 	p := in.Paths

@@ -37,7 +37,13 @@ type Claim struct {
 	Code    string
 	Name    string // of the Link; "" takes the grant's
 	Subject string // of the certificate; "" takes Name
+
+	// Key names the grant in another way, where that is allowed.
+	Key GrantKey
 }
+
+// GrantKey is the namespace of a grant and its name there.
+type GrantKey struct{ Namespace, Name string }
 
 // Grantor answers claims. The error is a *Refusal, or a failure.
 type Grantor interface {
@@ -57,6 +63,9 @@ type Handler struct {
 	Grantor Grantor
 	Log     *slog.Logger
 	Now     func() time.Time
+
+	// ByKey allows /<namespace>/<name> as the path of a grant, beside its uid.
+	ByKey bool
 
 	mu       sync.Mutex
 	failures map[string]*window // guarded by mu; by address
@@ -88,6 +97,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	claim := Claim{Grant: strings.ReplaceAll(r.URL.Path, "/", ""), Code: string(code), Name: r.Header.Get("name"), Subject: r.Header.Get("subject")}
+	if namespace, name, ok := strings.Cut(strings.Trim(r.URL.Path, "/"), "/"); ok && h.ByKey {
+		claim.Key = GrantKey{namespace, name}
+	}
 	documents, err := h.Grantor.Redeem(r.Context(), claim)
 	h.Log.Info("redemption", "peer", from, "grant", claim.Grant, "subject", claim.Subject, "err", err)
 	if err != nil {

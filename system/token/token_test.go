@@ -73,7 +73,7 @@ func TestRedeem(t *testing.T) {
 	if l, ok := objects[1].(*resource.Link); !ok || l.Spec.Cost != 3 {
 		t.Errorf("link %+v", objects[1])
 	}
-	if want := (Claim{"uid-1", "open sesame", "east", "site-id"}); g.asked[0] != want {
+	if want := (Claim{Grant: "uid-1", Code: "open sesame", Name: "east", Subject: "site-id"}); g.asked[0] != want {
 		t.Errorf("asked %+v, want %+v", g.asked[0], want)
 	}
 	if objects, err = Redeem(t.Context(), Request{Token: tok, Cost: 7}); err != nil || objects[1].(*resource.Link).Spec.Cost != 7 {
@@ -168,3 +168,27 @@ MAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAJSziDQh22vqvTRb5gQtUBPFpKxcXO1+
 iBL4YdywAFyuAiADihDCXrEAAI9mQxpIOWYlTBAJVhvMN4M1TH8OEts32g==
 -----END CERTIFICATE-----
 `
+
+// TestRedeemByKey asks by namespace and name of a grant, which is another way to
+// name it only where that is allowed.
+func TestRedeemByKey(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		path    string
+		allowed bool
+		want    Claim
+	}{
+		{"/west/gate", true, Claim{Grant: "westgate", Key: GrantKey{"west", "gate"}}},
+		{"/west/gate", false, Claim{Grant: "westgate"}},
+		{"/uid-1", true, Claim{Grant: "uid-1"}},
+		{"/uid/-1", false, Claim{Grant: "uid-1"}},
+		{"/a/b/c", true, Claim{Grant: "abc", Key: GrantKey{"a", "b/c"}}}, // of no grant
+	} {
+		g := &grants{}
+		h := &Handler{Grantor: g, Log: slog.New(slog.DiscardHandler), Now: time.Now, ByKey: row.allowed}
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "POST", row.path, strings.NewReader("")))
+		if len(g.asked) != 1 || g.asked[0] != row.want {
+			t.Errorf("%s (allowed: %v) asks %+v, want %+v", row.path, row.allowed, g.asked, row.want)
+		}
+	}
+}
