@@ -42,10 +42,20 @@ join() {
   [ ! -d "$g" ] || echo $$ >"$g/cgroup.procs"
 }
 
+# Commands that run inside are stopped by a shutdown, and nsenter stops itself
+# with them; it must go on, to take note of their end, before the host can end.
+wake() {
+  local p
+  while read -r p; do
+    [ "$(cat "/proc/$p/comm" 2>/dev/null)" != nsenter ] || kill -CONT "$p" 2>/dev/null || true
+  done < <(cat "/sys/fs/cgroup/unified/skupper-box-$name/payload/init.scope/cgroup.procs" 2>/dev/null)
+}
+
 # Waits for a systemd that is not the process $1, and notes it.
 await() {
   local p
   for _ in $(seq 400); do
+    wake
     p=$(cat /proc/"$(cat "$box/nspawn.pid" 2>/dev/null)"/task/*/children 2>/dev/null | tr ' ' '\n' | head -1) || true
     if [ -n "$p" ] && [ "$p" != "${1:-}" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = systemd ] && [ -S "/proc/$p/root/run/systemd/private" ]; then
       echo "$p" >"$box/leader"
@@ -118,6 +128,7 @@ down() {
     s=$(cat "$box/super.pid")
     for _ in $(seq 150); do
       [ -d "/proc/$s" ] || break
+      wake
       sleep 0.1
     done
     [ ! -d "/proc/$s" ] || kill -KILL "$s" "$(cat "$box/nspawn.pid")" "$p" 2>/dev/null || true

@@ -1,0 +1,455 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/skupper-host/skupper/internal/box"
+)
+
+// TestUnderSystemd lives through the whole life of a site on hosts with systemd:
+// one of the system, and one of an ordinary user.
+func TestUnderSystemd(t *testing.T) {
+	t.Parallel()
+	box.Need(t)
+	program := filepath.Join(t.TempDir(), "skupper")
+	// The flags are those of make build, whose compiled packages serve here too.
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	t.Run("system", func(t *testing.T) {
+		t.Parallel()
+		h := newSystemdHost(t, program, "")
+		h.badSystem()
+		h.life()
+	})
+	t.Run("user", func(t *testing.T) {
+		t.Parallel()
+		h := newSystemdHost(t, program, "ann")
+		h.badUser()
+		h.life()
+	})
+}
+
+// systemdHost is a host with systemd, and who has a site there.
+type systemdHost struct {
+	t     *testing.T
+	b     *box.Box
+	user  string // "" is root, whose site is the system's
+	units string // where unit files are
+}
+
+// newSystemdHost boots a host with an echo server on port 9000.
+func newSystemdHost(t *testing.T, program, user string) *systemdHost {
+	h := &systemdHost{t: t, b: box.New(t, box.Options{}), user: user, units: "/etc/systemd/system"}
+	h.b.Put(t, program, "/usr/local/bin/skupper")
+	h.b.Write(t, "/etc/systemd/system/echo.socket", []byte("[Socket]\nListenStream=127.0.0.1:9000\nAccept=yes\n[Install]\nWantedBy=sockets.target\n"), 0o644)
+	h.b.Write(t, "/etc/systemd/system/echo@.service", []byte("[Service]\nExecStart=/bin/cat\nStandardInput=socket\n"), 0o644)
+	h.b.Sh(t, "systemctl", "daemon-reload")
+	h.b.Sh(t, "systemctl", "enable", "--now", "echo.socket")
+	if user != "" {
+		h.b.Sh(t, "useradd", "--create-home", "--shell", "/bin/bash", user)
+		h.units = "/home/" + user + "/.config/systemd/user"
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("journal:\n%s", h.b.Journal())
+		}
+	})
+	return h
+}
+
+// command is one that the site's owner types.
+func (h *systemdHost) command(args ...string) *exec.Cmd {
+	if h.user == "" {
+		return h.b.Command(args...)
+	}
+	return h.b.CommandAs(h.user, args...)
+}
+
+// try runs a command, however it ends.
+func (h *systemdHost) try(args ...string) (string, bool) {
+	out, err := h.command(args...).CombinedOutput()
+	return string(out), err == nil
+}
+
+func (h *systemdHost) must(args ...string) string {
+	h.t.Helper()
+	out, ok := h.try(args...)
+	if !ok {
+		h.t.Fatalf("%s:\n%s", strings.Join(args, " "), out)
+	}
+	return out
+}
+
+func (h *systemdHost) skupper(args ...string) string {
+	h.t.Helper()
+	return h.must(append([]string{"skupper"}, args...)...)
+}
+
+func (h *systemdHost) systemctl(args ...string) string {
+	h.t.Helper()
+	return h.must(append(h.manager("systemctl"), args...)...)
+}
+
+// manager is a command of systemd's that is told whose manager is meant.
+func (h *systemdHost) manager(command string) []string {
+	if h.user == "" {
+		return []string{command}
+	}
+	return []string{command, "--user"}
+}
+
+// refused runs a command that has to fail with some words, and to leave the disk
+// as it was.
+func (h *systemdHost) refused(words []string, args ...string) {
+	h.t.Helper()
+	before := h.disk()
+	out, ok := h.try(args...)
+	if ok {
+		h.t.Errorf("%s: it succeeded:\n%s", strings.Join(args, " "), out)
+	}
+	for _, w := range words {
+		if !strings.Contains(out, w) {
+			h.t.Errorf("%s: no %q in:\n%s", strings.Join(args, " "), w, out)
+		}
+	}
+	if d := box.Difference(before, h.disk()); len(d) > 0 {
+		h.t.Errorf("%s: it left:\n%s", strings.Join(args, " "), strings.Join(d, "\n"))
+	}
+}
+
+// eventually waits until something is so.
+func (h *systemdHost) eventually(what string, is func() bool) {
+	h.t.Helper()
+	limit, tick := time.After(time.Minute), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			status, _ := h.try("skupper", "system", "status")
+			h.t.Fatalf("not so in time: %s\n%s", what, status)
+		}
+	}
+}
+
+// disk is what lies on the disk, but for the accounts of the machine, what
+// container engines do at boot, and the directories that a user has anyway.
+func (h *systemdHost) disk() map[string]string {
+	h.t.Helper()
+	but := []string{"/var/lib/containers"}
+	for _, name := range []string{"passwd", "group", "shadow", "gshadow", "subuid", "subgid"} {
+		but = append(but, "/etc/"+name, "/etc/"+name+"-")
+	}
+	files := h.b.Files(h.t, but...)
+	for _, dir := range []string{".local", ".local/share", ".config", ".config/systemd", ".config/systemd/user"} {
+		delete(files, "/home/"+h.user+"/"+dir)
+	}
+	return files
+}
+
+// pid is the main process of a unit, "0" where there is none.
+func (h *systemdHost) pid(unit string) string {
+	h.t.Helper()
+	return strings.TrimSpace(h.systemctl("show", "-p", "MainPID", "--value", unit))
+}
+
+// talks reports whether a new connection through the site comes to the server.
+func (h *systemdHost) talks(port int) bool {
+	out, err := h.b.Command("timeout", "5", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$0; echo hello >&3; head -n 1 <&3", fmt.Sprint(port)).Output()
+	return err == nil && string(out) == "hello\n"
+}
+
+func (h *systemdHost) awaitTraffic(port int) {
+	h.t.Helper()
+	h.eventually(fmt.Sprintf("connections through port %d", port), func() bool { return h.talks(port) })
+}
+
+// awaitHealth waits until status has nothing to complain of.
+func (h *systemdHost) awaitHealth() {
+	h.t.Helper()
+	h.eventually("the site is well", func() bool {
+		_, ok := h.try("skupper", "system", "status", "--check")
+		return ok
+	})
+}
+
+// wire is a connection through the site that stays open.
+type wire struct {
+	t    *testing.T
+	to   io.Writer
+	from *os.File
+	read *bufio.Reader
+
+	close func()
+}
+
+func (h *systemdHost) open(port int) *wire {
+	h.t.Helper()
+	cmd := h.b.Command("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$0; cat <&3 & exec cat >&3", fmt.Sprint(port))
+	to, err := cmd.StdinPipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	from, write, err := os.Pipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	cmd.Stdout = write
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	_ = write.Close() // the process has it
+	w := &wire{t: h.t, to: to, from: from, read: bufio.NewReader(from), close: sync.OnceFunc(func() {
+		_, _ = to.Close(), from.Close()
+		_ = cmd.Wait() // it may have been killed with its host
+	})}
+	h.t.Cleanup(w.close)
+	w.say("hello")
+	return w
+}
+
+// say has a word come back.
+func (w *wire) say(word string) {
+	w.t.Helper()
+	if _, err := io.WriteString(w.to, word+"\n"); err != nil {
+		w.t.Fatalf("%s: the open connection: %v", word, err)
+	}
+	if err := w.from.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		w.t.Fatal(err)
+	}
+	if got, err := w.read.ReadString('\n'); got != word+"\n" {
+		w.t.Fatalf("%s: the open connection answered %q: %v", word, got, err)
+	}
+}
+
+// badSystem has the system's site refused where it cannot be.
+func (h *systemdHost) badSystem() {
+	readOnly := func(command string) []string {
+		return []string{"unshare", "--mount", "sh", "-c", "mount -o bind,ro /etc /etc; exec " + command}
+	}
+	h.refused([]string{"error: /etc: read-only file system", "hint: ", "nothing was changed"}, readOnly("skupper system install")...)
+	h.refused([]string{"error: /etc/systemd/system: read-only file system", "hint: "}, readOnly("skupper site create west --start")...)
+}
+
+// badUser has a user's site refused where it cannot be, and the user told of
+// what will not work.
+func (h *systemdHost) badUser() {
+	h.refused([]string{"error: data home: HOME is not set", "hint: set HOME"}, "env", "-u", "HOME", "skupper", "system", "install")
+	h.refused([]string{"error: data home: HOME is not set", "hint: set HOME"}, "env", "-u", "HOME", "skupper", "site", "create", "west", "--start")
+	before := h.disk()
+	if out := h.skupper("system", "install"); !strings.Contains(out, "loginctl enable-linger ann") {
+		h.t.Errorf("nothing is said of services that end with the log-out:\n%s", out)
+	}
+	h.skupper("system", "uninstall")
+	if d := box.Difference(before, h.disk()); len(d) > 0 {
+		h.t.Errorf("installed and uninstalled, it left:\n%s", strings.Join(d, "\n"))
+	}
+}
+
+const systemdSite = `apiVersion: skupper.io/v2alpha1
+kind: Site
+metadata: {name: west}
+spec: {linkAccess: default}
+---
+apiVersion: skupper.io/v2alpha1
+kind: Listener
+metadata: {name: echo}
+spec: {host: 127.0.0.1, port: 8000, routingKey: echo}
+---
+apiVersion: skupper.io/v2alpha1
+kind: Connector
+metadata: {name: echo}
+spec: {host: 127.0.0.1, port: 9000, routingKey: echo}
+`
+
+// life is the life of a site, after which the disk is as it was before.
+func (h *systemdHost) life() {
+	before := h.disk()
+	h.install()
+	h.liveChange()
+	h.dropIns()
+	h.crashes()
+	h.managers()
+	h.boots()
+	h.stopped()
+	h.journal()
+	h.gone(before)
+}
+
+func (h *systemdHost) install() {
+	t := h.t
+	if h.user == "" {
+		h.skupper("system", "install")
+	} else {
+		h.skupper("system", "install", "--enable-linger")
+		h.b.Sh(t, "test", "-e", "/var/lib/systemd/linger/"+h.user)
+	}
+	apply := h.command("skupper", "system", "apply", "-f", "-")
+	apply.Stdin = strings.NewReader(systemdSite)
+	if out, err := apply.CombinedOutput(); err != nil {
+		t.Fatalf("apply: %v\n%s", err, out)
+	}
+	if out := h.skupper("system", "status"); !strings.Contains(out, "routers supervised by systemd") {
+		t.Errorf("status:\n%s", out)
+	}
+	unit := filepath.Join(h.units, "skupper-default.service")
+	verify := append(h.manager("systemd-analyze"), "--man=no", "verify", unit, filepath.Join(h.units, "skupper.service"))
+	if out, ok := h.try(verify...); !ok || out != "" {
+		t.Errorf("systemd-analyze verify:\n%s", out)
+	}
+	if h.user == "" {
+		h.must("systemd-analyze", "security", "--offline=true", "--threshold=15", unit)
+	}
+	for _, name := range []string{"skupper", "skupper-default"} {
+		h.systemctl("is-active", name)
+		h.systemctl("is-enabled", name)
+	}
+}
+
+// liveChange changes the site under an open connection.
+func (h *systemdHost) liveChange() {
+	w, router := h.open(8000), h.pid("skupper-default")
+	h.skupper("listener", "create", "more", "8001", "--host", "127.0.0.1", "--routing-key", "echo")
+	h.awaitTraffic(8001)
+	h.systemctl("reload", "skupper-default")
+	w.say("reloaded")
+	w.close()
+	if h.pid("skupper-default") != router {
+		h.t.Error("a change took another router")
+	}
+}
+
+// dropIns are an administrator's, and are respected.
+func (h *systemdHost) dropIns() {
+	t := h.t
+	files := map[string]string{"skupper-default.service.d/admin.conf": "Environment=ADMIN=one", "skupper-.service.d/every.conf": "Environment=EVERY=all"}
+	for name, line := range files {
+		h.b.Write(t, filepath.Join(h.units, name), []byte("[Service]\n"+line+"\n"), 0o644)
+	}
+	h.systemctl("daemon-reload")
+	if out := h.skupper("system", "reload", "--dry-run"); strings.Contains(out, "unit") {
+		t.Errorf("drop-ins would be changed:\n%s", out)
+	}
+	h.skupper("listener", "delete", "more")
+	h.skupper("system", "restart")
+	env := h.b.Sh(t, "cat", "/proc/"+h.pid("skupper-default")+"/environ")
+	for name, line := range files {
+		if !strings.Contains(env, strings.TrimPrefix(line, "Environment=")+"\x00") {
+			t.Errorf("%s is not in effect", name)
+		}
+		h.b.Sh(t, "rm", "-r", filepath.Join(h.units, filepath.Dir(name)))
+	}
+	h.systemctl("daemon-reload")
+}
+
+// crashes kills the router, and the agent under an open connection.
+func (h *systemdHost) crashes() {
+	h.awaitTraffic(8000)
+	router := h.pid("skupper-default")
+	h.b.Sh(h.t, "kill", "-KILL", router)
+	h.awaitTraffic(8000)
+	if again := h.pid("skupper-default"); again == router || again == "0" {
+		h.t.Errorf("the router is process %s, and was %s", again, router)
+	}
+	w, agent := h.open(8000), h.pid("skupper")
+	h.b.Sh(h.t, "kill", "-KILL", agent)
+	h.eventually("another agent", func() bool { p := h.pid("skupper"); return p != "0" && p != agent })
+	w.say("without the agent")
+	w.close()
+	h.awaitHealth()
+}
+
+// managers uses systemd's own command.
+func (h *systemdHost) managers() {
+	w := h.open(8000)
+	h.systemctl("stop", "skupper")
+	w.say("the agent is stopped")
+	w.close()
+	h.systemctl("stop", "skupper-default")
+	if h.talks(8000) {
+		h.t.Error("stopped, and still there")
+	}
+	h.systemctl("start", "skupper") // and every site
+	h.awaitTraffic(8000)
+}
+
+// boots restarts the host, and cuts its power just after a change. Nobody logs
+// in before there is traffic.
+func (h *systemdHost) boots() {
+	h.b.Reboot(h.t)
+	h.awaitTraffic(8000)
+	h.skupper("listener", "create", "late", "8002", "--host", "127.0.0.1", "--routing-key", "echo")
+	h.b.Crash(h.t)
+	h.awaitTraffic(8000)
+	h.awaitTraffic(8002)
+	h.awaitHealth()
+}
+
+// stopped is a site that keeps everything and does not run.
+func (h *systemdHost) stopped() {
+	h.skupper("system", "stop")
+	if out, ok := h.try(append(h.manager("systemctl"), "is-enabled", "skupper-default")...); ok {
+		h.t.Errorf("stopped, and %s", out)
+	}
+	h.systemctl("restart", "skupper")
+	h.skupper("system", "status") // the agent has looked
+	if p := h.pid("skupper-default"); p != "0" {
+		h.t.Errorf("the agent started what was stopped: %s", p)
+	}
+	h.skupper("system", "start")
+	h.awaitTraffic(8000)
+}
+
+// journal looks for what agent and router say, by fields.
+func (h *systemdHost) journal() {
+	unit := "_SYSTEMD_UNIT="
+	if h.user != "" {
+		unit = "_SYSTEMD_USER_UNIT="
+	}
+	for _, match := range [][]string{
+		{unit + "skupper.service", "SKUPPER_SITE=default", "PRIORITY=6"},
+		{unit + "skupper-default.service", "SKUPPER_LISTENER=listener/echo", "SYSLOG_IDENTIFIER=skupper"},
+	} {
+		if out := h.b.Sh(h.t, append([]string{"journalctl", "--quiet", "--no-pager", "-o", "cat"}, match...)...); out == "" {
+			h.t.Errorf("nothing in the journal for %v", match)
+		}
+	}
+	if out := h.skupper("system", "logs"); !strings.Contains(out, "listening") {
+		h.t.Errorf("system logs:\n%s", out)
+	}
+}
+
+// gone removes everything, after which the disk is as it was.
+func (h *systemdHost) gone(before map[string]string) {
+	if h.user == "" {
+		h.skupper("system", "teardown", "--yes", "--purge")
+		h.skupper("system", "uninstall")
+	} else {
+		h.skupper("system", "uninstall", "--force", "--yes")
+		h.b.Sh(h.t, "loginctl", "disable-linger", h.user) // which uninstall leaves, and says so
+		h.b.Sh(h.t, "sh", "-c", "set -e; cd /home/"+h.user+"/.local/share; ls skupper/trash/default-*.tar.gz; rm -r skupper/trash; rmdir skupper")
+	}
+	for _, name := range []string{"skupper", "skupper-default"} {
+		if out, ok := h.try(append(h.manager("systemctl"), "cat", name)...); ok {
+			h.t.Errorf("systemd still knows:\n%s", out)
+		}
+	}
+	if out, err := h.b.Command("pgrep", "-ax", "skupper").Output(); err == nil {
+		h.t.Errorf("still running: %s", out)
+	}
+	if d := box.Difference(before, h.disk()); len(d) > 0 {
+		h.t.Errorf("left:\n%s", strings.Join(d, "\n"))
+	}
+}
