@@ -6,6 +6,8 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"fmt"
+	"hash/crc32"
+	"math/bits"
 	"strings"
 	"text/template"
 	"time"
@@ -175,28 +177,23 @@ func padded(data []byte, with byte) []byte {
 }
 
 // cksum is what POSIX's cksum says of data, in decimal: the one checksum that
-// every host can compute.
+// every host can compute. It is the CRC of IEEE 802.3 with the bits of each
+// byte in the other order, from zero on, and with the length behind the data.
 func cksum(data []byte) string {
-	const polynomial = 0x04c11db7
-	var table [256]uint32
-	for i := range table {
-		c := uint32(i) << 24
-		for range 8 {
-			if c&0x80000000 != 0 {
-				c = c<<1 ^ polynomial
-			} else {
-				c <<= 1
+	crc := ^uint32(0) // zero: Update inverts it
+	var turned [block]byte
+	add := func(data []byte) {
+		for len(data) > 0 {
+			n := min(len(data), len(turned))
+			for i, b := range data[:n] {
+				turned[i] = bits.Reverse8(b)
 			}
+			crc, data = crc32.Update(crc, crc32.IEEETable, turned[:n]), data[n:]
 		}
-		table[i] = c
 	}
-	var crc uint32
-	add := func(b byte) { crc = crc<<8 ^ table[byte(crc>>24)^b] }
-	for _, b := range data {
-		add(b)
-	}
+	add(data)
 	for n := len(data); n > 0; n >>= 8 {
-		add(byte(n))
+		add([]byte{byte(n)})
 	}
-	return fmt.Sprint(^crc)
+	return fmt.Sprint(bits.Reverse32(crc))
 }

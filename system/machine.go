@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 
+	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/layout"
@@ -73,6 +75,11 @@ func makeHome(paths layout.Paths) error {
 			return err
 		}
 	}
+	for _, dir := range []string{paths.AgentDir, paths.RunDir} {
+		if err := private(dir); err != nil {
+			return err
+		}
+	}
 	g, err := user.LookupGroup(routerUser)
 	if !paths.System || err != nil {
 		return nil
@@ -87,6 +94,23 @@ func makeHome(paths layout.Paths) error {
 		}
 	}
 	return nil
+}
+
+// private refuses a directory for sockets where somebody else could put his own
+// in their place, as below a runtime directory that everybody writes to.
+func private(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if ok && info.IsDir() && (int(st.Uid) == os.Geteuid() || st.Uid == 0) && info.Mode().Perm()&0o022 == 0 {
+		return nil
+	}
+	return &api.Error{
+		Kind: api.Denied, Message: dir + ": others can change it, and sockets of the agent and the routers belong there",
+		Advice: "remove it, or set XDG_RUNTIME_DIR to a directory of your own",
+	}
 }
 
 // loadPorts takes up the registry of ports; the agent holds its lock.

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/skupper-host/skupper/system/api"
 )
 
@@ -88,33 +86,11 @@ type checkedListener struct {
 func (l *checkedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
-		if err != nil || l.refused < 0 || peerUID(c) != l.refused {
+		if err != nil || l.refused < 0 || api.PeerUID(c) != l.refused {
 			return c, err
 		}
 		_ = c.Close() // it gets no answer
 	}
-}
-
-// peerUID is the uid of the process at the other end, -1 if it is not known.
-func peerUID(c net.Conn) int {
-	uc, ok := c.(*net.UnixConn)
-	if !ok {
-		return -1
-	}
-	raw, err := uc.SyscallConn()
-	if err != nil {
-		return -1
-	}
-	uid := -1
-	err = raw.Control(func(fd uintptr) {
-		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			uid = int(cred.Uid)
-		}
-	})
-	if err != nil {
-		return -1
-	}
-	return uid
 }
 
 // run serves until ctx is done and lets requests finish.

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,6 +118,12 @@ func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost in
 			Generation: v.memory.Generation,
 		}, nil
 	}
+	if user := n.userOf(t.Name); user != "" {
+		return nil, &api.Error{
+			Kind: api.Conflict, Message: fmt.Sprintf("token %s: credentials of that name are those of %s, and those of the link would replace them", t.Name, user),
+			Advice: "give the link another name: --name",
+		}
+	}
 	subject, allocated := n.subject(v.memory.SiteID)
 	proxy, err := n.proxyOf(t)
 	if err != nil {
@@ -170,6 +178,51 @@ func (n *namespace) linked(name string) bool {
 	return err == nil && slices.ContainsFunc(resource.Of[*resource.Link](set), func(l *resource.Link) bool {
 		return l.Name == name || l.Spec.TLSCredentials == name
 	})
+}
+
+// userOf is what in the input uses, or makes, credentials of a name for
+// something else than a link; "" if nothing does. Whoever gave out a token chose
+// its name, and so the name of the Secret that it is exchanged for.
+func (n *namespace) userOf(name string) string {
+	set, err := input.Resources(n.paths.InputResources())
+	if err != nil {
+		return "" // said when the input is read for the change
+	}
+	if strings.HasPrefix(name, "skupper-") {
+		return "the site itself"
+	}
+	for o := range set.All() {
+		if slices.Contains(credentialsOf(o), name) {
+			return o.Ref().String()
+		}
+	}
+	return ""
+}
+
+// credentialsOf are the names of the credentials and authorities that an object
+// uses or has made, but for links.
+func credentialsOf(o resource.Object) []string {
+	access := func(name string) []string { return []string{name, "client-" + name} }
+	switch o := o.(type) {
+	case *resource.Site:
+		if o.Spec.AcceptsLinks() {
+			return append(access(o.Name), o.Spec.DefaultIssuer)
+		}
+		return []string{o.Spec.DefaultIssuer}
+	case *resource.RouterAccess:
+		return append(access(first(o.Spec.TLSCredentials, o.Name)), o.Spec.Issuer)
+	case *resource.Listener:
+		return []string{o.Spec.TLSCredentials}
+	case *resource.MultiKeyListener:
+		return []string{o.Spec.TLSCredentials}
+	case *resource.Connector:
+		return []string{o.Spec.TLSCredentials}
+	case *resource.AccessGrant:
+		return []string{o.Spec.Issuer}
+	case *resource.Certificate:
+		return []string{o.Name, o.Spec.CA}
+	}
+	return nil
 }
 
 // tokenVerdict says how far a token of the input got.

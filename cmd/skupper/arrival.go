@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skupper-host/skupper/system"
@@ -164,6 +165,10 @@ func (p *program) settle(ctx context.Context, a *arrival) error {
 	if err != nil {
 		return err
 	}
+	missing, err := system.Missing(ctx, conn, p.paths, "", "")
+	if err != nil || len(missing) == 0 {
+		return err
+	}
 	if !a.Host && before == (system.InstallRecord{}) { // otherwise somebody else has, and keeps it
 		a.Host = true
 		if err := a.write(p); err != nil {
@@ -200,7 +205,9 @@ func (p *program) leave(ctx context.Context, a *arrival) error {
 	if a.Host {
 		lines, err := system.Uninstall(ctx, conn, p.paths)
 		for _, l := range lines {
-			p.note("%s", l)
+			if !strings.HasPrefix(l, "kept "+p.paths.DataHome) { // the record is still there
+				p.note("%s", l)
+			}
 		}
 		if err != nil {
 			return err

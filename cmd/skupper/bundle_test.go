@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/skupper-host/skupper/internal/box"
 )
 
 // bareHost makes a host that has nothing but what POSIX has, in the network
@@ -78,6 +80,9 @@ echo REMOVED
 // in the bundle, and carries what is said.
 func TestBundleOnABareHost(t *testing.T) {
 	t.Parallel()
+	if raceDetector {
+		t.Skip("its processes share no memory with the test, and the program in the bundle is many times as large; what they do is raced by bundle.txt")
+	}
 	w := newTown(t, "host")
 	h := w.hosts["host"]
 	h.must("site", "create", "hub", "--enable-link-access", "--start")
@@ -110,11 +115,8 @@ spec: {routingKey: greeter, host: 127.0.0.1, port: 7000}
 		{"dash, user, archive", "dash", "65534", unpacked, tools + "cksum", "no"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			under, err := exec.LookPath(strings.Fields(row.under)[0])
-			if err != nil {
-				t.Skip(err)
-			}
-			row.under = strings.Replace(row.under, filepath.Base(under), under, 1)
+			name := strings.Fields(row.under)[0]
+			row.under = strings.Replace(row.under, name, tool(t, name), 1)
 			h.onABareHost(t, "UNDER="+row.under, "OWNER="+row.owner, "BUNDLE="+row.bundle, "TOOLS="+row.tools, "REFUSE="+row.refuse)
 		})
 	}
@@ -152,4 +154,53 @@ func (h *computer) onABareHost(t *testing.T, env ...string) {
 	if err != nil || !strings.HasSuffix(printed.String(), "REMOVED\n") {
 		t.Errorf("%v\n%s%s", err, &printed, &said)
 	}
+}
+
+// tool is where a program is that a test needs. Without it the test is skipped;
+// in continuous integration that is an error.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err != nil && os.Getenv("CI") == "true":
+		t.Fatalf("%v: run make test-deps", err)
+	case err != nil:
+		t.Skipf("%v: run make test-deps", err)
+	}
+	return path
+}
+
+// underSystemd installs a bundle where systemd runs, and removes it.
+const underSystemd = `
+set -eu
+bundle=$1 manager=$2 programs=$3; shift 3
+export SKUPPER_TEST_PROGRAM=1 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+files() { find "$@" 2>/dev/null | sort; }
+before=$(files "$@")
+sh "$bundle"
+systemctl $manager is-active skupper.service skupper-default.service
+systemctl $manager is-enabled skupper.service skupper-default.service
+"$programs/skupper" system status --check
+sh "$bundle" -x
+[ "$(files "$@")" = "$before" ] || { echo left:; files "$@"; exit 1; }
+left=$(systemctl $manager list-units --all --plain --no-legend 'skupper*.service')
+[ -z "$left" ] || { echo "units: $left"; exit 1; }
+`
+
+// TestBundleUnderSystemd installs a bundle with the program inside as root and
+// as an ordinary user of a booted host: agent and router are services that come
+// back with it, and are gone with the site.
+func TestBundleUnderSystemd(t *testing.T) {
+	t.Parallel()
+	b := box.New(t, box.Options{})
+	h := newHouse(t)
+	file := filepath.Join(h.home, "site.yaml")
+	writeFile(t, file, "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: edge}\nspec: {linkAccess: default}\n")
+	made := filepath.Join(h.home, "edge.sh")
+	h.must("system", "generate-bundle", "--input", file, "--type", bundleShell, "--include-binary", "--output", made)
+	b.Put(t, made, "/opt/edge.sh")
+	b.Sh(t, "chmod", "644", "/opt/edge.sh")
+	b.Sh(t, "useradd", "--create-home", "ann")
+	b.Sh(t, "sh", "-c", underSystemd, "sh", "/opt/edge.sh", "--system", "/usr/local/bin", "/usr/local/bin", "/etc/systemd/system", "/var/lib/skupper", "/run/skupper")
+	b.As(t, "ann", "sh", "-c", underSystemd, "sh", "/opt/edge.sh", "--user", "/home/ann/.local/bin", "/home/ann")
 }

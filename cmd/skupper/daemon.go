@@ -203,14 +203,19 @@ func (p *program) agentFailure(ended error) error {
 	if ended != nil {
 		text = ended.Error()
 	}
+	hint := "its log is " + p.paths.AgentLog()
 	data, err := os.ReadFile(p.paths.AgentLog())
 	if err == nil {
 		lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-		if last := strings.TrimPrefix(lines[len(lines)-1], "error: "); last != "" {
+		last := lines[len(lines)-1]
+		if advice, ok := strings.CutPrefix(last, "hint: "); ok && len(lines) > 1 {
+			hint, last = advice, lines[len(lines)-2]
+		}
+		if last = strings.TrimPrefix(last, "error: "); last != "" {
 			text += ": " + last
 		}
 	}
-	return &exitError{code: exitFailed, message: "agent: " + text, hint: "its log is " + p.paths.AgentLog()}
+	return &exitError{code: exitFailed, message: "agent: " + text, hint: hint}
 }
 
 // startAgentUnit has systemd run the agent. The unit file is that of a package,

@@ -244,8 +244,8 @@ func (p *program) dumpLinks(in *command.Input, b *bundle.Bundle, n layout.Namesp
 		if err != nil {
 			return err
 		}
-		if err := os.Mkdir(to, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fileError(to, err)
+		if err := ownDir(to); err != nil {
+			return err
 		}
 		file := filepath.Join(to, e.Name())
 		if err := writePrivate(file, data, true); err != nil {
@@ -261,6 +261,26 @@ func (p *program) dumpLinks(in *command.Input, b *bundle.Bundle, n layout.Namesp
 		return nil
 	}
 	p.warn("each of these files holds a private key")
+	return nil
+}
+
+// ownDir makes a directory for private keys, or takes one that nobody else can
+// change: it may lie where others write, such as /tmp.
+func ownDir(path string) error {
+	err := os.Mkdir(path, 0o700)
+	if err == nil || !errors.Is(err, fs.ErrExist) {
+		return fileError(path, err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
+		return &api.Error{
+			Kind: api.Conflict, Message: path + ": is not a directory that only you can change, and private keys would go there",
+			Advice: "remove it, or name another directory",
+		}
+	}
 	return nil
 }
 

@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -120,6 +123,70 @@ func TestHomeOfSomebodyElse(t *testing.T) {
 	unchanged(t, h.home, before)
 	if pid := h.agentPID(); pid != 0 {
 		t.Errorf("an agent was started, pid %d", pid)
+	}
+}
+
+// TestSocketOfSomebodyElse has an ordinary user find an agent that is not his,
+// and a directory for sockets where others write: nothing is sent, nothing is
+// started.
+func TestSocketOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root makes things that belong to others")
+	}
+	h := newHouse(t)
+	h.asNobody()
+	run, err := os.MkdirTemp("", "sk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(run) }) // a directory of the test
+	h.env = append(h.env, "XDG_RUNTIME_DIR="+run)
+	dir := filepath.Join(run, "skupper")
+	if err := errors.Join(os.Chmod(run, 0o755), os.Mkdir(dir, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	h.refused(exitFailed, []string{dir + ": others can change it", "hint: "}, "site", "create", "west", "--start")
+
+	stranger := exec.Command("setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", h.program[0], "controller", "run", "--user")
+	home, err := os.MkdirTemp("", "skhome")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) }) // a directory of the test
+	if err := errors.Join(os.Chown(home, 65533, 65533), os.Chown(dir, 65533, 65533), os.Chmod(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	stranger.Env = append(slices.Clone(h.env), "HOME="+home)
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stranger.Process.Kill() // it may have ended
+		_ = stranger.Wait()
+	})
+	socket := filepath.Join(dir, "agent.sock")
+	eventuallyThere(t, socket)
+	if err := os.Chmod(socket, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	h.refused(exitDenied, []string{"runs as uid 65533, neither as you nor as root", "hint: set XDG_RUNTIME_DIR"}, "system", "status")
+}
+
+// eventuallyThere waits for a file that a process makes, for up to 30 seconds.
+func eventuallyThere(t *testing.T, path string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(20 * time.Millisecond) {
+		if c, err := net.Dial("unix", path); err == nil {
+			_ = c.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: nobody listens in time", path)
+		}
 	}
 }
 

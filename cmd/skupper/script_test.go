@@ -27,9 +27,10 @@ import (
 const asProgram = "SKUPPER_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
-	// Routers get an environment of their own; the command line tells them.
-	router := len(os.Args) > 1 && os.Args[1] == "router"
-	if os.Getenv(asProgram) != "" || router {
+	// Routers and the agents of units get an environment of their own; the
+	// command line tells them.
+	daemon := len(os.Args) > 1 && (os.Args[1] == "router" || os.Args[1] == "controller")
+	if os.Getenv(asProgram) != "" || daemon {
 		dieAtStep(os.Getenv(killAt))
 		main()
 	}

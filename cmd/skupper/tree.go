@@ -87,6 +87,7 @@ func (p *program) manual() manual.Page {
 			{"SKUPPER_GRANT_SERVER_PORT, SKUPPER_GRANT_SERVER_BASE_URL", "where the agent serves tokens (9090, or the next free port), and the host:port in front of it"},
 			{"SKUPPER_ENABLE_GRANTS", "if true, it listens there without a token to serve as well"},
 			{"SKUPPER_ALLOW_REDEEM_BY_KEY", "if true, /NAMESPACE/NAME of a grant is as good as the path in its token; the code is needed all the same"},
+			{"SKUPPER_BUNDLE", "what system generate-bundle makes: tarball, or bundle for a shell script"},
 			{"SKUPPER_OUTPUT_PATH", "the data home, instead of the places below"},
 			{"SKUPPER_AGENT_INSTANCE", "\"system\" or \"user\", as --system and --user"},
 			{"XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR", "where a user's files, units and sockets lie"},

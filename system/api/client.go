@@ -24,7 +24,14 @@ type Client struct {
 func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
+		conn, err := d.DialContext(ctx, "unix", socket)
+		if err != nil {
+			return nil, err
+		}
+		if err := trusted(conn); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		return conn, nil
 	}
 	return &Client{socket: socket, http: http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}}
 }
@@ -141,7 +148,11 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	e := &Error{Kind: Unavailable, Message: "agent: " + inner(err).Error() + " (" + c.socket + ")"}
+	var stranger *strangerError
 	switch {
+	case errors.As(err, &stranger):
+		e.Kind, e.Message = Denied, "agent: "+stranger.Error()+" ("+c.socket+")"
+		e.Advice = "set XDG_RUNTIME_DIR to a directory of your own"
 	case errors.Is(err, fs.ErrPermission):
 		e.Kind = Denied
 		e.Message = "agent: permission denied (" + c.socket + ")"

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,7 @@ type Grantor interface {
 // Limits of the server.
 const (
 	maxCode       = 4 << 10 // bytes of a request body
+	maxWord       = 253     // bytes of a name: a DNS name, or anything shorter
 	guesses       = 10      // failures of one address …
 	guessesWithin = time.Minute
 	maxGuessers   = 10_000 // addresses remembered
@@ -87,7 +89,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		from = r.RemoteAddr
 	}
-	if h.limited(from) {
+	whose := network(from)
+	if h.limited(whose) {
 		http.Error(w, "Too many attempts", http.StatusTooManyRequests)
 		return
 	}
@@ -97,13 +100,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	claim := Claim{Grant: strings.ReplaceAll(r.URL.Path, "/", ""), Code: string(code), Name: r.Header.Get("name"), Subject: r.Header.Get("subject")}
+	if max(len(claim.Grant)/2, len(claim.Name), len(claim.Subject)) > maxWord {
+		h.failed(whose)
+		http.Error(w, "A name is too long", http.StatusBadRequest)
+		return
+	}
 	if namespace, name, ok := strings.Cut(strings.Trim(r.URL.Path, "/"), "/"); ok && h.ByKey {
 		claim.Key = GrantKey{namespace, name}
 	}
 	documents, err := h.Grantor.Redeem(r.Context(), claim)
 	h.Log.Info("redemption", "peer", from, "grant", claim.Grant, "subject", claim.Subject, "err", err)
 	if err != nil {
-		h.failed(from)
+		h.failed(whose)
 		refusal := &Refusal{http.StatusInternalServerError, "The link cannot be made"}
 		errors.As(err, &refusal)
 		http.Error(w, refusal.Text, refusal.Status)
@@ -115,6 +123,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // SameCode compares two codes in constant time.
 func SameCode(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// network is whom failures are counted for: an IPv4 address, or the 64 bits of
+// an IPv6 address that somebody is given; the rest of it he chooses.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Unmap().Is4() {
+		return address
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return p.String()
+}
 
 // limited reports whether an address has failed too often of late.
 func (h *Handler) limited(from string) bool {

@@ -103,6 +103,12 @@ func links(t *resource.AccessToken, body []byte, cost int) ([]resource.Object, e
 	if len(secrets) != 1 || len(list) == 0 {
 		return nil, &Error{Token: t.Name, Reason: fmt.Sprintf("the answer holds %d Secrets and %d Links", len(secrets), len(list)), Final: true}
 	}
+	// A server that answers with other names would replace what is not its own.
+	for o := range set.All() {
+		if l, ok := o.(*resource.Link); !ofToken(t.Name, o) || ok && l.Spec.TLSCredentials != t.Name {
+			return nil, &Error{Token: t.Name, Reason: fmt.Sprintf("the answer holds %s, which was not asked for", o.Ref()), Final: true}
+		}
+	}
 	if cost == 0 {
 		cost = t.Spec.LinkCost
 	}
@@ -114,6 +120,19 @@ func links(t *resource.AccessToken, body []byte, cost int) ([]resource.Object, e
 		objects = append(objects, l)
 	}
 	return objects, nil
+}
+
+// ofToken reports whether an object is one that a token of that name is
+// exchanged for: its Secret, its Link or, of several, Link <name>-<number>.
+func ofToken(name string, o resource.Object) bool {
+	rest, ok := strings.CutPrefix(o.Head().Name, name)
+	switch o.(type) {
+	case *resource.Secret:
+		return ok && rest == ""
+	case *resource.Link:
+		return ok && (rest == "" || len(rest) > 1 && rest[0] == '-' && strings.Trim(rest[1:], "0123456789") == "")
+	}
+	return false
 }
 
 // refused explains an answer other than 200.

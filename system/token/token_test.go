@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -81,6 +82,32 @@ func TestRedeem(t *testing.T) {
 	}
 }
 
+// TestAnswerForAnotherName has a server that is not to be trusted answer with
+// what would replace something else.
+func TestAnswerForAnotherName(t *testing.T) {
+	t.Parallel()
+	tok := &resource.AccessToken{Meta: resource.Meta{Name: "east"}}
+	if _, err := links(tok, []byte(answer), 0); err != nil {
+		t.Fatal(err)
+	}
+	numbered := strings.ReplaceAll(answer, "Link\nmetadata: {name: east}", "Link\nmetadata: {name: east-2}")
+	if _, err := links(tok, []byte(numbered), 0); err != nil {
+		t.Error(err)
+	}
+	for _, other := range []string{
+		strings.Replace(answer, "name: east", "name: skupper-site-ca", 1),
+		strings.Replace(numbered, "name: east-2", "name: east-west", 1),
+		strings.Replace(numbered, "name: east-2", "name: easter", 1),
+		strings.Replace(answer, "tlsCredentials: east", "tlsCredentials: other", 1),
+		answer + "---\napiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: east}\nspec: {routingKey: a, host: 0.0.0.0, port: 1}\n",
+	} {
+		var e *Error
+		if _, err := links(tok, []byte(other), 0); !errors.As(err, &e) || !e.Final || !strings.Contains(e.Reason, "not asked for") {
+			t.Errorf("%v for:\n%s", err, other)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -135,6 +162,15 @@ func TestGuessingIsLimited(t *testing.T) {
 		if got := post("192.0.2.1:5", "guess"); got != http.StatusForbidden {
 			t.Fatalf("status %d", got)
 		}
+	}
+	for i := range guesses {
+		post(fmt.Sprintf("[2001:db8::%x]:5", i+1), "guess")
+	}
+	if got := post("[2001:db8::ffff]:5", "open sesame"); got != http.StatusTooManyRequests {
+		t.Errorf("status %d after too many guesses of one network", got)
+	}
+	if got := post("[2001:db8:0:1::1]:5", "open sesame"); got != http.StatusOK {
+		t.Errorf("status %d for another network", got)
 	}
 	if got := post("192.0.2.1:6", "open sesame"); got != http.StatusTooManyRequests {
 		t.Errorf("status %d after too many guesses", got)
