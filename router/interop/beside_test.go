@@ -3,6 +3,7 @@ package interop
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +32,18 @@ func (n *node) set(typ, attribute string, value any) {
 			e.Attrs[attribute] = value
 		}
 	}
+}
+
+// last is the newest entity of a type.
+func (n *node) last(typ string) entity {
+	n.t.Helper()
+	for _, e := range slices.Backward(n.config) {
+		if e.Type == typ {
+			return e
+		}
+	}
+	n.t.Fatalf("%s has no %s", n.name, typ)
+	return entity{}
 }
 
 // streams opens connections through the network that echo.

@@ -67,6 +67,56 @@ func TestRingGoesAroundACutAndComesBackWithoutALoss(t *testing.T) {
 	}
 }
 
+// TestPreferredWayComesBackThroughUpstream: our routers at both ends of a ring
+// choose between two of upstream's, one of which is the cheaper way. Whatever
+// takes that away and gives it back, no new connection fails when traffic moves
+// back to it.
+func TestPreferredWayComesBackThroughUpstream(t *testing.T) {
+	t.Parallel()
+	cut := func(link int) func(w *network) {
+		return func(w *network) { w.cables[link].cut() }
+	}
+	heal := func(link int) func(w *network) {
+		return func(w *network) { w.cables[link].heal() }
+	}
+	for _, c := range []struct {
+		name         string
+		takes, gives func(w *network)
+	}{
+		{"link from ours", cut(0), heal(0)},
+		{"link to ours", cut(1), heal(1)},
+		{"router", func(w *network) { w.nodes[1].kill() }, func(w *network) { w.nodes[1].start() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := topology{kinds: []kind{ours, theirs, theirs, ours}, links: [][2]int{{0, 1}, {1, 3}, {0, 2}, {2, 3}}}.build(t)
+			for _, i := range []int{0, 2} {
+				w.nodes[i].last("connector").Attrs["cost"] = 10 // to-2 and to-3
+			}
+			admin := w.nodes[0].admin()
+			newService(t, w.back).run(echo)
+			w.start()
+			admin.nextHop(t, w.nodes[3].name, w.nodes[1].name)
+			c.takes(w)
+			admin.nextHop(t, w.nodes[3].name, w.nodes[2].name)
+			w.reachable()
+			c.gives(w)
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			for moved := (time.Time{}); moved.IsZero() || time.Since(moved) < 5*time.Second; <-tick.C {
+				if hop, _ := admin.hop(w.nodes[3].name); hop == w.nodes[1].name && moved.IsZero() {
+					moved = time.Now()
+				}
+				c := w.dial(t)
+				if err := roundTrip(c, "moving"); err != nil {
+					t.Fatalf("a new connection fails: %v", err)
+				}
+				_ = c.Close()
+			}
+		})
+	}
+}
+
 // TestRestartedRouterIsKnownToItsNeighborsAgain: by its own address, after it
 // was killed.
 func TestRestartedRouterIsKnownToItsNeighborsAgain(t *testing.T) {

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -58,6 +60,30 @@ func (a admin) update(t testing.TB, typ, name string, attributes map[string]any)
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// hop is through which neighbor a router is reached: itself if it is one.
+func (a admin) hop(router string) (hop string, err error) {
+	rows, err := a.query("router.node", "id", "nextHop")
+	for _, row := range rows {
+		if row["id"] == router {
+			hop, _ = row["nextHop"].(string)
+			return strings.Trim(hop, "()"), nil
+		}
+	}
+	return "", cmp.Or(err, errors.New("the router is not known"))
+}
+
+// nextHop waits until a router is reached through a neighbor.
+func (a admin) nextHop(t testing.TB, router, want string) {
+	t.Helper()
+	eventually(t, reachLimit, "the next hop to "+router, func() error {
+		hop, err := a.hop(router)
+		if err == nil && hop != want {
+			err = fmt.Errorf("it is %q, want %s", hop, want)
+		}
+		return err
+	})
 }
 
 // proxy is an HTTP proxy for CONNECT.
@@ -157,7 +183,7 @@ func TestCostChangeMovesTraffic(t *testing.T) {
 	t.Parallel()
 	w := ourRing().build(t)
 	first := w.nodes[0]
-	ask := first.admin().query
+	a := first.admin()
 	newService(t, w.back).run(echo)
 	w.start()
 	cost := func(link string, cost int, want string) {
@@ -168,21 +194,7 @@ func TestCostChangeMovesTraffic(t *testing.T) {
 		}
 		first.write()
 		first.signal(syscall.SIGHUP, false)
-		eventually(t, 30*time.Second, "the next hop after "+link+" costs "+strconv.Itoa(cost), func() error {
-			rows, err := ask("router.node", "id", "nextHop")
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
-				if row["id"] == w.nodes[3].name {
-					if row["nextHop"] != want {
-						return fmt.Errorf("it is %v, want %s", row["nextHop"], want)
-					}
-					return nil
-				}
-			}
-			return errors.New("the router is not known")
-		})
+		a.nextHop(t, w.nodes[3].name, want)
 		w.reachable()
 	}
 	cost("to-0", 10, w.nodes[2].name)

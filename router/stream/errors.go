@@ -39,6 +39,13 @@ func (e *OutcomeError) Error() string {
 	return fmt.Sprintf("%v by the other end", e.State.Code)
 }
 
+// wasReleased reports whether err ends a stream that its destination, or a router
+// on the way, has released.
+func wasReleased(err error) bool {
+	var e *OutcomeError
+	return errors.As(err, &e) && e.State.Code == amqp.StateReleased
+}
+
 // notConnectedKey is a message annotation of the modified outcome between
 // routers of ours. It says that not one byte of the stream reached a server,
 // so that it can be sent elsewhere; its value is a string with the cause.

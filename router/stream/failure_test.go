@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/session"
@@ -188,7 +189,11 @@ func TestFailingOutcomeOfReply(t *testing.T) {
 				e.done.Wait()
 				synctest.Wait()
 				seen := e.seen()
-				if want := "request: modified[true,false] settled"; seen[len(seen)-1] != want {
+				want := "request: modified[true,false] settled"
+				if code == amqp.StateReleased {
+					want = "request: released settled" // the client can be told of nothing, and may be served elsewhere
+				}
+				if seen[len(seen)-1] != want {
 					t.Errorf("%q, want %q at the end", seen, want)
 				}
 			})
@@ -347,6 +352,103 @@ func TestReleasedWithoutOctets(t *testing.T) {
 			c.CloseWrite()
 			e.done.Wait()
 			e.clean()
+		})
+	}
+}
+
+// TestReleasedForAWhile: while no router on the way knows it yet, a client waits
+// and does not fail.
+func TestReleasedForAWhile(t *testing.T) {
+	t.Parallel()
+	const known = 900 * time.Millisecond
+	for _, what := range []string{"request", "reply"} {
+		for _, constant := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s,constant=%v", what, constant), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					e := newEnds(t)
+					e.late = true
+					e.ingress.Constant, e.egress.Constant = constant, constant
+					began, called := time.Now(), 0
+					e.replies["lost"] = takerFunc(func(r Receiving, _ *Head) session.Sink {
+						return Refuse(r, amqp.State{Code: amqp.StateReleased})
+					})
+					d := e.server("svc", echo)
+					take := d.take
+					d.take = func(r Receiving, h *Head) session.Sink {
+						called++
+						if what == "request" && time.Since(began) < known {
+							return Refuse(r, amqp.State{Code: amqp.StateReleased})
+						}
+						return take(r, h)
+					}
+					if what == "reply" {
+						e.egress.Opener = astray{e, began.Add(known)}
+					}
+					c := e.connect("svc")
+					fmt.Fprint(c, "once")
+					c.CloseWrite()
+					if got := string(readAll(t, c)); got != "once" {
+						t.Errorf("%q", got)
+					}
+					if took := time.Since(began); took < known || took > 2*known {
+						t.Errorf("served after %v", took)
+					}
+					if called < 3 || called > 8 {
+						t.Errorf("opened %d times", called)
+					}
+					e.done.Wait()
+					if err := e.errs.ingress[0]; err != nil {
+						t.Error(err)
+					}
+					delete(e.replies, "lost")
+					e.clean()
+				})
+			})
+		}
+	}
+}
+
+// astray loses replies for a while.
+type astray struct {
+	*ends
+	until time.Time
+}
+
+func (a astray) Open(ctx context.Context, r Request) (Path, error) {
+	if r.Reply == nil && time.Now().Before(a.until) {
+		r.Address = "lost"
+	}
+	return a.ends.Open(ctx, r)
+}
+
+// TestReleasedForEver: the wait has an end, also when the client is cut off.
+func TestReleasedForEver(t *testing.T) {
+	t.Parallel()
+	for _, cut := range []bool{false, true} {
+		t.Run(fmt.Sprintf("cut=%v", cut), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				e := newEnds(t)
+				e.late = true
+				e.serve("svc", &destination{gone: true})
+				began, limit := time.Now(), 3150*time.Millisecond
+				c := e.connect("svc")
+				if cut {
+					time.Sleep(2 * time.Second)
+					e.cancel()
+					limit = 2 * time.Second
+				}
+				_, _ = io.ReadAll(c)
+				if took := time.Since(began); took != limit {
+					t.Errorf("ended after %v, want %v", took, limit)
+				}
+				e.done.Wait()
+				if err := e.errs.ingress[0]; err == nil || !cut && !wasReleased(err) {
+					t.Errorf("error %v", err)
+				}
+				e.clean()
+			})
 		})
 	}
 }

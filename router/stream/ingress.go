@@ -3,7 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
-	"math"
+	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/session"
@@ -29,19 +29,30 @@ type Client struct {
 //
 //	accept ─▶ open ─▶ request sent ─▶ reply there ─▶ both ended ─▶ closed
 //	            ▲          │ no reply, outcome NotConnected or released
-//	            └──────────┘ at most Options.Attempts times
+//	            └──────────┘ at most Options.Attempts times, and after a pause when all have released
 type Ingress struct {
 	stream
 	address string
 	alpn    string
 	tried   []any // owned by Run
+	pauses  uint8 // owned by Run: how often it has waited for another picture of the network
 }
+
+const (
+	// firstWait is how long a stream waits that every way has released, before
+	// it is tried again. It doubles up to lastWait.
+	firstWait = 50 * time.Millisecond
+	lastWait  = 800 * time.Millisecond
+	// maxWaits bounds how often: 3.15 s in all. compat: skupper-router 3.x takes
+	// note of a change once a second, and asks then for what it lacks.
+	maxWaits = 7
+)
 
 // NewIngress returns an Ingress for c, whose socket it owns from now on.
 func NewIngress(opt *Options, c Client) *Ingress {
 	g := &Ingress{stream: newStream(opt, true), address: c.Address, alpn: c.ALPN}
 	g.sock, g.direct = c.Socket, c.Socket.Direct()
-	g.attempts = int8(min(opt.attempts(), math.MaxInt8) - 1)
+	g.attempts = opt.retries()
 	g.out.size = earlyWindow
 	g.meter.totals, g.meter.tap = opt.Totals, c.Tap
 	g.meter.begin(c.Recorder)
@@ -82,6 +93,10 @@ func (g *Ingress) once(ctx context.Context) progress {
 	}
 	g.leave(last)
 	path, err := g.opt.Opener.Open(ctx, Request{Address: g.address, Outcome: a, Reply: a, Tried: g.tried})
+	for errors.Is(err, ErrNoRoute) && len(g.tried) > 0 && wasReleased(cause) && g.wait(ctx) {
+		g.tried = nil
+		path, err = g.opt.Opener.Open(ctx, Request{Address: g.address, Outcome: a, Reply: a})
+	}
 	if err != nil {
 		if errors.Is(err, ErrNoRoute) && cause != nil {
 			err = cause // why the last destination did not take it says more
@@ -98,6 +113,28 @@ func (g *Ingress) once(ctx context.Context) progress {
 		properties: properties{alpn: g.alpn, window: g.announce()},
 	})
 	return g.pump()
+}
+
+// wait lets time pass before the destinations are tried once more that have
+// released the stream. While traffic moves to another way, a router of
+// skupper-router's on it may not know yet that streams from here come its way,
+// and releases them. wait returns false when that has taken too long or the
+// stream has ended.
+func (g *Ingress) wait(ctx context.Context) bool {
+	if g.pauses == maxWaits {
+		return false
+	}
+	pause := time.NewTimer(min(firstWait<<g.pauses, lastWait))
+	defer pause.Stop()
+	g.pauses++
+	select {
+	case <-pause.C:
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.attempts = g.opt.retries()
+	return !g.over && ctx.Err() == nil
 }
 
 // leave ends an attempt that has failed.

@@ -60,8 +60,11 @@ func (k *sink) Transfer(p []byte, more bool) {
 // verdict is the outcome of a stream that has not ended in order. It is called
 // with mu held.
 func (s *stream) verdict() amqp.State {
-	if s.unserved && s.ours {
+	switch {
+	case s.unserved && s.ours:
 		return NotConnected(reason(s.err))
+	case !s.ingress && s.cur != nil && !s.cur.progress && wasReleased(s.err):
+		return amqp.State{Code: amqp.StateReleased} // the reply has found no way: nobody has heard of the server
 	}
 	return failed()
 }

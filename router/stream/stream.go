@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -29,11 +31,9 @@ type Options struct {
 // defaultAttempts bounds how often a stream is opened.
 const defaultAttempts = 3
 
-func (o *Options) attempts() int {
-	if o.Attempts == 0 {
-		return defaultAttempts
-	}
-	return o.Attempts
+// retries is how often a stream may be opened after the first time.
+func (o *Options) retries() int8 {
+	return int8(min(cmp.Or(o.Attempts, defaultAttempts), math.MaxInt8) - 1)
 }
 
 // stream is one end of a stream with a socket: what Ingress and Egress have in
@@ -187,7 +187,7 @@ func (s *stream) fail(err error) {
 	s.expose(0)
 	sock, recv, joined, cancel := s.sock, s.recv, s.joined, s.cancelDial
 	reached := s.cur != nil && s.cur.reached(err)
-	complete, written := s.inComplete, s.inWritten
+	complete, written, st := s.inComplete, s.inWritten, s.verdict()
 	queued, retained := s.queue.take(), s.retained
 	s.retained = nil
 	s.mu.Unlock()
@@ -215,7 +215,7 @@ func (s *stream) fail(err error) {
 		}
 	}
 	if recv != nil && !written {
-		recv.Update(failed(), complete)
+		recv.Update(st, complete)
 	}
 	s.kick()
 }
@@ -264,7 +264,7 @@ type attempt struct {
 	// Guarded by s.mu.
 	path     Path
 	lost     error // it was lost before Open returned
-	progress bool  // somebody has taken it: no other destination from here on
+	progress bool  // somebody has taken it; see giveUp
 }
 
 // Ready implements session.Outcome.
@@ -360,7 +360,8 @@ func (s *stream) giveUp(a *attempt, err error) {
 		s.mu.Unlock()
 		return
 	}
-	if s.recv != nil || a.progress || !s.elsewhere(err) {
+	taken := a.progress && (s.out.sent > 0 || !wasReleased(err)) // but for a server that nobody has spoken to: the reply found no way
+	if s.recv != nil || taken || !s.elsewhere(err) {
 		s.mu.Unlock()
 		s.fail(err)
 		return
