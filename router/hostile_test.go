@@ -109,14 +109,27 @@ func TestHostilePeers(t *testing.T) {
 		{"AMQP over TLS header", "normal", func(x *rogue) { x.write([]byte("AMQP\x02\x01\x00\x00")...) }, "end,reset"},
 		{"SASL mechanism that is not offered", "normal", func(x *rogue) {
 			x.write([]byte(amqp.ProtocolHeaderSASL)...)
-			f := (&amqp.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00root\x00root")}).Append(amqp.AppendFrameHeader(nil, amqp.FrameSASL, 0))
-			amqp.FinishFrame(f)
-			x.write(f...)
+			x.saslFrame(&amqp.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00root\x00root")})
 		}, "end,reset"},
 		{"SASL frame of 1 GiB", "normal", func(x *rogue) {
 			x.write([]byte(amqp.ProtocolHeaderSASL)...)
 			x.write(0x40, 0, 0, 0, 2, 1, 0, 0)
 		}, "end,reset"},
+		{"SASL twice", "normal", func(x *rogue) {
+			x.write([]byte(amqp.ProtocolHeaderSASL)...)
+			x.saslFrame(&amqp.SASLInit{Mechanism: "ANONYMOUS"})
+			x.write([]byte(amqp.ProtocolHeaderSASL)...)
+		}, "end,reset"},
+		{"SASL frame after open", "normal", func(x *rogue) { x.opens("x").saslFrame(&amqp.SASLInit{Mechanism: "ANONYMOUS"}) }, "connection amqp:connection:framing-error"},
+		{"SASL header after open", "normal", func(x *rogue) { x.opens("x").write([]byte(amqp.ProtocolHeaderSASL)...) }, "connection amqp:connection:framing-error"},
+		{"max-frame-size of 511", "normal", func(x *rogue) {
+			x.write([]byte(amqp.ProtocolHeaderAMQP)...)
+			x.send(0, &amqp.Open{ContainerID: "x", MaxFrameSize: 511})
+		}, "connection amqp:invalid-field"},
+		{"begin before open", "normal", func(x *rogue) {
+			x.write([]byte(amqp.ProtocolHeaderAMQP)...)
+			x.begins()
+		}, "connection amqp:illegal-state"},
 		{"nothing at all", "normal", func(*rogue) {}, "end,reset"},
 		{"nothing after SASL header", "inter-router", func(x *rogue) { x.write([]byte(amqp.ProtocolHeaderSASL)...) }, "end,reset"},
 		{"one octet and no more", "edge", func(x *rogue) { x.write('A') }, "end,reset"},
@@ -131,6 +144,15 @@ func TestHostilePeers(t *testing.T) {
 			x.opens("x").write(raw(0, 0, 0x53, 0x11, 0xd0, 0, 0, 0, 8, 0xff, 0xff, 0xff, 0xff, 0x40, 0x40, 0x40, 0x40)...)
 		}, "connection amqp:decode-error"},
 		{"descriptor inside descriptor", "normal", func(x *rogue) { x.opens("x").write(raw(0, bytes.Repeat([]byte{0}, 60_000)...)...) }, "connection amqp:decode-error"},
+		{"deep lists", "normal", func(x *rogue) {
+			x.opens("x").write(raw(0, append([]byte{0, 0x53, 0x11, 0xd0, 0, 0, 0x80, 0, 0, 0, 0, 8}, bytes.Repeat([]byte{0xd0, 0, 0, 0x70, 0, 0, 0, 0, 1}, 3000)...)...)...)
+		}, "connection amqp:decode-error"},
+		{"map of 2^31 pairs", "normal", func(x *rogue) {
+			x.opens("x").write(raw(0, append([]byte{0, 0x53, 0x11, 0xc0, 24, 8, 0x40, 0x43, 0x43, 0x43, 0x43, 0x40, 0x40}, 0xd1, 0, 0, 0, 8, 0xff, 0xff, 0xff, 0xfe, 0xa3, 1, 'k', 0x40)...)...)
+		}, "connection amqp:decode-error"},
+		{"array of 2^31 elements of no octets", "normal", func(x *rogue) {
+			x.opens("x").write(raw(0, 0, 0x53, 0x11, 0xc0, 31, 8, 0x40, 0x43, 0x43, 0x43, 0x43, 0x40, 0x40, 0xd1, 0, 0, 0, 18, 0, 0, 0, 2, 0xa3, 1, 'k', 0xf0, 0, 0, 0, 5, 0x7f, 0xff, 0xff, 0xff, 0x43)...)
+		}, "connection amqp:decode-error"},
 		{"second open", "normal", func(x *rogue) { x.opens("x").send(0, &amqp.Open{ContainerID: "y"}) }, "connection amqp:illegal-state"},
 		{"open of a wrong type", "normal", func(x *rogue) { x.opens("x").write(raw(0, 0, 0x53, 0x10, 0xc0, 3, 1, 0x54, 7)...) }, "connection amqp:decode-error,connection amqp:illegal-state,connection amqp:invalid-field"},
 
@@ -143,6 +165,13 @@ func TestHostilePeers(t *testing.T) {
 				x.send(ch, &amqp.Begin{IncomingWindow: 1, OutgoingWindow: 1, HandleMax: 10})
 			}
 		}, "connection amqp:resource-limit-exceeded,session amqp:resource-limit-exceeded,connection amqp:not-allowed"},
+		{"begin beyond channel-max", "normal", func(x *rogue) { x.opens("x").send(40_000, &amqp.Begin{}) }, "connection amqp:connection:framing-error"},
+		{"begin that answers nothing", "normal", func(x *rogue) { x.opens("x").send(0, &amqp.Begin{HasRemoteChannel: true, RemoteChannel: 7}) }, "connection amqp:invalid-field"},
+		{"end without session", "normal", func(x *rogue) { x.opens("x").send(3, &amqp.End{}) }, "connection amqp:not-allowed"},
+		{"frames after close", "normal", func(x *rogue) {
+			x.opens("x").send(0, &amqp.Close{})
+			x.begins().send(3, &amqp.End{})
+		}, "connection without error"},
 		{"attach without name", "normal", func(x *rogue) {
 			x.opens("x").begins().write(raw(0, 0, 0x53, 0x12, 0xc0, 5, 3, 0x40, 0x43, 0x42, 0x40)...)
 		}, "session amqp:invalid-field,connection amqp:decode-error,connection amqp:invalid-field"},
@@ -151,6 +180,23 @@ func TestHostilePeers(t *testing.T) {
 		}, "session amqp:invalid-field"},
 		{"handle in use", "normal", func(x *rogue) { x.opens("x").begins().attaches("a").attaches("b") }, "session amqp:session:handle-in-use"},
 		{"handle beyond handle-max", "normal", func(x *rogue) { x.opens("x").begins().sends(1<<31, "a") }, "connection amqp:connection:framing-error"},
+		{"link name in use", "normal", func(x *rogue) {
+			x.opens("x").begins().attaches("a").send(0, &amqp.Attach{Name: "out-0", Handle: 1, Role: amqp.RoleSender, Source: &amqp.Source{}, Target: &amqp.Target{}, HasInitialDeliveryCount: true})
+		}, "link amqp:not-allowed"},
+		{"settle mode that is none", "normal", func(x *rogue) {
+			x.opens("x").begins().send(0, &amqp.Attach{Name: "a", Role: amqp.RoleSender, SndSettleMode: 9, Source: &amqp.Source{}, Target: &amqp.Target{}})
+		}, "session amqp:invalid-field"},
+		{"flow for nothing", "normal", func(x *rogue) { x.opens("x").begins().send(0, &amqp.Flow{HasHandle: true, Handle: 5}) }, "session amqp:session:unattached-handle"},
+		{"flow without session", "normal", func(x *rogue) { x.opens("x").send(3, &amqp.Flow{}) }, "connection amqp:not-allowed"},
+		{"window from the future", "normal", func(x *rogue) {
+			x.opens("x").begins().send(0, &amqp.Flow{HasNextIncomingID: true, NextIncomingID: 5000})
+		}, "session amqp:invalid-field"},
+		{"disposition of nothing", "normal", func(x *rogue) {
+			x.opens("x").begins().send(0, &amqp.Disposition{Role: amqp.RoleReceiver, First: 7, Last: 5000, Settled: true, State: amqp.State{Code: amqp.StateAccepted}})
+			x.send(0, &amqp.Disposition{Role: amqp.RoleSender, First: 5000, Last: 7, Settled: true})
+			x.send(0, &amqp.Close{}) // nothing else is answered
+		}, "connection without error"},
+		{"disposition without session", "normal", func(x *rogue) { x.opens("x").send(3, &amqp.Disposition{}) }, "connection amqp:not-allowed"},
 		{"detach of nothing", "normal", func(x *rogue) { x.opens("x").begins().send(0, &amqp.Detach{Handle: 5, Closed: true}) }, "session amqp:session:unattached-handle"},
 		{"transaction coordinator", "normal", func(x *rogue) {
 			x.opens("x").begins().write(raw(0, 0, 0x53, 0x12, 0xc0, 18, 7, 0xa1, 1, 'c', 0x43, 0x42, 0x40, 0x40, 0, 0x53, 0x28, 0x45, 0, 0x53, 0x30, 0xc0, 1, 0)...)
@@ -162,6 +208,18 @@ func TestHostilePeers(t *testing.T) {
 		// Transfers.
 		{"transfer on an unknown handle", "normal", func(x *rogue) { x.opens("x").begins().send(0, transfer(0, false)) }, "session amqp:session:unattached-handle"},
 		{"transfer without session", "normal", func(x *rogue) { x.opens("x").send(7, transfer(0, false)) }, "connection amqp:not-allowed"},
+		{"transfer without credit", "normal", func(x *rogue) {
+			x.opens("x").begins().attaches("nobody").send(0, transfer(0, false), to("nobody")...)
+		}, "link amqp:link:transfer-limit-exceeded"},
+		{"tag of 33 octets", "normal", func(x *rogue) {
+			tr := transfer(0, false)
+			tr.DeliveryTag = make([]byte, 33)
+			x.opens("x").begins().attaches("").credited().send(0, tr, to("a")...)
+		}, "session amqp:invalid-field"},
+		{"delivery inside another", "normal", func(x *rogue) {
+			x.opens("x").begins().attaches("").credited().send(0, transfer(0, true), to("svc")...)
+			x.send(0, transfer(1, false), to("svc")...)
+		}, "session amqp:invalid-field,delivery released"},
 		{"transfer without tag", "normal", func(x *rogue) {
 			tr := transfer(0, false)
 			tr.DeliveryTag = nil
@@ -178,6 +236,9 @@ func TestHostilePeers(t *testing.T) {
 		}, "delivery amqp:precondition-failed"},
 		{"message to nobody", "normal", func(x *rogue) {
 			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), to("nobody")...)
+		}, "delivery released"},
+		{"reply to a stream that is gone", "normal", func(x *rogue) {
+			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), to("amqp:/_topo/0/middle/temp.abcdefghijklmno")...)
 		}, "delivery released"},
 		{"message of nonsense", "normal", func(x *rogue) {
 			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), []byte("not a section at all")...)

@@ -48,13 +48,17 @@ func frame(ch uint16, p amqp.Performative, payload ...byte) []byte {
 	return b
 }
 
+func (x *rogue) saslFrame(p amqp.Performative) {
+	b := p.Append(amqp.AppendFrameHeader(nil, amqp.FrameSASL, 0))
+	amqp.FinishFrame(b)
+	x.write(b...)
+}
+
 // opens exchanges SASL ANONYMOUS and opens.
 func (x *rogue) opens(id string) *rogue {
 	x.t.Helper()
 	x.write([]byte(amqp.ProtocolHeaderSASL)...)
-	init := (&amqp.SASLInit{Mechanism: "ANONYMOUS", InitialResponse: []byte("x")}).Append(amqp.AppendFrameHeader(nil, amqp.FrameSASL, 0))
-	amqp.FinishFrame(init)
-	x.write(init...)
+	x.saslFrame(&amqp.SASLInit{Mechanism: "ANONYMOUS", InitialResponse: []byte("x")})
 	x.write([]byte(amqp.ProtocolHeaderAMQP)...)
 	x.send(0, &amqp.Open{
 		ContainerID: id, MaxFrameSize: 16384, ChannelMax: 32767, IdleTimeOut: 60_000,

@@ -21,6 +21,45 @@ func TestDeliveryIDsCountPerSession(t *testing.T) {
 	}
 }
 
+// TestIDsWrap: ids of deliveries and of transfers are serial numbers.
+func TestIDsWrap(t *testing.T) {
+	t.Parallel()
+	x := newPeer(t, testParams(), 0)
+	x.send(0, &amqp.Begin{NextOutgoingID: 1<<32 - 1, IncomingWindow: 10, OutgoingWindow: 10, HandleMax: 10})
+	want[*amqp.Begin](x)
+	l := x.sendingLink("a", 0, Credit{Window: 10})
+	var ins []*Incoming
+	for i := range uint32(4) {
+		id := 1<<32 - 2 + i
+		ins = append(ins, x.send(0, transfer(0, id, true))[0].In)
+		wantEvents(t, x.send(0, transfer(0, id, false)), `transfer ""`)
+	}
+	for _, in := range ins {
+		in.Update(&amqp.State{Code: amqp.StateAccepted}, true)
+	}
+	if d := want[*amqp.Disposition](x); d.First != 1<<32-2 || d.Last != 1 {
+		t.Errorf("disposition of %d to %d", d.First, d.Last)
+	}
+	x.send(0, &amqp.Flow{HasNextIncomingID: true, IncomingWindow: 10, Echo: true})
+	if f := want[*amqp.Flow](x); f.NextIncomingID != 7 || l.Unsettled() != 0 {
+		t.Errorf("next-incoming-id %d, %d unsettled", f.NextIncomingID, l.Unsettled())
+	}
+
+	// Those of ours.
+	out := x.receivingLink("b", 1, 10)
+	out.s.nextDeliveryID = 1<<32 - 1
+	outs := make([]Outgoing, 2)
+	for i, id := range []uint32{1<<32 - 1, 0} {
+		out.Send(&outs[i], false)
+		outs[i].WriteBytes([]byte("x"), false)
+		if tr := want[*amqp.Transfer](x); tr.DeliveryID != id {
+			t.Errorf("delivery-id %d, want %d", tr.DeliveryID, id)
+		}
+	}
+	wantEvents(t, x.send(0, &amqp.Disposition{Role: amqp.RoleReceiver, First: 1<<32 - 1, Last: 0, Settled: true, State: amqp.State{Code: amqp.StateAccepted}}),
+		"update accepted settled, update accepted settled")
+}
+
 func TestMultiFrameDelivery(t *testing.T) {
 	t.Parallel()
 	x := newPeer(t, testParams(), 1)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type router struct {
 	mu      sync.Mutex
 	members []*Member // Guarded by mu: alive
 	log     []string  // Guarded by mu.
+	opens   []string  // Guarded by mu: what peers say of their group
 	streams []*Member // Guarded by mu: where streams arrived
 	waits   []time.Duration
 }
@@ -97,6 +99,13 @@ type peer struct {
 }
 
 func (p *peer) Opened(_ *conn.Conn, open *amqp.Open) {
+	p.r.mu.Lock()
+	for _, key := range []string{propRole, propCorrelator, propOrdinal} {
+		if v := open.Properties.Get(key); v != nil {
+			p.r.opens = append(p.r.opens, fmt.Sprintf("%s %T %v", key, v, v))
+		}
+	}
+	p.r.mu.Unlock()
 	p.r.note("opened%s %d", kind(p.m), p.m.Ordinal())
 	if !p.r.slow {
 		if old := p.m.Ready(); old != nil {
@@ -235,6 +244,34 @@ func TestControlAndDataConnections(t *testing.T) {
 		expect(t, east, "ended data: <nil>, ended data: <nil>, ended: <nil>")
 		time.Sleep(time.Second)
 		expect(t, west, "ended data: <nil>, ended data: <nil>, ended: <nil>")
+	})
+}
+
+// TestWhoNamesTheGroup: a connector does, a listener never, and the role of a data
+// connection is an int: of another type it is none.
+func TestWhoNamesTheGroup(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		_, _, east, west, _ := linked(t, true)
+		synctest.Wait()
+		if len(east.opens) > 0 {
+			t.Errorf("the listener says %q", east.opens)
+		}
+		sort.Strings(west.opens)
+		want := []string{
+			"qd.group-correlator string abcdefghijklmno", "qd.group-correlator string abcdefghijklmno", "qd.group-correlator string abcdefghijklmno",
+			"qd.inter-router-role int32 4", "qd.inter-router-role int32 4",
+		}
+		if !slices.Equal(west.opens, want) {
+			t.Errorf("the connector says %q, want %q", west.opens, want)
+		}
+		for _, role := range []any{uint32(4), int64(4), "4", int32(3)} {
+			gs := NewGroups()
+			m := &Member{Role: InterRouter, groups: gs, mu: &gs.mu}
+			open := &amqp.Open{ContainerID: "a", Properties: amqp.Map{{Key: amqp.Symbol(propRole), Value: role}}}
+			if _, err := gs.admit(m, open); err != nil || m.Data() {
+				t.Errorf("role %T %v: data connection %v, %v", role, role, m.Data(), err)
+			}
+		}
 	})
 }
 
