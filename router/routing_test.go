@@ -64,7 +64,10 @@ func TestRoutingMessages(t *testing.T) {
 	}
 	says(hello("rogue", "only"), 1000, false)
 	says(control("LSU", "amqp:/_topo/0/only/qdrouter", amqp.Map{
-		{Key: "id", Value: "rogue"}, {Key: "pv", Value: int32(1)}, {Key: "instance", Value: int32(1)}, {Key: "ls_seq", Value: int32(1)},
+		{Key: "id", Value: "rogue"},
+		{Key: "pv", Value: int32(1)},
+		{Key: "instance", Value: int32(1)},
+		{Key: "ls_seq", Value: int32(1)},
 		{Key: "ls", Value: amqp.Map{{Key: "id", Value: "rogue"}, {Key: "ls_seq", Value: int32(1)}, {Key: "peers", Value: amqp.Map{{Key: "only", Value: int32(1)}}}}},
 	}), 10, true)
 	lies := amqp.List{}
