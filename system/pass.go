@@ -295,9 +295,11 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 	if w.dryRun {
 		return o, nil
 	}
-	if _, err := c.edit.Write(); err != nil {
+	written, err := c.edit.Write()
+	if err != nil {
 		return nil, err
 	}
+	written.Done()
 	v := *n.seen.Load()
 	v.memory, v.warnings, v.dropped, v.hasInput, v.failure = memory, c.warnings, c.dropped, c.edit.Set().Len() > 0, ""
 	v.input, v.siteName = c.edit.Set(), ""
@@ -342,7 +344,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	if err := n.m.step("write input"); err != nil {
 		return nil, err
 	}
-	undo, err := c.edit.Write()
+	change, err := c.edit.Write()
 	if err != nil {
 		return nil, err
 	}
@@ -361,10 +363,11 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 		err = nil
 	}
 	if err != nil {
-		err = errors.Join(err, undo())
+		err = errors.Join(err, change.Undo())
 		n.publishFailure(w, memory, c, err)
 		return nil, err
 	}
+	change.Done()
 	n.publish(o, written, book)
 	n.unkept = out.Memory.Generation != memory.Generation || n.unkept
 	return o, nil

@@ -453,6 +453,8 @@ func wrong(err error) error {
 	case len(list) > 0:
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &api.Error{Kind: api.Internal, Message: err.Error(), Advice: "what was begun is undone; make room, then repeat the command"}
+	case errors.Is(err, syscall.EROFS):
+		return &api.Error{Kind: api.Internal, Message: err.Error(), Advice: "what was begun is undone; make the file system writable (`mount`, `dmesg` say why it is not), then repeat the command"}
 	case errors.Is(err, fs.ErrPermission):
 		return &api.Error{Kind: api.Denied, Message: err.Error(), Advice: "what was begun is undone; the directories must belong to the user whose sites they hold"}
 	default:

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,43 +51,121 @@ func (s *Store) Complete() error {
 	return os.Remove(journalOf(s.paths))
 }
 
+// Written is a change that was made.
+type Written struct {
+	store *Store
+	list  []replacement
+	old   map[string][]byte // by path; nil: there was no file
+	kept  map[string]string // what was there, under another name; by path
+}
+
 // commit gives files new content; those without content go. Of several, all
 // change or none: when one fails, those before it have old content again, and
-// when the process dies in between, Complete goes on.
-func (s *Store) commit(change, old map[string][]byte) error {
+// when the process dies in between, Complete goes on. What was there keeps a
+// second name until Done: going back takes no room on the disk.
+func (s *Store) commit(change, old map[string][]byte) (*Written, error) {
+	w := &Written{store: s, old: old, kept: map[string]string{}}
+	if len(change) == 0 {
+		return w, nil
+	}
 	if err := errors.Join(s.reach("stage the input"), sweep(s.paths.InputResources())); err != nil {
-		return err
+		return nil, err
 	}
-	list, err := s.stage(change)
-	if err != nil {
-		return errors.Join(err, sweep(s.paths.InputResources()))
+	var err error
+	if w.list, err = s.stage(change); err != nil {
+		return nil, errors.Join(err, sweep(s.paths.InputResources()))
 	}
-	several := len(list) > 1
+	w.keep()
+	several := len(w.list) > 1
 	if several {
 		if err = s.reach("journal of the input"); err == nil {
-			err = s.writeJournal(list)
+			err = s.writeJournal(w.list)
 		}
 		if err != nil {
-			return errors.Join(err, sweep(s.paths.InputResources()))
+			return nil, errors.Join(err, sweep(s.paths.InputResources()))
 		}
 	}
-	if err := s.replaceAll(list); err != nil {
+	if err := s.replaceAll(w.list); err != nil {
 		errs := []error{err}
 		if several {
 			errs = append(errs, os.Remove(journalOf(s.paths)))
 		}
-		for path := range change {
-			errs = append(errs, restore(path, old[path]))
-		}
-		return errors.Join(append(errs, sweep(s.paths.InputResources()))...)
+		return nil, errors.Join(append(errs, w.restore(), sweep(s.paths.InputResources()))...)
 	}
 	if !several {
-		return nil
+		return w, nil
 	}
 	if err := s.reach("end of the journal of the input"); err != nil {
+		return nil, err
+	}
+	return w, os.Remove(journalOf(s.paths))
+}
+
+// keep gives files that are about to change a second name. Where the file system
+// knows no such thing, going back writes them again.
+func (w *Written) keep() {
+	for _, r := range w.list {
+		path := filepath.Join(w.store.paths.InputDir(), r.Path)
+		if w.old[path] == nil {
+			continue
+		}
+		kept := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp-"+rand.Text())
+		if os.Link(path, kept) == nil {
+			w.kept[path] = kept
+		}
+	}
+}
+
+// Undo goes back: all of it or, if the process dies meanwhile, Complete does.
+func (w *Written) Undo() error {
+	if len(w.list) == 0 {
+		return nil
+	}
+	var back []replacement
+	for _, r := range w.list {
+		path := filepath.Join(w.store.paths.InputDir(), r.Path)
+		r.Temp = ""
+		if kept, ok := w.kept[path]; ok {
+			r.Temp = filepath.Join(filepath.Dir(r.Path), filepath.Base(kept))
+		} else if data := w.old[path]; data != nil {
+			temp, err := create(path, data, true)
+			if err != nil {
+				return err
+			}
+			r.Temp = filepath.Join(filepath.Dir(r.Path), filepath.Base(temp))
+		}
+		back = append(back, r)
+	}
+	// Without room for a journal there is none.
+	journal := len(back) > 1 && w.store.reach("journal of the way back") == nil && w.store.writeJournal(back) == nil
+	if err := w.store.replaceAll(back); err != nil || !journal {
 		return err
 	}
-	return os.Remove(journalOf(s.paths))
+	if err := w.store.reach("end of the journal of the way back"); err != nil {
+		return err
+	}
+	return os.Remove(journalOf(w.store.paths))
+}
+
+// restore gives every file of a change that failed the content that it had. It
+// goes on where one fails.
+func (w *Written) restore() error {
+	var errs []error
+	for path, data := range w.old {
+		if kept, ok := w.kept[path]; ok {
+			errs = append(errs, os.Rename(kept, path))
+		} else {
+			errs = append(errs, restore(path, data))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Done forgets what was there before.
+func (w *Written) Done() {
+	for _, kept := range w.kept {
+		_ = os.Remove(kept) // what is left is swept by the next change
+	}
 }
 
 // stage writes what files are to hold beside them, on the disk.

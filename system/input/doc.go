@@ -8,8 +8,8 @@
 // that changed. An Edit collects changes in memory, so that the result can be
 // checked before anything is written, and keeps what a person wrote around
 // them. Write replaces whole files (temporary file, fsync, rename), several of
-// them as one (a journal between the two), and returns how to put the old ones
-// back.
+// them as one (a journal between the two). The old ones keep a second name until
+// the change is Done, or undone: going back takes no room on the disk.
 //
 // A Store belongs to one goroutine. Whoever writes holds the namespace's lock.
 package input

@@ -118,8 +118,8 @@ func (e *Edit) Hash() string {
 }
 
 // Write makes the change: all of it, also if the process dies meanwhile, or
-// none of it. undo goes back.
-func (e *Edit) Write() (undo func() error, err error) {
+// none of it. Whoever writes says when it is Done, or has it undone.
+func (e *Edit) Write() (*Written, error) {
 	change, old := map[string][]byte{}, map[string][]byte{}
 	for path, t := range e.texts {
 		old[path] = nil
@@ -131,14 +131,11 @@ func (e *Edit) Write() (undo func() error, err error) {
 			change[path] = t.Bytes()
 		}
 	}
-	undo = func() error { return e.snap.store.commit(old, change) }
-	if len(change) == 0 {
-		return func() error { return nil }, nil
-	}
-	if err := e.snap.store.commit(change, old); err != nil {
+	w, err := e.snap.store.commit(change, old)
+	if err != nil {
 		return nil, fmt.Errorf("input: %w", err)
 	}
-	return undo, nil
+	return w, nil
 }
 
 // syncFew is how many files are flushed one by one; more are flushed with

@@ -171,18 +171,77 @@ func TestUndo(t *testing.T) {
 			t.Fatalf("remove %s: %v, %v", name, was, err)
 		}
 	}
-	undo, err := edit.Write()
+	written, err := edit.Write()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if load(t, s).Hash == before.Hash {
 		t.Fatal("nothing was written")
 	}
-	if err := undo(); err != nil {
+	if err := written.Undo(); err != nil {
 		t.Fatal(err)
 	}
 	if load(t, s).Hash != before.Hash {
 		t.Error("undo does not restore the input")
+	}
+}
+
+// TestUndoTakesNoRoom goes back from a change of one file, and of several: what
+// was there is there again, the same files, and nothing else is; and when the
+// change is kept, nothing else is either.
+func TestUndoTakesNoRoom(t *testing.T) {
+	t.Parallel()
+	for _, several := range []bool{false, true} {
+		for _, keep := range []bool{false, true} {
+			n := space(t)
+			site, old := n.InputResource("Site", "west"), n.InputResource("Listener", "old")
+			put(t, site, byHand)
+			put(t, old, strings.Replace(byHand[strings.Index(byHand, "---")+4:], "name: db", "name: old", 1))
+			s := NewStore(n, nil)
+			edit := load(t, s).Edit()
+			if _, err := edit.Remove(resource.Ref{Kind: resource.KindListener, Name: "old"}); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"Listener-old.yaml", "Site-west.yaml"}
+			if keep {
+				want = want[1:]
+			}
+			if several {
+				if _, err := edit.Put(listener("db", 80)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := map[string]os.FileInfo{}
+			for _, path := range []string{site, old} {
+				info, err := os.Stat(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				before[path] = info
+			}
+			written, err := edit.Write()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if keep {
+				written.Done()
+			} else if err := written.Undo(); err != nil {
+				t.Fatal(err)
+			}
+			entries, err := os.ReadDir(n.InputResources())
+			var got []string
+			for _, e := range entries {
+				got = append(got, e.Name())
+			}
+			if d := cmp.Diff(want, got); d != "" || err != nil {
+				t.Errorf("several %v, kept %v: files (-want +got):\n%s%v", several, keep, d, err)
+			}
+			for path, info := range before {
+				if now, err := os.Stat(path); !keep && (err != nil || !os.SameFile(info, now)) {
+					t.Errorf("several %v: %s is another file: %v", several, path, err)
+				}
+			}
+		}
 	}
 }
 
@@ -242,13 +301,13 @@ func TestKilledInAChange(t *testing.T) {
 						panic(r)
 					}
 				}()
-				undo, err := edit.Write()
+				written, err := edit.Write()
 				if err != nil {
 					t.Fatal(err)
 				}
 				steps, dies = 0, true
 				if back {
-					if err := undo(); err != nil {
+					if err := written.Undo(); err != nil {
 						t.Fatal(err)
 					}
 				}
