@@ -274,6 +274,31 @@ func makeAccount(ctx context.Context, paths layout.Paths) (made bool, err error)
 	return true, nil
 }
 
+// Removable says, in the words of Uninstall, what Uninstall would change.
+func Removable(ctx context.Context, conn *systemd.Conn, paths layout.Paths) ([]string, error) {
+	r, err := ReadInstallRecord(paths)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	if conn != nil {
+		s, err := conn.Status(ctx, agentUnit)
+		if err != nil {
+			return nil, err
+		}
+		if s.Active != "inactive" {
+			lines = append(lines, "stopped "+agentUnit)
+		}
+		if r.Enabled {
+			lines = append(lines, "disabled "+agentUnit)
+		}
+	}
+	if r.UnitFile != "" {
+		lines = append(lines, "removed "+r.UnitFile)
+	}
+	return lines, nil
+}
+
 // Uninstall undoes what Install recorded. Sites and their files are not its
 // business. The lines say what was changed, and what stays and why.
 func Uninstall(ctx context.Context, conn *systemd.Conn, paths layout.Paths) ([]string, error) {

@@ -41,6 +41,7 @@ func (p *program) uninstallCommand() *command.Command {
 			{Name: "force", Short: "f", Kind: command.Bool, Usage: "remove every site first"},
 			{Name: "keep-sites", Kind: command.Bool, Usage: "leave the sites as they are"},
 			{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
+			{Name: "dry-run", Kind: command.Bool, Usage: "change nothing: say what would be changed of what install made"},
 		},
 		Examples: []command.Example{{Line: "skupper system uninstall --keep-sites", Text: "Remove the agent's unit, keep the sites"}},
 		Run:      p.systemUninstall,
@@ -169,6 +170,9 @@ func (p *program) printLines(lines []string) error {
 }
 
 func (p *program) systemUninstall(ctx context.Context, in *command.Input) error {
+	if in.Bool("dry-run") {
+		return p.uninstallPlan(ctx)
+	}
 	c, online, err := p.controller(ctx)
 	if err != nil {
 		return err
@@ -210,6 +214,22 @@ func names(sites []api.Namespace) string {
 		list = append(list, s.Name)
 	}
 	return strings.Join(list, ", ")
+}
+
+// uninstallPlan says what an uninstallation would change; sites are not asked.
+func (p *program) uninstallPlan(ctx context.Context) error {
+	if p.pathsErr != nil {
+		return p.pathsErr
+	}
+	conn, err := p.manager(ctx)
+	if err != nil {
+		return err
+	}
+	if conn != nil {
+		defer conn.Close()
+	}
+	lines, err := system.Removable(ctx, conn, p.paths)
+	return errors.Join(p.printLines(lines), err)
 }
 
 // endAgent ends an agent that no service manager runs.

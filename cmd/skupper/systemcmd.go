@@ -38,7 +38,11 @@ func (p *program) systemCommands() *command.Command {
 			},
 			{
 				Name: "delete", Summary: "remove the resources that files name", Args: []command.Arg{files},
-				Flags:    append([]command.Flag{filename, store, dryRunFlag(), outputFlag("table", resultFormats()...)}, deleteWaitFlags()...),
+				Flags: append([]command.Flag{
+					filename, store,
+					{Name: "ignore-not-found", Kind: command.Bool, Usage: "what is not there is as wanted"},
+					dryRunFlag(), outputFlag("table", resultFormats()...),
+				}, deleteWaitFlags()...),
 				Examples: []command.Example{{Line: "skupper system delete listener.yaml", Text: "Remove what the file holds"}},
 				Run:      p.systemDelete,
 			},
@@ -187,7 +191,12 @@ func (p *program) systemDelete(ctx context.Context, in *command.Input) error {
 	if err != nil {
 		return err
 	}
-	return p.remove(ctx, in, api.DeleteRequest{Files: files, Missing: true, Store: in.Bool("no-reload")})
+	lenient := in.Bool("ignore-not-found")
+	err = p.remove(ctx, in, api.DeleteRequest{Files: files, Missing: !lenient, Store: in.Bool("no-reload")})
+	if lenient && api.KindOf(err) == api.Missing { // the whole namespace
+		return p.printResult(in, &api.Result{})
+	}
+	return err
 }
 
 func (p *program) systemDiff(ctx context.Context, in *command.Input) error {
