@@ -50,6 +50,7 @@ func plan() []row {
 		{pkg: "router/vanflow", may: []string{"router/amqp", "router/session"}},
 		{pkg: "router/web"},
 		{pkg: "router/interop"},
+		{pkg: "packaging/ansible/tests"},
 		{pkg: "router/bench"},
 		{pkg: "router/sim", may: []string{"router/...", "router"}},
 		{pkg: "router/sim/netpipe"},

@@ -1,0 +1,297 @@
+package tests
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/skupper-host/skupper/internal/box"
+)
+
+// rig is two hosts in a network, and Ansible beside them.
+type rig struct {
+	west, east *box.Box
+	dir        string
+	env        []string
+}
+
+// TestCollection lets one playbook make a linked site on each of two hosts,
+// change a listener, and take everything away again.
+func TestCollection(t *testing.T) {
+	box.Need(t)
+	need(t, "ansible-playbook", "dpkg-deb", "ip")
+	r := newRig(t)
+	before := r.files(t)
+
+	foreseen := r.play(t, "--check", "--diff")
+	if d := cmp.Diff(before, r.files(t)); d != "" {
+		t.Fatalf("check mode changes files:\n%s", d)
+	}
+	done := r.play(t, "-vvv")
+	if d := cmp.Diff(foreseen.changed, done.changed); d != "" || len(foreseen.changed) == 0 {
+		t.Fatalf("what check mode foresees, and what is done:\n%s", d)
+	}
+	r.keepsSecrets(t, done)
+	r.echo(t, 17001)
+	r.echo(t, 17003)
+	if again := r.play(t); len(again.changed) > 0 {
+		t.Errorf("the second run changes %v", again.changed)
+	}
+
+	// One listener moves; the router, the other listener and its connections stay.
+	pid := r.pid(t)
+	moved := []string{"--extra-vars", "skupper_port=17011", "--limit", "west"}
+	foreseen = r.play(t, append(moved, "--check", "--diff")...)
+	r.echo(t, 17001)
+	for _, line := range []string{"-  port: 17001", "+  port: 17011"} {
+		if !strings.Contains(foreseen.text, line) {
+			t.Errorf("the difference lacks %q:\n%s", line, foreseen.text)
+		}
+	}
+	done = r.play(t, moved...)
+	want := []string{"west: Resources of the site"}
+	if d := cmp.Diff(want, foreseen.changed) + cmp.Diff(want, done.changed); d != "" {
+		t.Errorf("one listener is another:\n%s", d)
+	}
+	r.echo(t, 17011)
+	if now := r.pid(t); now != pid {
+		t.Errorf("the router of process %s is now %s", pid, now)
+	}
+
+	gone := []string{"--extra-vars", "skupper_state=absent"}
+	foreseen = r.play(t, append(gone, "--check", "--limit", "west")...)
+	done = r.play(t, gone...)
+	if d := cmp.Diff(foreseen.changed, of(done.changed, "west")); d != "" {
+		t.Errorf("what check mode foresees of a removal, and what is done:\n%s", d)
+	}
+	if d := cmp.Diff(before, r.files(t)); d != "" {
+		t.Errorf("left behind:\n%s", d)
+	}
+}
+
+// of are the changes of one host.
+func of(changed []string, host string) []string {
+	return slices.DeleteFunc(slices.Clone(changed), func(line string) bool { return !strings.HasPrefix(line, host+":") })
+}
+
+// need skips a test without its programs.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err == nil {
+			continue
+		}
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed: run make test-deps", p)
+		}
+		t.Skipf("%s is not installed: run make test-deps", p)
+	}
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{dir: t.TempDir()}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.program(t)
+	places := filepath.Join(r.dir, "ansible_collections", "skupper_host")
+	if err := os.MkdirAll(places, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Dir(here), filepath.Join(places, "site")); err != nil {
+		t.Fatal(err)
+	}
+	ns := []string{fmt.Sprintf("answ%d", os.Getpid()), fmt.Sprintf("anse%d", os.Getpid())}
+	for i, n := range ns {
+		run(t, "ip", "netns", "add", n)
+		t.Cleanup(func() { run(t, "ip", "netns", "del", n) })
+		run(t, "ip", "-n", n, "link", "set", "lo", "up")
+		if i > 0 {
+			run(t, "ip", "link", "add", "eth0", "netns", ns[0], "type", "veth", "peer", "name", "eth0", "netns", n)
+		}
+	}
+	for i, n := range ns {
+		run(t, "ip", "-n", n, "address", "add", fmt.Sprintf("10.77.0.%d/24", i+1), "dev", "eth0")
+		run(t, "ip", "-n", n, "link", "set", "eth0", "up")
+	}
+	r.west, r.east = box.New(t, box.Options{Network: ns[0]}), box.New(t, box.Options{Network: ns[1]})
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("journal of west:\n%s\njournal of east:\n%s", r.west.Journal(), r.east.Journal())
+		}
+	})
+	r.east.Sh(t, "useradd", "--create-home", "--shell", "/bin/sh", "ann")
+	r.east.Sh(t, "loginctl", "enable-linger", "ann")
+	r.east.Write(t, "/opt/echo.py", []byte(echoServer), 0o644)
+	r.east.Sh(t, "systemd-run", "--quiet", "--unit=echo", "/usr/bin/python3", "/opt/echo.py")
+	r.env = append(os.Environ(),
+		"BOX_WEST="+r.west.Name(), "BOX_EAST="+r.east.Name(), "BOX_SCRIPT="+filepath.Join(here, "../../../internal/box/box.sh"),
+		"SKUPPER="+filepath.Join(r.dir, "skupper"), "SKUPPER_DEB="+filepath.Join(r.dir, "skupper.deb"), "EAST_FILES="+filepath.Join(here, "east"),
+		"ANSIBLE_CONFIG="+filepath.Join(here, "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH="+r.dir, "ANSIBLE_HOME="+r.dir,
+		"ANSIBLE_LOCAL_TEMP="+filepath.Join(r.dir, "tmp"), "LC_ALL=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1",
+	)
+	return r
+}
+
+// echoServer answers with what it is sent.
+const echoServer = `import socketserver
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while True:
+            data = self.request.recv(4096)
+            if not data:
+                return
+            self.request.sendall(data)
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+Server(("127.0.0.1", 17000), Echo).serve_forever()
+`
+
+// echoClient waits until its argument, a port, echoes.
+const echoClient = `import socket, sys, time
+limit = time.monotonic() + 30
+while True:
+    try:
+        with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 3) as s:
+            s.settimeout(3)
+            s.sendall(b"over there")
+            if s.recv(100) == b"over there":
+                sys.exit(0)
+    except OSError as e:
+        if time.monotonic() > limit:
+            raise
+    time.sleep(0.05)
+`
+
+// program builds skupper, and a package of it as dpkg takes it.
+func (r *rig) program(t *testing.T) {
+	t.Helper()
+	root := filepath.Join(r.dir, "package")
+	for _, dir := range []string{"DEBIAN", "usr/bin"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", filepath.Join(r.dir, "skupper"), "../../../cmd/skupper")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.Link(filepath.Join(r.dir, "skupper"), filepath.Join(root, "usr/bin/skupper")); err != nil {
+		t.Fatal(err)
+	}
+	control := "Package: skupper\nVersion: 0.1\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: test\n"
+	if err := os.WriteFile(filepath.Join(root, "DEBIAN/control"), []byte(control), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "dpkg-deb", "--root-owner-group", "-Znone", "--build", root, filepath.Join(r.dir, "skupper.deb"))
+}
+
+func run(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+		t.Errorf("%v: %v\n%s", args, err, out)
+	}
+}
+
+// outcome is what a run of the playbook did.
+type outcome struct {
+	changed []string // "host: task", sorted
+	text    string
+}
+
+// play runs the playbook.
+func (r *rig) play(t *testing.T, args ...string) outcome {
+	t.Helper()
+	record := filepath.Join(r.dir, "changes")
+	if err := os.WriteFile(record, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("ansible-playbook", append([]string{"play.yml"}, args...)...)
+	cmd.Env = append(r.env, "CHANGES="+record)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("ansible-playbook %v: %v\n%s", args, err, out)
+	}
+	data, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := outcome{text: string(out), changed: strings.FieldsFunc(string(data), func(c rune) bool { return c == '\n' })}
+	slices.Sort(o.changed)
+	o.changed = slices.Compact(o.changed)
+	t.Logf("%v: %d changed, %.1f s of processor time", args, len(o.changed), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
+	return o
+}
+
+// ours is where skupper and the collection put things, on the hosts' disks.
+var ours = regexp.MustCompile("skupper|^/(opt|root|home|usr/local|etc/systemd|var/cache)/")
+
+// files lists what was written there.
+func (r *rig) files(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, b := range []*box.Box{r.west, r.east} {
+		upper := b.Path("../upper")
+		err := filepath.WalkDir(upper, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // meanwhile
+			}
+			name := strings.TrimPrefix(path, upper)
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && slices.Contains([]string{".ansible", ".cache", "log", "tmp"}, d.Name()):
+				return fs.SkipDir
+			case ours.MatchString(name) && (!d.IsDir() || strings.Contains(d.Name(), "skupper")):
+				all = append(all, b.Name()+":"+name)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// echo waits until a listener of west's host leads to the server of east's.
+func (r *rig) echo(t *testing.T, port int) {
+	t.Helper()
+	r.west.Sh(t, "python3", "-c", echoClient, fmt.Sprint(port))
+}
+
+// pid is that of the router of west.
+func (r *rig) pid(t *testing.T) string {
+	t.Helper()
+	return r.west.Sh(t, "systemctl", "show", "--property=MainPID", "skupper-default.service")
+}
+
+// keepsSecrets looks for keys and codes in what Ansible said.
+func (r *rig) keepsSecrets(t *testing.T, o outcome) {
+	t.Helper()
+	grants := r.west.Sh(t, "sh", "-c", "cat /var/lib/skupper/namespaces/default/internal/state.json; ls /var/lib/skupper/namespaces/default/input/resources")
+	if !strings.Contains(grants, "AccessGrant-east-lab.yaml") {
+		t.Errorf("no grant was made for east:\n%s", grants)
+	}
+	key := r.east.Sh(t, "sh", "-c", "sed -n 's/^ *tls.key: //p' /home/ann/.local/share/skupper/namespaces/lab/input/resources/Secret-west.yaml")
+	if len(key) < 60 {
+		t.Fatalf("east has no key of its link: %q", key)
+	}
+	for _, secret := range []string{"PRIVATE KEY", key[:60]} {
+		if strings.Contains(o.text, secret) {
+			t.Errorf("the output holds a secret: %s", secret)
+		}
+	}
+}
