@@ -12,7 +12,7 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 TIMEOUT  = -timeout 10m
 
 .DEFAULT_GOAL := build
-.PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt kills fuzz golden docs package clean
+.PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt trixie kills fuzz golden docs package clean
 
 build: ## build the static binary ./skupper
 	$(BUILD) -o skupper ./cmd/skupper
@@ -85,6 +85,16 @@ check: ## formatting, vet, linters, floor plan, stale documents, go.mod
 
 fmt: ## format every Go file
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
+
+# The tree is made once, outside of the checkout; hosts are booted on top of it.
+TRIXIE ?= $(or $(XDG_CACHE_HOME),/var/cache)/skupper-host/trixie
+
+trixie: ## the life of sites under the systemd of Debian 13 (as root, with mmdebstrap)
+	@test -d $(TRIXIE) || { mkdir -p $(dir $(TRIXIE)) && rm -rf $(TRIXIE).new && \
+	  mmdebstrap --variant=minbase --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
+	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps,ca-certificates trixie $(TRIXIE).new && \
+	  mv $(TRIXIE).new $(TRIXIE); }
+	SKUPPER_BOX_LOWER=$(TRIXIE) $(GO) test -count=1 $(TIMEOUT) ./cmd/skupper -run TestUnderSystemd
 
 kills: ## a site whose command, agent or router is killed 200 times at random moments
 	$(GO) test $(TIMEOUT) ./cmd/skupper -run TestKilledAtAnyMoment -kills 200

@@ -22,7 +22,7 @@ const home = "/run/skupper-box"
 type Options struct {
 	Network string   // the network namespace that it lives in, of `ip netns add`
 	Keep    []string // units of the machine's packages that shall start inside, as docker.service
-	Lower   string   // another root file system to boot than /
+	Lower   string   // another root file system to boot than that of SKUPPER_BOX_LOWER, or /
 	Size    string   // of what may be written, as tmpfs takes it; 1g where empty
 }
 
@@ -46,10 +46,11 @@ func New(t testing.TB, o Options) *Box {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lower := cmp.Or(o.Lower, os.Getenv("SKUPPER_BOX_LOWER"), "/")
 	b := &Box{
 		name:  filepath.Base(dir),
-		lower: cmp.Or(o.Lower, "/"),
-		env:   []string{"BOX_NETNS=" + o.Network, "BOX_KEEP=" + strings.Join(o.Keep, " "), "BOX_LOWER=" + o.Lower, "BOX_SIZE=" + o.Size},
+		lower: lower,
+		env:   []string{"BOX_NETNS=" + o.Network, "BOX_KEEP=" + strings.Join(o.Keep, " "), "BOX_LOWER=" + lower, "BOX_SIZE=" + o.Size},
 	}
 	t.Cleanup(func() { b.do(t, "down") })
 	b.booted(t, b.do(t, "up"))
