@@ -58,7 +58,7 @@ func (p *program) installBundle(ctx context.Context, in *command.Input) error {
 	}
 	switch {
 	case in.Bool("remove"):
-		return p.removeBundle(ctx, in, b)
+		return p.removeBundle(ctx, in, b, n)
 	case in.Changed("dump-links"):
 		return p.dumpLinks(in, b, n)
 	}
@@ -178,7 +178,7 @@ func (p *program) unpackMaterial(b *bundle.Bundle, n layout.NamespacePaths) (mad
 
 // removeBundle removes the installed site and, with the last one, what came
 // along with it.
-func (p *program) removeBundle(ctx context.Context, in *command.Input, b *bundle.Bundle) error {
+func (p *program) removeBundle(ctx context.Context, in *command.Input, b *bundle.Bundle, n layout.NamespacePaths) error {
 	c, _, err := p.controller(ctx)
 	if err != nil {
 		return err
@@ -191,6 +191,8 @@ func (p *program) removeBundle(ctx context.Context, in *command.Input, b *bundle
 	switch {
 	case !exists:
 		p.note("namespace %s does not exist: there is nothing to remove", p.namespace)
+	case unused(n) == nil:
+		p.note("namespace %s has no site: there is nothing to remove; what lies in %s stays", p.namespace, n.Dir)
 	case site != b.Site:
 		return &api.Error{
 			Kind: api.Conflict, Message: fmt.Sprintf("namespace %s has the site %q, not %s", p.namespace, site, b.Site),
