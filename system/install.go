@@ -100,6 +100,10 @@ type InstallRecord struct {
 	User     string `json:"user,omitempty"`     // account that was made
 	Linger   string `json:"linger,omitempty"`   // user whose services now run without a login
 
+	Socket    string            `json:"socket,omitempty"`    // of an engine that was enabled
+	Engines   []string          `json:"engines,omitempty"`   // in which images were made
+	Endpoints map[string]string `json:"endpoints,omitempty"` // of engines, where they are not in the usual place
+
 	ReloadType string `json:"reloadType,omitempty"` // manual: the agent only tells of changes of files; "" or auto: it applies them
 }
 

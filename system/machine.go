@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/user"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/layout"
@@ -128,26 +130,69 @@ func (m *machine) loadPorts() error {
 	return nil
 }
 
-// platform is the only one of this program: the router is a host process.
-const platform = "linux"
+// platformLinux is the platform of routers that are processes of the host. The
+// others are those of package container.
+const platformLinux = "linux"
+
+// platformWord is the name of a platform as Memory has it.
+func platformWord(remembered string) string { return first(remembered, platformLinux) }
 
 // routerUser is whom the routers of the system instance run as.
 const routerUser = "skupper"
 
-// render is what rendering must know of the machine.
-func (m *machine) render() render.Machine {
+// render is what rendering must know of the machine for a platform.
+func (m *machine) render(platform string) (render.Machine, error) {
 	r := render.Machine{
-		Systemd: m.systemd, Binary: m.options.Binary, Platform: platform, Version: m.options.Version, FirstPort: host.FirstPort(),
+		Systemd: m.systemd, Binary: m.options.Binary, Platform: platformWord(platform), Version: m.options.Version, FirstPort: host.FirstPort(),
 	}
-	if m.options.Paths.System && (m.systemd || accountExists(routerUser)) {
+	account, err := user.Lookup(routerUser)
+	if m.options.Paths.System && (m.systemd || err == nil) {
 		r.User = routerUser
 	}
-	return r
+	if !container.Known(platform) {
+		return r, nil
+	}
+	r.Image, r.LocalImage = RouterImage(m.options.Getenv, m.options.Version)
+	r.UID, r.GID = m.options.UID, os.Getgid()
+	r.KeepID = platform == container.Podman && m.options.UID != 0
+	if r.User != "" {
+		if err != nil {
+			return r, &api.Error{
+				Kind: api.Missing, Message: "there is no user " + routerUser + ", whom routers of the system run as", Advice: "`skupper system install` makes it",
+			}
+		}
+		if r.UID, r.GID, err = numbers(account); err != nil {
+			return r, err
+		}
+	}
+	if platform == container.Podman && m.systemd {
+		if r.Podman, err = exec.LookPath("podman"); err != nil {
+			return r, &api.Error{Kind: api.Missing, Message: "podman is not installed", Advice: "install it, or use another platform: skupper system migrate --to linux"}
+		}
+	}
+	return r, nil
 }
 
-func accountExists(name string) bool {
-	_, err := user.Lookup(name)
-	return err == nil
+// RouterImage is the image of routers; local says that it is made from this
+// program.
+//
+// compat: the variable is upstream's.
+func RouterImage(getenv func(string) string, version string) (name string, local bool) {
+	if name := getenv("SKUPPER_ROUTER_IMAGE"); name != "" {
+		return name, false
+	}
+	return container.LocalImage(version), true
+}
+
+func numbers(account *user.User) (uid, gid int, err error) {
+	uid, err = strconv.Atoi(account.Uid)
+	if err == nil {
+		gid, err = strconv.Atoi(account.Gid)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("user %s: %w", account.Username, err)
+	}
+	return uid, gid, nil
 }
 
 // context is what building a site must know of the machine and of the past.

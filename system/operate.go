@@ -24,7 +24,11 @@ func (n *namespace) operate(ctx context.Context, r api.OperateRequest) (*api.Res
 	before := n.seen.Load().memory
 	switch op {
 	case api.Start:
-		return n.change(ctx, r, wish{start: true, strict: true, memory: stopped(false)}, before.Generation > 0 && !before.Stopped, "the site runs already")
+		w, err := n.choose(r.Platform, wish{start: true, strict: true, memory: stopped(false)})
+		if err != nil {
+			return nil, err
+		}
+		return n.change(ctx, r, w, before.Generation > 0 && !before.Stopped, "the site runs already")
 	case api.Stop:
 		if before.Generation == 0 {
 			return &api.Result{State: api.Defined, Notes: []string{"the site was never started"}}, nil
@@ -36,6 +40,8 @@ func (n *namespace) operate(ctx context.Context, r api.OperateRequest) (*api.Res
 		return n.change(ctx, r, wish{start: true, restart: true, memory: stopped(false)}, false, "")
 	case api.Teardown:
 		return n.teardown(ctx, r)
+	case api.Migrate:
+		return n.migrate(ctx, r)
 	}
 	return nil, &api.Error{Kind: api.Invalid, Message: fmt.Sprintf("%q is not an operation", r.Operation)}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/layout"
 )
 
@@ -28,6 +29,9 @@ type Options struct {
 	// Step is called before each step of a change, with words for it; an error
 	// stands for the failure of the step. It is for tests; nil otherwise.
 	Step func(step string) error
+
+	// Engines gives the container engines of the host.
+	Engines host.Engines
 
 	// Dial connects to the management node of a router at its Unix socket.
 	Dial func(ctx context.Context, socket string) (Asker, error)

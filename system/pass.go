@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/layout"
@@ -42,6 +43,8 @@ type wish struct {
 	warnings func() []resource.Warning // about what the change was made from; nil: none
 
 	grants func(grantBook) grantBook // of what is known of the grants
+
+	platform string // chosen for a site that was never started, "" for none
 }
 
 // given are the warnings about what the change was made from.
@@ -265,9 +268,7 @@ func (n *namespace) recall(have state.State) (state.Memory, error) {
 // engine is the container engine that runs the router of a namespace which
 // upstream's tools made, "" if none does.
 func (n *namespace) engine(have state.State) string {
-	text, _ := strings.CutPrefix(string(have.Files[n.paths.Platform()].Data), "platform:")
-	switch name := strings.Trim(strings.TrimSpace(text), `"'`); name {
-	case "podman", "docker":
+	if name := host.ParsePlatform(have.Files[n.paths.Platform()].Data); container.Known(name) {
 		return name
 	}
 	return ""
@@ -298,6 +299,11 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 	written, err := c.edit.Write()
 	if err != nil {
 		return nil, err
+	}
+	if memory.Generation == 0 {
+		if err := n.keepChoice(w.platform); err != nil {
+			return nil, err
+		}
 	}
 	written.Done()
 	v := *n.seen.Load()
@@ -336,10 +342,20 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	}
 	o := &outcome{
 		changes: c.changes, warnings: c.warnings, dropped: c.dropped, steps: steps, output: out, site: c.site, memory: out.Memory,
-		started: memory.Generation == 0 && !out.Memory.Stopped, from: n.engine(have),
+		started: memory.Generation == 0 && !out.Memory.Stopped,
+	}
+	if _, ran := have.Files[n.paths.RouterConfig()]; ran && memory.Generation == 0 && memory.Platform == "" {
+		o.from = n.engine(have)
 	}
 	if w.dryRun {
 		return o, nil
+	}
+	if slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Op == plan.Start || s.Op == plan.Restart }) {
+		// An engine that cannot run the router says so before anything changes.
+		if err := n.ready(ctx, memory.Platform); err != nil {
+			n.publishFailure(w, memory, c, err)
+			return nil, err
+		}
 	}
 	if err := n.m.step("write input"); err != nil {
 		return nil, err
@@ -662,10 +678,14 @@ func (n *namespace) render(c *composed, s *site.Site, memory state.Memory, have 
 	if objects == nil {
 		objects = slices.Collect(s.Objects.All())
 	}
+	machine, err := n.m.render(memory.Platform)
+	if err != nil {
+		return render.Output{}, err
+	}
 	n.texts.turn()
 	return render.Render(render.Input{
 		Records: &n.texts, Writer: &n.writer,
-		Site: s, Paths: n.paths, Base: n.m.options.Paths, Machine: n.m.render(), Memory: memory, Have: have, Supplied: supplied(c.snap),
+		Site: s, Paths: n.paths, Base: n.m.options.Paths, Machine: machine, Memory: memory, Have: have, Supplied: supplied(c.snap),
 		Objects: objects, Snapshot: slices.Collect(c.edit.Set().All()), InputHash: c.edit.Hash(),
 		Renew: w.renew, Now: time.Now(), Random: rand.Reader,
 	})
@@ -712,7 +732,7 @@ func summary(err error) string {
 		if list := credentialErrors(err); len(list) > 0 {
 			return advised(oneOf(list[0], len(list)), list[0].Hint())
 		}
-		return err.Error()
+		return advised(err.Error(), adviceOf(err))
 	default:
 		return advised(oneOf(list[0], len(list)), list[0].Advice)
 	}

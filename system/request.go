@@ -24,11 +24,15 @@ func (n *namespace) apply(ctx context.Context, r api.ApplyRequest) (*api.Result,
 	if err != nil {
 		return nil, wrong(err)
 	}
-	return n.request(ctx, r.DryRun, wish{
+	w, err := n.choose(r.Platform, wish{
 		change:   func(e *input.Edit) ([]api.Change, error) { return n.put(e, set, r) },
 		warnings: func() []resource.Warning { return warnings },
 		strict:   true, start: r.Start && !r.Store, store: r.Store, dryRun: r.DryRun,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return n.request(ctx, r.DryRun, w)
 }
 
 // parse reads the files of a request.

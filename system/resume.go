@@ -22,9 +22,13 @@ func (n *namespace) resume(ctx context.Context, w wish, h *host.Namespace, have 
 	if w.change != nil || w.dryRun || v.site == nil || memory.Generation == 0 || memory.Stopped || have.Units[name].Running {
 		return nil
 	}
+	machine, err := n.m.render(memory.Platform)
+	if err != nil {
+		return err
+	}
 	want := have
 	want.Units = maps.Clone(have.Units)
-	want.Units[name] = render.Unit(render.Input{Site: v.site, Paths: n.paths, Base: n.m.options.Paths, Machine: n.m.render(), Memory: memory})
+	want.Units[name] = render.Unit(render.Input{Site: v.site, Paths: n.paths, Base: n.m.options.Paths, Machine: machine, Memory: memory})
 	if err := h.Apply(ctx, have, plan.Make(want, have)); err != nil {
 		return fmt.Errorf("the last good state is not resumed: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/resource"
@@ -113,11 +114,15 @@ func Redacted(o resource.Object) resource.Object {
 
 // unitStatus asks the supervisor; what cannot be asked is unknown.
 func (n *namespace) unitStatus(ctx context.Context) host.UnitStatus {
-	s, err := n.m.units.Status(ctx, n.unitRef())
-	if err != nil {
-		return host.UnitStatus{}
+	ref := n.unitRef()
+	s, err := n.m.units.Status(ctx, ref)
+	switch {
+	case err == nil:
+		return s
+	case container.Known(ref.Platform):
+		return host.UnitStatus{State: host.UnitInactive, Result: advised(err.Error(), adviceOf(err))}
 	}
-	return s
+	return host.UnitStatus{}
 }
 
 // look asks the supervisor and the router; why says why the router does not
@@ -274,10 +279,19 @@ func copies(set *resource.Set) *resource.Set {
 	return out
 }
 
+// platform is what the router of the namespace runs as, or will when it is
+// started.
+func (n *namespace) platform(v *view) string {
+	if v.memory.Generation > 0 {
+		return platformWord(v.memory.Platform)
+	}
+	return platformWord(n.chosen())
+}
+
 // line is the namespace in one line.
 func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api.Namespace {
 	out := api.Namespace{
-		Name: n.paths.Name, Platform: n.m.render().Platform, Site: v.siteName, Dir: n.paths.Dir,
+		Name: n.paths.Name, Platform: n.platform(v), Site: v.siteName, Dir: n.paths.Dir,
 		State: api.Running, Unit: layout.UnitName(n.paths.Name), PID: unit.PID,
 		Generation: v.memory.Generation, Warnings: texts(v.warnings, v.dropped),
 	}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -169,7 +170,7 @@ func (p *program) settle(ctx context.Context, a *arrival) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	if !a.Host && before == (system.InstallRecord{}) { // otherwise somebody else has, and keeps it
+	if !a.Host && reflect.ValueOf(before).IsZero() { // otherwise somebody else has, and keeps it
 		a.Host = true
 		if err := a.write(p); err != nil {
 			return err

@@ -17,7 +17,9 @@ import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/system"
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/host"
+	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/supervise"
 	"github.com/skupper-host/skupper/system/systemd"
 )
@@ -238,13 +240,13 @@ func (p *program) systemdOptions() systemd.Options {
 func (p *program) supervision(ctx context.Context, o system.Options) (units host.Units, beside func(context.Context) error, done func(), err error) {
 	conn, err := systemd.Connect(ctx, p.systemdOptions())
 	if err == nil {
-		return host.NewSystemd(conn), nil, func() { conn.Close() }, nil
+		return host.NewPlatforms(host.NewSystemd(conn), o.Engines, system.ProgramFile), nil, func() { conn.Close() }, nil
 	}
 	if !errors.Is(err, systemd.ErrAbsent) {
 		return nil, nil, nil, err
 	}
 	s := supervise.New(supervise.Config{Socket: filepath.Join(p.paths.AgentDir, "notify.sock"), Log: o.Log})
-	return host.NewSupervised(s), s.Run, func() {}, nil
+	return host.NewPlatforms(host.NewSupervised(s), o.Engines, system.ProgramFile), s.Run, func() {}, nil
 }
 
 // systemLogs prints a log.
@@ -261,15 +263,20 @@ func (p *program) systemLogs(ctx context.Context, in *command.Input) error {
 			Kind: api.Missing, Message: fmt.Sprintf("namespace %s does not exist", n.Name), Advice: "`skupper namespace list` lists those that do",
 		}
 	}
+	if !in.Bool("agent") {
+		if done, err := p.containerLogs(ctx, in, n); done {
+			return err
+		}
+	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		return p.journal(ctx, in, unit)
+		return p.journal(ctx, in, "-u", unit)
 	}
 	return p.tail(ctx, file, in.Bool("follow"))
 }
 
 // journal hands over to journalctl, which knows the journal.
-func (p *program) journal(ctx context.Context, in *command.Input, unit string) error {
-	args := []string{"--no-pager", "-u", unit}
+func (p *program) journal(ctx context.Context, in *command.Input, match ...string) error {
+	args := []string{"--no-pager"}
 	if !p.paths.System {
 		args = append([]string{"--user"}, args...)
 	}
@@ -279,13 +286,43 @@ func (p *program) journal(ctx context.Context, in *command.Input, unit string) e
 	if in.Changed("since") {
 		args = append(args, "--since", time.Now().Add(-in.Duration("since")).Format(time.DateTime))
 	}
-	cmd := exec.CommandContext(ctx, "journalctl", args...)
+	cmd := exec.CommandContext(ctx, "journalctl", append(args, match...)...)
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	err := cmd.Run()
 	if errors.Is(err, exec.ErrNotFound) {
 		return &api.Error{Kind: api.Missing, Message: "there is no log: neither a file nor a journal", Advice: "`skupper system status` shows whether the site runs"}
 	}
 	return err
+}
+
+// containerLogs prints the log of a router in a container, if it is in one: the
+// engine's, or the journal's where a unit runs it.
+func (p *program) containerLogs(ctx context.Context, in *command.Input, n layout.NamespacePaths) (done bool, err error) {
+	platform := host.Platform(n)
+	if !container.Known(platform) {
+		return false, nil
+	}
+	name := layout.ContainerName(n.Name)
+	conn, err := p.manager(ctx)
+	if err != nil {
+		return true, err
+	}
+	if conn != nil {
+		conn.Close()
+		if platform == container.Podman {
+			unit := map[bool]string{true: "_SYSTEMD_UNIT=", false: "_SYSTEMD_USER_UNIT="}[p.paths.System] + filepath.Base(n.Unit)
+			return true, p.journal(ctx, in, "CONTAINER_NAME="+name, "+", unit)
+		}
+	}
+	e, err := p.engine(platform)
+	if err != nil {
+		return true, err
+	}
+	var since time.Time
+	if in.Changed("since") {
+		since = time.Now().Add(-in.Duration("since"))
+	}
+	return true, e.Logs(ctx, name, since, in.Bool("follow"), p.stdout)
 }
 
 // tailPoll is how often a followed file is looked at.

@@ -11,6 +11,7 @@ import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/system"
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/systemd"
 )
@@ -19,6 +20,7 @@ func (p *program) installCommand() *command.Command {
 	return &command.Command{
 		Name: "install", Summary: "prepare this host, or this user, for sites that start with it",
 		Text: "Makes the directories and, as root, the user that routers run as; has systemd start the agent, now and at boot. " +
+			"With --platform podman or docker the engine is prepared as well: podman's socket is enabled, and the image of the router is made from this program. " +
 			"What is there already stays. Sites work without this as well; then they start when the agent does.",
 		Flags: []command.Flag{
 			{Name: "enable-linger", Kind: command.Bool, Usage: "have the user's services run without a login"},
@@ -28,6 +30,7 @@ func (p *program) installCommand() *command.Command {
 		},
 		Examples: []command.Example{
 			{Line: "sudo skupper system install", Text: "For the system's sites"},
+			{Line: "skupper system install --platform podman --enable-linger", Text: "For sites of this user whose routers run in containers"},
 			{Line: "skupper system install --enable-linger", Text: "For the sites of this user, also without a login"},
 		},
 		Run: p.systemInstall,
@@ -76,16 +79,30 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 	if in.Bool("enable-linger") && !p.paths.System {
 		linger = first(p.getenv("USER"), p.getenv("LOGNAME"))
 	}
+	platform := first(p.platform, p.getenv("SKUPPER_PLATFORM"))
+	if err := platformOfHosts(platform); err != nil {
+		return err
+	}
 	reloadType := ""
 	if in.Changed("reload-type") {
 		reloadType = in.String("reload-type")
 	}
 	if in.Bool("dry-run") {
 		lines, err := system.Missing(ctx, conn, p.paths, linger, reloadType)
+		if err == nil && container.Known(platform) {
+			var more []string
+			more, err = p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.MissingEngine(ctx, conn, s) })
+			lines = append(lines, more...)
+		}
 		return errors.Join(p.printLines(lines), err)
 	}
 	if err := p.retireController(ctx, in, conn); err != nil {
 		return err
+	}
+	if container.Known(platform) { // before anything is changed for what cannot be had
+		if _, err := p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.MissingEngine(ctx, conn, s) }); err != nil {
+			return err
+		}
 	}
 	if linger == "" && conn != nil {
 		linger = p.askToLinger(in)
@@ -96,6 +113,12 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 	}
 	if err != nil {
 		return err
+	}
+	if container.Known(platform) {
+		lines, err := p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.InstallEngine(ctx, conn, p.paths, s) })
+		if err := errors.Join(p.printLines(lines), err); err != nil {
+			return err
+		}
 	}
 	if conn == nil {
 		p.note("no systemd answers: the agent is started by the first command that needs it; at boot, have cron or an init script run `skupper controller run`")
@@ -138,6 +161,17 @@ func (p *program) askToLinger(in *command.Input) string {
 		return "" // the hint that follows says how it is done later
 	}
 	return user
+}
+
+// withEngine does something with the engine of a platform.
+func (p *program) withEngine(platform string, do func(system.EngineSetup) ([]string, error)) ([]string, error) {
+	e, err := p.engine(platform)
+	if err != nil {
+		return nil, err
+	}
+	s := system.EngineSetup{Platform: platform, Engine: e, Endpoint: p.askedEndpoint(platform)}
+	s.Image, s.Local = system.RouterImage(p.getenv, p.version)
+	return do(s)
 }
 
 // upstreamController is the unit of upstream's controller, which would write the
@@ -203,7 +237,11 @@ func (p *program) systemUninstall(ctx context.Context, in *command.Input) error 
 			return err
 		}
 	}
-	lines, err := system.Uninstall(ctx, conn, p.paths)
+	lines, err := system.UninstallEngines(ctx, conn, p.paths, p.engine, len(sites) > 0 && !in.Bool("force"))
+	if err := errors.Join(p.printLines(lines), err); err != nil {
+		return err
+	}
+	lines, err = system.Uninstall(ctx, conn, p.paths)
 	return errors.Join(p.printLines(lines), err)
 }
 

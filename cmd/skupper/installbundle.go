@@ -126,7 +126,7 @@ func (p *program) unpack(ctx context.Context, in *command.Input, b *bundle.Bundl
 	if made, err = p.unpackMaterial(b, n); err != nil {
 		return err
 	}
-	r := api.ApplyRequest{Files: bundled(b), Start: true}
+	r := api.ApplyRequest{Files: bundled(b), Start: true, Platform: p.platform}
 	if err := p.settle(ctx, a); err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func (p *program) create(ctx context.Context, in *command.Input, standardWait st
 	if err != nil {
 		return err
 	}
-	r := api.ApplyRequest{Create: true, DryRun: in.Changed("dry-run")}
+	r := api.ApplyRequest{Create: true, DryRun: in.Changed("dry-run"), Platform: p.platform}
 	for _, o := range objects {
 		r.Files = append(r.Files, api.File{Name: fromCommandLine, Data: resource.EncodeYAML(o)})
 	}

@@ -18,7 +18,7 @@ func retired() map[string]string {
 		"unexpose":         "`skupper connector delete NAME` and `skupper listener delete NAME`",
 		"gateway":          "a host is a full site: `skupper site create NAME`, then `skupper system start`",
 		"revoke-access":    "`skupper token revoke NAME` ends a grant; `skupper cert list` shows the certificates",
-		"switch":           "set SKUPPER_PLATFORM",
+		"switch":           "`skupper system migrate --to PLATFORM` moves a site; SKUPPER_PLATFORM is the platform of new ones",
 		"update":           "upgrade the package, then `skupper system restart`",
 		"upgrade":          "upgrade the package, then `skupper system restart`",
 		"connect":          "`skupper system apply link.yaml` with a file from `skupper link generate` of the other site",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/layout"
 )
 
@@ -80,32 +81,29 @@ func (p *program) choosePlatform(in *command.Input) error {
 	return platformOfHosts(p.platform)
 }
 
-// platformOfNew refuses a new namespace of another platform than that of the
-// environment. Namespaces that exist have theirs, whatever the environment says.
+// platformOfNew has a new namespace get the platform of the environment where
+// none is named. Namespaces that exist have theirs, whatever the environment
+// says.
 func (p *program) platformOfNew() error {
 	n, err := p.namespacePaths()
 	if err != nil || p.platform != "" || isDir(n.Dir) {
 		return err
 	}
-	return platformOfHosts(p.getenv("SKUPPER_PLATFORM"))
+	p.platform = p.getenv("SKUPPER_PLATFORM")
+	return platformOfHosts(p.platform)
 }
 
 func platformOfHosts(asked string) error {
 	switch asked {
-	case "", "linux":
+	case "", "linux", container.Podman, container.Docker:
 		return nil
 	case "kubernetes":
 		return &command.UsageError{
 			Message: "this program serves hosts, not Kubernetes clusters",
-			Advice:  "use Skupper's own command line for clusters; here the platform is linux",
-		}
-	case "podman", "docker":
-		return &command.UsageError{
-			Message: fmt.Sprintf("platform %s: sites run as host processes in this version", asked),
-			Advice:  "use the platform linux; no container engine is needed",
+			Advice:  "use Skupper's own command line for clusters; here the platforms are linux, podman and docker",
 		}
 	default:
-		return &command.UsageError{Message: fmt.Sprintf("platform %q is not known", asked), Advice: "use the platform linux"}
+		return &command.UsageError{Message: fmt.Sprintf("platform %q is not known", asked), Advice: "use linux, podman or docker"}
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/router"
 	"github.com/skupper-host/skupper/router/config"
+	"github.com/skupper-host/skupper/system"
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/systemd"
 )
 
@@ -32,8 +34,27 @@ func (p *program) routerCommands() *command.Command {
 			Text:     routerUsage,
 			Examples: []command.Example{{Line: "skupper router run -c skrouterd.json", Text: "Run a router from a configuration file"}},
 			Run:      func(ctx context.Context, in *command.Input) error { return p.skrouterd(ctx, in.Args) },
+		}, {
+			Name: "check", Summary: "ask a router whether it is well, as its container's engine does",
+			Text:     "It ends with status 0 when the router answers at its Unix socket.",
+			Flags:    []command.Flag{{Name: "socket", Kind: command.String, Value: "PATH", Default: container.Socket, Usage: "the router's socket"}},
+			Examples: []command.Example{{Line: "skupper router check --socket $XDG_RUNTIME_DIR/skupper/default/router.sock", Text: "Ask the router of this user's default namespace"}},
+			Run:      func(ctx context.Context, in *command.Input) error { return routerCheck(ctx, in.String("socket")) },
 		}},
 	}
+}
+
+// routerCheck asks a router for itself.
+func routerCheck(ctx context.Context, socket string) error {
+	ctx, cancel := context.WithTimeout(ctx, container.HealthTimeout)
+	defer cancel()
+	a, err := system.DialRouter(ctx, socket)
+	if err != nil {
+		return fmt.Errorf("router: %w", err)
+	}
+	defer func() { _ = a.Close() }() // nothing was sent
+	_, err = a.Query(ctx, "", "router", "name")
+	return err
 }
 
 // routerUsage is the help of the router; its options are upstream's.

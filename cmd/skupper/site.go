@@ -142,11 +142,14 @@ func (p *program) siteCreate(ctx context.Context, in *command.Input) error {
 
 // createAndStart is `site create` and `system start` in one.
 func (p *program) createAndStart(ctx context.Context, in *command.Input, objects []resource.Object) error {
+	if err := p.platformOfNew(); err != nil {
+		return err
+	}
 	c, err := p.startAgent(ctx)
 	if err != nil {
 		return err
 	}
-	r := api.ApplyRequest{Create: true, Start: true}
+	r := api.ApplyRequest{Create: true, Start: true, Platform: p.platform}
 	for _, o := range objects {
 		r.Files = append(r.Files, api.File{Name: fromCommandLine, Data: resource.EncodeYAML(o)})
 	}

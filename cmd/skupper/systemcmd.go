@@ -11,6 +11,7 @@ import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
 )
 
 func (p *program) systemCommands() *command.Command {
@@ -56,6 +57,17 @@ func (p *program) systemCommands() *command.Command {
 			p.operation(api.Start, "start the site, and the agent where none runs", "Does nothing to a site that runs.", waitFlags(waitReady, "3m")),
 			p.operation(api.Stop, "stop the site and keep everything", "The site stays stopped, also after a reboot, until it is started again.", nil),
 			p.operation(api.Reload, "read the input again and change what differs", "Nothing that did not change is touched. The agent does this by itself when files change.", waitFlags(waitConfigured, "60s")),
+			{
+				Name: "migrate", Summary: "move the site to another platform",
+				Text: "The router ends where it runs and starts on the other platform: as a process of the host, or in a container of podman or docker. " +
+					"Its connections end; the site's id, its keys, ports and links stay. Where it does not start there, it goes on where it was.",
+				Flags: append([]command.Flag{
+					{Name: "to", Kind: command.String, Choices: []string{"linux", container.Podman, container.Docker}, Value: "PLATFORM", Usage: "the platform"},
+					dryRunFlag(),
+				}, waitFlags(waitReady, "3m")...),
+				Examples: []command.Example{{Line: "skupper -n west system migrate --to podman", Text: "Run the router of namespace west in a container"}},
+				Run:      p.systemMigrate,
+			},
 			p.operation(api.Restart, "restart the router", "Its connections end. A newer program takes effect this way.", waitFlags(waitReady, "3m")),
 			{
 				Name: "teardown", Summary: "stop the site and remove everything of the namespace",
@@ -117,6 +129,7 @@ func (p *program) systemApply(ctx context.Context, in *command.Input) error {
 	if err != nil {
 		return err
 	}
+	r.Platform = p.platform
 	result, err := c.Apply(ctx, p.namespace, r)
 	if err != nil {
 		return err
@@ -257,6 +270,29 @@ func (p *program) operate(ctx context.Context, in *command.Input, op api.Operati
 	}
 	target := waitTarget(in, map[bool]string{true: waitConfigured, false: waitReady}[op == api.Reload])
 	return p.wait(ctx, c, awaited{namespace: p.namespace, generation: result.Generation, target: target, timeout: in.Duration("timeout")})
+}
+
+func (p *program) systemMigrate(ctx context.Context, in *command.Input) error {
+	if in.String("to") == "" {
+		return &command.UsageError{Message: "--to is missing", Advice: "name the platform: linux, podman or docker"}
+	}
+	c, online, err := p.changer(ctx, in)
+	if err != nil {
+		return err
+	}
+	if !online && !in.Changed("dry-run") {
+		if c, err = p.startAgent(ctx); err != nil {
+			return err
+		}
+	}
+	result, err := c.Operate(ctx, p.namespace, api.OperateRequest{Operation: api.Migrate, DryRun: in.Changed("dry-run"), Platform: in.String("to")})
+	if err != nil {
+		return err
+	}
+	if err := p.printResult(in, result); err != nil || in.Changed("dry-run") || result.State != api.Running {
+		return err
+	}
+	return p.wait(ctx, c, awaited{namespace: p.namespace, generation: result.Generation, target: waitTarget(in, waitReady), timeout: in.Duration("timeout")})
 }
 
 func (p *program) systemTeardown(ctx context.Context, in *command.Input) error {

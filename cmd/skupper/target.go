@@ -82,7 +82,7 @@ var beforeStep func(step string) error
 // machine is what package system needs to know of the surroundings.
 func (p *program) machine() system.Options {
 	return system.Options{
-		Paths: p.paths, Version: p.version, Getenv: p.getenv, UID: p.uid, Dial: system.DialRouter, Step: beforeStep,
+		Paths: p.paths, Version: p.version, Getenv: p.getenv, UID: p.uid, Dial: system.DialRouter, Step: beforeStep, Engines: p.engine,
 	}
 }
 

@@ -54,7 +54,7 @@ func (p *program) tree() *command.Command {
 func (p *program) globalFlags() []command.Flag {
 	return []command.Flag{
 		{Name: "namespace", Short: "n", Kind: command.String, Value: "NAME", Source: command.Namespaces, Usage: "the site's namespace (SKUPPER_NAMESPACE, else \"default\")"},
-		{Name: "platform", Short: "p", Kind: command.String, Value: "PLATFORM", Usage: "how the router runs: linux (SKUPPER_PLATFORM)"},
+		{Name: "platform", Short: "p", Kind: command.String, Value: "PLATFORM", Usage: "how the router of a new namespace runs: linux, podman or docker (SKUPPER_PLATFORM)"},
 		{Name: "system", Kind: command.Bool, Usage: "the sites of the system, as root has by default"},
 		{Name: "user", Kind: command.Bool, Usage: "the sites of this user, as others have by default"},
 		{Name: "color", Kind: command.String, Choices: []string{"auto", "always", "never"}, Default: "auto", Usage: "color the status words"},

@@ -242,6 +242,8 @@ type ApplyRequest struct {
 	Start  bool   `json:"start"`  // start a site that was never started
 	Store  bool   `json:"store"`  // only write the input
 	DryRun bool   `json:"dryRun"` // change nothing, return the plan
+
+	Platform string `json:"platform"` // of a site that was never started, "" for the one chosen before
 }
 
 // DeleteRequest removes resources: those named, and those that the files hold.
@@ -278,6 +280,7 @@ const (
 	Reload   Operation = "reload"
 	Restart  Operation = "restart"
 	Teardown Operation = "teardown"
+	Migrate  Operation = "migrate"
 )
 
 // OperateRequest does something with a site as a whole.
@@ -286,7 +289,7 @@ type OperateRequest struct {
 	DryRun    bool      `json:"dryRun"`
 	KeepInput bool      `json:"keepInput"` // teardown: keep input/
 	Purge     bool      `json:"purge"`     // teardown: make no archive
-	Platform  string    `json:"platform"`  // start: the platform asked for, "" for the default
+	Platform  string    `json:"platform"`  // start: the platform of a site that was never started, "" for the one chosen before; migrate: the new one
 }
 
 // Action is what happened to an object.

@@ -81,7 +81,30 @@ func (n *Namespace) unitRef() UnitRef { return n.host.UnitRef(n.paths) }
 
 // UnitRef names the unit of a namespace.
 func (h *Host) UnitRef(p layout.NamespacePaths) UnitRef {
-	return UnitRef{Name: layout.UnitName(p.Name), File: p.Unit, Records: p.InternalDir(), PIDFile: p.RouterPID()}
+	return UnitRef{
+		Name: layout.UnitName(p.Name), File: p.Unit, Records: p.InternalDir(), PIDFile: p.RouterPID(),
+		Platform: Platform(p), Container: layout.ContainerName(p.Name), Socket: p.RouterSocket, Run: p.RouterRun(),
+	}
+}
+
+// Platform is the platform that the router of a namespace runs on. What
+// upstream's tools say of a namespace that was never started here is about their
+// router.
+func Platform(p layout.NamespacePaths) string {
+	if _, err := os.Lstat(p.State()); err != nil {
+		return ""
+	}
+	data, err := os.ReadFile(p.Platform())
+	if err != nil {
+		return ""
+	}
+	return ParsePlatform(data)
+}
+
+// ParsePlatform reads what binds a namespace to a platform.
+func ParsePlatform(data []byte) string {
+	text, _ := strings.CutPrefix(string(data), "platform:")
+	return strings.Trim(strings.TrimSpace(text), `"'`)
 }
 
 // scratchMark is in the names of files that are being written, or that are

@@ -136,6 +136,9 @@ func (o *observer) files(ctx context.Context) error {
 	if err := o.dir(p.RuntimeDir(), false); err != nil {
 		return err
 	}
+	if err := o.dir(p.RouterRun(), true); err != nil {
+		return err
+	}
 	for _, a := range areas(p) {
 		if err := ctx.Err(); err != nil {
 			return err

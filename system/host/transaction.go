@@ -384,6 +384,10 @@ func (t *transaction) unit(ctx context.Context, s *task) error {
 	if s.Unit != "" {
 		ref.Name = s.Unit
 	}
+	ref.Platform = ""
+	if s.Spec.Container != nil {
+		ref.Platform = s.Spec.Container.Engine
+	}
 	switch s.Op {
 	case plan.Load:
 		return u.Load(ctx, ref, s.Spec)

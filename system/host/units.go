@@ -44,6 +44,11 @@ type UnitRef struct {
 	File    string // unit file; empty if there cannot be one
 	Records string // directory
 	PIDFile string
+
+	Platform  string // that the router runs on now: "podman", "docker", or another word for a process
+	Container string // its name on the platforms of containers
+	Socket    string // where the router is asked
+	Run       string // run directory of a router in a container, on the disk
 }
 
 // UnitState is where a unit stands.

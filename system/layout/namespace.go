@@ -164,6 +164,10 @@ func (n NamespacePaths) LinkFile(routerAccess, host string) string {
 	return filepath.Join(n.Links(), "link-"+routerAccess+"-"+host+".yaml")
 }
 
+// RouterRun is the run directory of a router in a container. The engine may start
+// it before anything is below /run.
+func (n NamespacePaths) RouterRun() string { return n.join("runtime/run") }
+
 // Proxies holds the proxy definitions in use.
 func (n NamespacePaths) Proxies() string { return n.join("runtime/proxies") }
 

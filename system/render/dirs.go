@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/state"
 )
 
@@ -33,6 +34,9 @@ func (r *renderer) dirs() {
 	own(p.RuntimeDir(), p.RuntimeResources(), p.Issuers(), p.Links(), p.Snapshot())
 	for _, path := range []string{p.RouterDir(), p.Certs()} {
 		dirs[path] = state.Dir{Mode: 0o700, Owner: r.routerOwner()}
+	}
+	if container.Known(r.in.Machine.Platform) {
+		dirs[p.RouterRun()] = state.Dir{Mode: 0o700, Owner: r.routerOwner(), Shared: true}
 	}
 	if user := r.in.Machine.User; user != "" {
 		for _, path := range []string{base.DataHome, base.NamespacesDir(), p.Dir, p.RuntimeDir()} {

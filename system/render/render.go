@@ -84,8 +84,16 @@ type Machine struct {
 	Binary    string // our program, absolute path
 	User      string // routers run as; empty: as the agent
 	FirstPort int    // first unprivileged port; 0: not known
-	Platform  string // "linux"
+	Platform  string // "linux", "podman", "docker"
 	Version   string // of the program
+
+	// The following matter on the platforms of containers.
+
+	Image      string // of the router
+	LocalImage bool   // it is made from our program
+	UID, GID   int    // the router runs as
+	KeepID     bool   // the engine is a user's, and its user is to be the same inside
+	Podman     string // the program, absolute path
 }
 
 // Supplied is the material of a person, by the name of its directory.
@@ -215,8 +223,15 @@ func (r *renderer) unit() {
 	r.out.State.Units = map[string]state.Unit{name: u}
 	if u.File != "" {
 		r.out.State.Dirs[filepath.Dir(u.File)] = state.Dir{Mode: 0o755, Shared: true, Lax: true}
-		r.file(u.File, state.File{Data: RouterUnit(r.in.Paths.Name, u, r.in.Base), Mode: 0o644, Subject: state.SubjectUnit})
+		r.file(u.File, state.File{Data: unitText(r.in, u), Mode: 0o644, Subject: state.SubjectUnit})
 	}
+}
+
+func unitText(in Input, u state.Unit) []byte {
+	if u.Container != nil {
+		return podmanUnit(in.Paths.Name, in.Machine.Podman, u, in.Base)
+	}
+	return RouterUnit(in.Paths.Name, u, in.Base)
 }
 
 // memory adds the records of the namespace, with what was made on the way.

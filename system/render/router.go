@@ -69,7 +69,7 @@ func (r *renderer) profiles(c *config.Config) {
 		if key.Authority || !used[cred.Name] {
 			continue
 		}
-		pair, dir := r.out.Credentials[key], r.dir(key)
+		pair, dir := r.out.Credentials[key], r.inside(r.dir(key))
 		p := config.NewSSLProfile()
 		p.Name = cred.Name
 		if len(pair.CA) > 0 {
@@ -87,7 +87,7 @@ func (r *renderer) profiles(c *config.Config) {
 		def := r.proxy(proxy)
 		p.Name, p.Host, p.Port, p.Username = proxy.Name, def.Host, def.Port, def.Username
 		if def.Password != "" {
-			p.Password = "file:" + r.passwordFile(proxy.Name)
+			p.Password = "file:" + r.inside(r.passwordFile(proxy.Name))
 		}
 		c.ProxyProfiles = append(c.ProxyProfiles, p)
 	}

@@ -51,6 +51,9 @@ func routerUnit(in Input, routerID string) state.Unit {
 	if in.Machine.Systemd {
 		u.File = p.Unit
 	}
+	if c := routerContainer(in); c != nil {
+		return containUnit(u, c, in.Machine)
+	}
 	return u
 }
 

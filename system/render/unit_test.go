@@ -31,6 +31,11 @@ func units(t *testing.T) map[string][]byte {
 		in.Memory.SiteID = "0e42d4ca-e886-4908-a0b8-c7520e360aa4"
 		u := routerUnit(in, "west-0e42d4ca")
 		all[kind+"-router.service"] = RouterUnit("west", u, base)
+		in.Machine.Platform, in.Machine.Image, in.Machine.LocalImage = "podman", "localhost/skupper-router:2", true
+		in.Machine.UID, in.Machine.GID, in.Machine.KeepID, in.Machine.Systemd = 1000, 100, !base.System, true
+		in.Machine.Podman = "/usr/bin/true"
+		all[kind+"-podman.service"] = unitText(in, routerUnit(in, "west-0e42d4ca"))
+		in.Machine.Platform = "linux"
 		all[kind+"-agent.service"] = AgentUnit("/usr/bin/skupper", base)
 		if base.System {
 			in.Site.Listeners[0].Port = 443

@@ -17,6 +17,10 @@ type Memory struct {
 	SiteID   string `json:"siteId"`
 	RouterID string `json:"routerId"`
 
+	// Platform is what the router runs as: "podman", "docker", or "" for a process
+	// of the host.
+	Platform string `json:"platform,omitempty"`
+
 	// Stopped is set while the site is stopped on purpose.
 	Stopped bool `json:"stopped"`
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/skupper-host/skupper/system/container"
 )
 
 // localListener is the listener for tools of the host, by which its port is
@@ -28,7 +30,7 @@ func Recall(config []byte) (Memory, error) {
 		case "router":
 			m.RouterID = e.Attrs["id"]
 			var ours bool
-			if m.SiteID, ours = siteID(e.Attrs["metadata"]); ours {
+			if m.SiteID, m.Platform, ours = metadata(e.Attrs["metadata"]); ours {
 				m.Generation = 1 // or any later one: it was started
 			}
 		case "listener":
@@ -48,20 +50,25 @@ func Recall(config []byte) (Memory, error) {
 	return m, nil
 }
 
-// siteID reads the router's metadata: a JSON object with an id, or the id. Only
-// ours names the site, too.
-func siteID(metadata string) (id string, ours bool) {
-	if !strings.HasPrefix(metadata, "{") {
-		return metadata, false
+// metadata reads the router's metadata: a JSON object with an id, or the id. Only
+// ours names the site, too, and only then the platform counts: what upstream's
+// tools ran in a container becomes a process.
+func metadata(text string) (id, platform string, ours bool) {
+	if !strings.HasPrefix(text, "{") {
+		return text, "", false
 	}
 	var m struct {
-		ID   string `json:"id"`
-		Name string `json:"name"`
+		ID       string `json:"id"`
+		Name     string `json:"name"`
+		Platform string `json:"platform"`
 	}
-	if json.Unmarshal([]byte(metadata), &m) != nil {
-		return "", false
+	if json.Unmarshal([]byte(text), &m) != nil {
+		return "", "", false
 	}
-	return m.ID, m.Name != ""
+	if m.Name != "" && container.Known(m.Platform) {
+		platform = m.Platform
+	}
+	return m.ID, platform, m.Name != ""
 }
 
 // portKey is the key of Memory.Ports for a listener.

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/skupper-host/skupper/system/container"
 )
 
 // State is what a machine has of one namespace. The zero value is a machine
@@ -94,11 +96,20 @@ type Unit struct {
 	Log      string        // where output goes if no journal takes it
 	Stop     time.Duration // from the request to stop until it is killed
 	Reads    []string      // files and directories: after a change of one it is reloaded
+
+	// Container is what runs the process, nil for a process of the host.
+	Container *container.Container
 }
 
 // Defines reports whether a unit is run as u says: what its supervisor would
 // start is the same.
+//
+// How a container is run cannot be changed while there is one: what matters of
+// it is in Identity, and the rest takes effect when it is made anew.
 func (u Unit) Defines(o Unit) bool {
+	if u.Container != nil && o.Container != nil {
+		return true
+	}
 	return slices.Equal(u.Command, o.Command) && slices.Equal(u.Env, o.Env) && u.User == o.User && u.LowPorts == o.LowPorts &&
 		u.RunDir == o.RunDir && u.Log == o.Log && u.Stop == o.Stop
 }

@@ -64,10 +64,13 @@ func TestRecall(t *testing.T) {
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	for text, want := range map[string]string{`{"id":"x"}`: "x", `{"id":"x","name":"west"}`: "x, ours", "plain": "plain", "{half": "", "": ""} {
-		got, ours := siteID(text)
+	for text, want := range map[string]string{`{"id":"x"}`: "x", `{"id":"x","name":"west"}`: "x, ours", `{"id":"x","platform":"podman"}`: "x", `{"id":"x","name":"west","platform":"podman"}`: "x, ours in podman", "plain": "plain", "{half": "", "": ""} {
+		got, platform, ours := metadata(text)
 		if ours {
 			got += ", ours"
+		}
+		if platform != "" {
+			got += " in " + platform
 		}
 		if got != want {
 			t.Errorf("metadata %q: site %q, want %q", text, got, want)

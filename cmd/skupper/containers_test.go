@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skupper-host/skupper/internal/box"
+	"github.com/skupper-host/skupper/system/api"
+)
+
+// TestContainers lives with sites whose routers are containers, on a host with
+// systemd.
+func TestContainers(t *testing.T) {
+	t.Parallel()
+	box.Need(t)
+	for _, tool := range []string{"podman", "dockerd", "runc", "newuidmap", "slirp4netns"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatalf("%s is not installed: run make test-deps", tool)
+			}
+			t.Skipf("%s is not installed: run make test-deps", tool)
+		}
+	}
+	program := filepath.Join(t.TempDir(), "skupper")
+	// The flags are those of make build, whose compiled packages serve here too.
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=2.0.0", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	host := newTown(t, "box").hosts["box"]
+	host.town.ip("netns", "exec", host.ns, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1") // Docker wants it, and cannot set it inside
+	b := box.New(t, box.Options{Network: host.ns, Keep: []string{"docker.service", "docker.socket", "containerd.service"}, Size: "3g"})
+	b.Put(t, program, "/usr/local/bin/skupper")
+	b.Sh(t, "useradd", "--create-home", "ann")
+	host.echo("127.0.0.1:18090", "")
+	user := &contained{t: t, box: b, host: host, user: "ann"}
+	user.lives()
+}
+
+// contained is a user's, or the system's, view of the host.
+type contained struct {
+	t    *testing.T
+	box  *box.Box
+	host *computer
+	user string // "" for root
+}
+
+func (c *contained) command(args ...string) *exec.Cmd {
+	if c.user == "" {
+		return c.box.Command(args...)
+	}
+	return c.box.CommandAs(c.user, args...)
+}
+
+// try runs a command and gives what it said, standard error included.
+func (c *contained) try(args ...string) (string, error) {
+	c.t.Helper()
+	out, err := c.command(args...).CombinedOutput()
+	return string(out), err
+}
+
+// must runs one that succeeds.
+func (c *contained) must(args ...string) string {
+	c.t.Helper()
+	out, err := c.try(args...)
+	if err != nil {
+		c.t.Fatalf("%s: %v\n%s\njournal:\n%s", strings.Join(args, " "), err, out, c.box.Journal())
+	}
+	return out
+}
+
+// refused runs one that fails and says why.
+func (c *contained) refused(words string, args ...string) {
+	c.t.Helper()
+	if out, err := c.try(args...); err == nil || !strings.Contains(out, words) {
+		c.t.Errorf("%s: %v, %s\nwant %q", strings.Join(args, " "), err, out, words)
+	}
+}
+
+// site is what the program says of the site of a namespace.
+func (c *contained) site(namespace string) api.Namespace {
+	c.t.Helper()
+	cmd := c.command("skupper", "system", "status", "-o", "json")
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		c.t.Fatalf("system status: %v\n%s", err, said.String())
+	}
+	var list struct{ Namespaces []api.Namespace }
+	if err := json.Unmarshal(out.Bytes(), &list); err != nil {
+		c.t.Fatalf("%v\n%s", err, out.String())
+	}
+	i := slices.IndexFunc(list.Namespaces, func(n api.Namespace) bool { return n.Name == namespace })
+	if i < 0 {
+		c.t.Fatalf("no namespace %s in %s", namespace, out.String())
+	}
+	return list.Namespaces[i]
+}
+
+// runs waits until the router of a site answers, and gives what is said of it.
+func (c *contained) runs(namespace, platform string) api.Namespace {
+	c.t.Helper()
+	return c.becomes(namespace, "running", func(n api.Namespace) bool { return n.State == api.Running && n.PID != 0 && n.Platform == platform })
+}
+
+func (c *contained) becomes(namespace, what string, is func(api.Namespace) bool) api.Namespace {
+	c.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		n := c.site(namespace)
+		if is(n) {
+			return n
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatalf("%s: %+v, want it %s\njournal:\n%s", namespace, n, what, c.box.Journal())
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+}
+
+// kill ends the router of a site, which comes back as another process.
+func (c *contained) kill(namespace, platform string) {
+	c.t.Helper()
+	pid := c.runs(namespace, platform).PID
+	c.must("kill", "-KILL", strconv.Itoa(pid))
+	c.becomes(namespace, "another process", func(n api.Namespace) bool { return n.State == api.Running && n.PID != pid && n.PID != 0 })
+}
+
+// keeps checks that a connection goes on.
+func (c *contained) keeps(conn net.Conn, after string) {
+	c.t.Helper()
+	if err := exchange(conn, "still here"); err != nil {
+		c.t.Fatalf("a connection after %s: %v\njournal:\n%s", after, err, c.box.Journal())
+	}
+}
+
+// works makes a connection through both sites.
+func (c *contained) works() {
+	c.t.Helper()
+	_ = c.host.through("127.0.0.1:18080").Close() // a router that ends waits for its connections
+}
+
+// identityOf is what a move must not change: the site's id, its ports, its
+// authority, and the links.
+func (c *contained) identityOf(dir string) string {
+	c.t.Helper()
+	data, err := os.ReadFile(c.box.Path(filepath.Join(dir, "internal/state.json")))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var m struct {
+		SiteID, RouterID string
+		Ports            map[string]int
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		c.t.Fatal(err)
+	}
+	authority, err := os.ReadFile(c.box.Path(filepath.Join(dir, "runtime/issuers/skupper-site-ca/tls.crt")))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	links := glob(c.box.Path(filepath.Join(dir, "input/resources")), "Link-*.yaml")
+	return fmt.Sprintln(m.SiteID, m.RouterID, m.Ports, links, string(authority))
+}
+
+const (
+	annsData = "/home/ann/.local/share/skupper"
+	inspect  = `{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.NetworkMode}} {{.Config.User}} {{index .Config.Labels "application"}} {{index .Config.Labels "skupper.io/v2-component"}}`
+)
+
+// lives is the life of two linked sites of a user in rootless podman.
+func (c *contained) lives() {
+	c.t.Helper()
+	c.refused("there is no socket", "skupper", "--platform", "podman", "site", "create", "west", "--start")
+	c.refused("no permission to use /run/docker.sock", "skupper", "--platform", "docker", "system", "install")
+	if said := c.must("skupper", "system", "install", "--platform", "podman", "--enable-linger"); !strings.Contains(said, "started podman.socket") {
+		c.t.Errorf("system install: %s", said)
+	}
+	c.must("skupper", "--namespace", "west", "--platform", "podman", "site", "create", "west", "--enable-link-access", "--start")
+	c.must("skupper", "--namespace", "east", "--platform", "podman", "site", "create", "east")
+	c.must("skupper", "--namespace", "west", "link", "generate", "--host", "127.0.0.1", "--output-file", "/home/ann/link.yaml")
+	c.must("skupper", "--namespace", "east", "link", "create", "/home/ann/link.yaml")
+	c.must("skupper", "--namespace", "east", "system", "start")
+	c.must("skupper", "--namespace", "west", "connector", "create", "db", "18090")
+	c.must("skupper", "--namespace", "east", "listener", "create", "db", "18080")
+	conn := c.host.through("127.0.0.1:18080")
+	uid := strings.TrimSpace(c.must("id", "-u"))
+	if got, want := c.must("podman", "inspect", "--format", inspect, "west-skupper-router"), "true host "+uid+":"+uid+" skupper-v2 router\n"; got != want {
+		c.t.Errorf("container: %q, want %q", got, want)
+	}
+	c.must("podman", "healthcheck", "run", "west-skupper-router")
+	if said := c.must("skupper", "--namespace", "west", "system", "logs"); !strings.Contains(said, "Operational") {
+		c.t.Errorf("logs: %s", said)
+	}
+
+	c.must("skupper", "--namespace", "east", "listener", "create", "more", "18081")
+	c.keeps(conn, "a reload")
+	c.must("systemctl", "--user", "kill", "--signal=KILL", "skupper.service")
+	c.must("systemctl", "--user", "stop", "podman.service")
+	c.keeps(conn, "the death of the agent and the engine's service")
+	_ = conn.Close() // a router that ends waits for its connections
+	c.kill("west", "podman")
+	c.works()
+	c.box.Reboot(c.t)
+	c.works()
+	c.runs("east", "podman")
+
+	c.must("skupper", "--namespace", "east", "system", "stop")
+	c.host.closed("127.0.0.1:18080")
+	if left := c.must("podman", "ps", "--all", "--quiet", "--filter", "name=east"); left != "" {
+		c.t.Errorf("containers of a stopped site: %s", left)
+	}
+	c.must("skupper", "--namespace", "east", "system", "start")
+	c.refused("runs on the platform podman", "skupper", "--namespace", "east", "--platform", "linux", "system", "start")
+	was := c.identityOf(annsData + "/namespaces/east")
+	c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "linux")
+	c.runs("east", "linux")
+	if is := c.identityOf(annsData + "/namespaces/east"); is != was {
+		c.t.Errorf("the site has changed:\n%s\nwas:\n%s", is, was)
+	}
+	c.works()
+	c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "podman")
+	c.works()
+	c.nothingLeft()
+}
+
+// nothingLeft uninstalls everything.
+func (c *contained) nothingLeft() {
+	c.t.Helper()
+	const engine, data, units = "podman", annsData, "/home/ann/.config/systemd/user"
+	c.must("skupper", "system", "uninstall", "--force", "--yes")
+	c.host.closed("127.0.0.1:18080")
+	for _, list := range [][]string{{"ps", "--all", "--quiet"}, {"images", "--quiet"}} {
+		if left := c.must(append([]string{engine}, list...)...); left != "" {
+			c.t.Errorf("%s %s: %s", engine, list[0], left)
+		}
+	}
+	for dir, pattern := range map[string]string{units: "skupper-*", data + "/namespaces": "[ew]*"} {
+		if left := glob(c.box.Path(dir), pattern); len(left) > 0 {
+			c.t.Errorf("left: %v", left)
+		}
+	}
+}

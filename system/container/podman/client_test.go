@@ -1,0 +1,200 @@
+package podman
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/skupper-host/skupper/system/container"
+)
+
+// engine answers over a Unix socket as podman does; answers are by method and
+// path. What is asked besides is an error of the test.
+type engine struct {
+	t       *testing.T
+	answers map[string]answer
+
+	mu     sync.Mutex
+	bodies map[string][]byte // guarded by mu; what was sent, by method and path
+}
+
+func (e *engine) sent(what string) []byte {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.bodies[what]
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+func serve(t *testing.T, answers map[string]answer) (*Client, *engine) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pod") // socket paths are short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &engine{t: t, answers: answers, bodies: map[string][]byte{}}
+	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: e}}
+	s.Start()
+	t.Cleanup(s.Close)
+	return New("unix://" + socket), e
+}
+
+func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	what := r.Method + " " + strings.TrimPrefix(r.URL.RequestURI(), "/v4.0.0/libpod")
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		e.t.Error(err)
+	}
+	e.mu.Lock()
+	e.bodies[what] = body
+	e.mu.Unlock()
+	a, ok := e.answers[what]
+	if !ok {
+		e.t.Errorf("asked %s", what)
+		a.status = http.StatusTeapot
+	}
+	w.WriteHeader(a.status)
+	_, _ = io.WriteString(w, a.body) // who does not read it has failed already
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, map[string]answer{"GET /version": {200, `{"Version":"4.3.1","ApiVersion":"1.41"}`}})
+	if v, err := c.Version(t.Context()); err != nil || v.Engine != "4.3.1" {
+		t.Errorf("%+v %v", v, err)
+	}
+	for _, a := range []answer{{200, `{"Version":"3.4.4"}`}, {404, "page not found"}} {
+		c, _ := serve(t, map[string]answer{"GET /version": a})
+		_, err := c.Version(t.Context())
+		var old *container.TooOldError
+		if !errors.As(err, &old) || old.Hint() == "" {
+			t.Errorf("%+v: %v", a, err)
+		}
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	_, err := New("/nonexistent/podman.sock").Version(t.Context())
+	var e *container.UnreachableError
+	if !errors.As(err, &e) || !errors.Is(err, fs.ErrNotExist) || err.Error() != "podman: there is no socket /nonexistent/podman.sock" || !strings.Contains(e.Hint(), "system install") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestImages(t *testing.T) {
+	t.Parallel()
+	c, e := serve(t, map[string]answer{
+		"GET /images/localhost/r:1/json":          {200, `{"Id":"abc","Labels":{"k":"v"}}`},
+		"GET /images/localhost/r:2/json":          {404, `{"cause":"image not known","message":"no such image","response":404}`},
+		"POST /images/load":                       {200, `{"Names":["localhost/r:1"]}`},
+		"POST /images/pull?reference=quay.io%2Fx": {200, `{"stream":"Trying"}` + "\n" + `{"error":"no route"}`},
+		"POST /images/pull?reference=quay.io%2Fy": {200, `{"stream":"Trying"}` + "\n" + `{"images":["y"],"id":"y"}`},
+		"GET /images/json":                        {200, `[{"RepoTags":["localhost/r:1","localhost/r:2"]},{"RepoTags":["localhost/rr:1"]},{"RepoTags":null}]`},
+		"DELETE /images/localhost/r:1":            {200, `{}`},
+		"DELETE /images/localhost/r:2":            {404, `{"message":"no such image"}`},
+		"DELETE /images/localhost/r:3":            {409, `{"cause":"in use","message":"image is in use"}`},
+	})
+	ctx := t.Context()
+	if i, ok, err := c.Image(ctx, "localhost/r:1"); err != nil || !ok || i.ID != "abc" || i.Labels["k"] != "v" {
+		t.Errorf("image: %+v %v %v", i, ok, err)
+	}
+	if _, ok, err := c.Image(ctx, "localhost/r:2"); err != nil || ok {
+		t.Errorf("no image: %v %v", ok, err)
+	}
+	if err := c.Load(ctx, strings.NewReader("archive")); err != nil || string(e.sent("POST /images/load")) != "archive" {
+		t.Errorf("load: %v", err)
+	}
+	if err := c.Pull(ctx, "quay.io/x"); err == nil || err.Error() != "podman: no route" {
+		t.Errorf("pull: %v", err)
+	}
+	if err := c.Pull(ctx, "quay.io/y"); err != nil {
+		t.Errorf("pull: %v", err)
+	}
+	if names, err := c.Images(ctx, "localhost/r"); err != nil || fmt.Sprint(names) != "[localhost/r:1 localhost/r:2]" {
+		t.Errorf("images: %v %v", names, err)
+	}
+	if err := errors.Join(c.RemoveImage(ctx, "localhost/r:1"), c.RemoveImage(ctx, "localhost/r:2")); err != nil {
+		t.Errorf("remove: %v", err)
+	}
+	if err := c.RemoveImage(ctx, "localhost/r:3"); err == nil || err.Error() != "podman: image is in use" {
+		t.Errorf("remove one in use: %v", err)
+	}
+}
+
+func TestContainers(t *testing.T) {
+	t.Parallel()
+	c, e := serve(t, map[string]answer{
+		"POST /containers/create":                   {201, `{"Id":"1"}`},
+		"POST /containers/n/start":                  {204, ""},
+		"POST /containers/n/kill?signal=HUP":        {204, ""},
+		"POST /containers/n/stop?timeout=70":        {304, ""},
+		"POST /containers/x/stop?timeout=70":        {404, `{"message":"no such container"}`},
+		"DELETE /containers/n?force=true&timeout=0": {200, "[]"},
+		"DELETE /containers/x?force=true&timeout=0": {404, "{}"},
+		"POST /containers/x/start":                  {500, "not JSON"},
+		"GET /containers/n/json": {200, `{"Id":"1","RestartCount":2,"Config":{"Labels":{"a":"b"}},
+			"State":{"Status":"running","Pid":7,"StartedAt":"2026-01-02T03:04:05Z","Healthcheck":{"Status":"healthy"}}}`},
+		"GET /containers/dead/json":                                   {200, `{"State":{"Status":"exited","Pid":0,"ExitCode":137,"FinishedAt":"2026-01-02T03:04:06Z"}}`},
+		"GET /containers/x/json":                                      {404, `{"message":"no such container"}`},
+		"GET /containers/n/logs?follow=false&stderr=true&stdout=true": {200, "\x02\x00\x00\x00\x00\x00\x00\x05hello\x01\x00\x00\x00\x00\x00\x00\x01\n"},
+	})
+	ctx := t.Context()
+	d := container.Container{
+		Name: "n", Image: "i", Env: []string{"K=v=w"}, Labels: map[string]string{"a": "b"}, UID: 1, GID: 2, KeepID: true, LowPorts: true, Stop: 70 * time.Second,
+		Mounts: []container.Mount{{From: "/f", To: "/t"}},
+	}
+	if err := c.Create(ctx, d, map[string]string{"c": "d"}); err != nil {
+		t.Fatal(err)
+	}
+	var got, want any
+	sent := `{"name":"n","image":"i","env":{"K":"v=w"},"labels":{"a":"b","c":"d"},"mounts":[{"Type":"bind","Source":"/f","Destination":"/t","Options":["rbind","ro","z"]}],
+		"user":"1:2","userns":{"nsmode":"keep-id"},"netns":{"nsmode":"host"},"cap_drop":["all"],"cap_add":["NET_BIND_SERVICE"],"read_only_filesystem":true,
+		"no_new_privileges":true,"restart_policy":"always","stop_timeout":70}`
+	if err := errors.Join(json.Unmarshal(e.sent("POST /containers/create"), &got), json.Unmarshal([]byte(sent), &want)); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("create: %v\n%s\nwant\n%s", err, e.sent("POST /containers/create"), sent)
+	}
+	if err := errors.Join(
+		c.Start(ctx, "n"), c.Signal(ctx, "n", "HUP"), c.Stop(ctx, "n", 70*time.Second), c.Stop(ctx, "x", 70*time.Second), c.Remove(ctx, "n"), c.Remove(ctx, "x"),
+	); err != nil {
+		t.Error(err)
+	}
+	if err := c.Start(ctx, "x"); err == nil || err.Error() != "podman: not JSON" {
+		t.Errorf("start: %v", err)
+	}
+	s, ok, err := c.Inspect(ctx, "n")
+	if err != nil || !ok || s.Phase != container.Running || s.PID != 7 || s.Restarts != 2 || s.Health != "healthy" || s.Labels["a"] != "b" || s.Since.IsZero() {
+		t.Errorf("running: %+v %v %v", s, ok, err)
+	}
+	if s, ok, err := c.Inspect(ctx, "dead"); err != nil || !ok || s.Phase != container.Exited || s.ExitCode != 137 || s.Since.Second() != 6 {
+		t.Errorf("ended: %+v %v %v", s, ok, err)
+	}
+	if _, ok, err := c.Inspect(ctx, "x"); ok || err != nil {
+		t.Errorf("none: %v %v", ok, err)
+	}
+	var log bytes.Buffer
+	if err := c.Logs(ctx, "n", time.Time{}, false, &log); err != nil || log.String() != "hello\n" {
+		t.Errorf("logs: %q %v", log.String(), err)
+	}
+}

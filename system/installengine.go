@@ -1,0 +1,170 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
+	"github.com/skupper-host/skupper/system/host"
+	"github.com/skupper-host/skupper/system/layout"
+	"github.com/skupper-host/skupper/system/systemd"
+)
+
+// EngineSetup is a container engine that is to be prepared for sites.
+type EngineSetup struct {
+	Platform string
+	Engine   container.Engine
+	Endpoint string // that was asked for, "" for the usual place
+	Image    string // of the router
+	Local    bool   // the image is made from our program
+}
+
+// socketUnit has systemd listen for podman, which serves its API only then.
+const socketUnit = "podman.socket"
+
+// missing says what is to be done for an engine; the words are those of things
+// done. have says whether podman's socket is to be enabled, is to be started,
+// and whether the image is to be made.
+func (s EngineSetup) missing(ctx context.Context, conn *systemd.Conn) (enable, start, image bool, err error) {
+	if s.Platform == container.Podman && s.Endpoint == "" && conn != nil {
+		u, err := conn.Status(ctx, socketUnit)
+		if err != nil {
+			return false, false, false, err
+		}
+		if !u.Loaded {
+			return false, false, false, &api.Error{
+				Kind: api.Missing, Message: "podman is not installed: there is no unit " + socketUnit, Advice: "install podman, for example `apt install podman`",
+			}
+		}
+		enable, start = !u.Enabled, u.Active != "active"
+	}
+	if start {
+		return enable, start, true, nil // it cannot be asked yet
+	}
+	if _, err := s.Engine.Version(ctx); err != nil {
+		return false, false, false, err
+	}
+	_, there, err := s.Engine.Image(ctx, s.Image)
+	return enable, start, !there, err
+}
+
+// MissingEngine says what InstallEngine would do.
+func MissingEngine(ctx context.Context, conn *systemd.Conn, s EngineSetup) ([]string, error) {
+	enable, start, image, err := s.missing(ctx, conn)
+	return s.lines(enable, start, image), err
+}
+
+func (s EngineSetup) lines(enable, start, image bool) []string {
+	var lines []string
+	if enable {
+		lines = append(lines, "enabled "+socketUnit)
+	}
+	if start {
+		lines = append(lines, "started "+socketUnit)
+	}
+	if image {
+		lines = append(lines, map[bool]string{true: "made the image ", false: "pulled the image "}[s.Local]+s.Image+" in "+s.Platform)
+	}
+	return lines
+}
+
+// InstallEngine prepares an engine: its socket, and the image of the router. The
+// lines say what was changed.
+func InstallEngine(ctx context.Context, conn *systemd.Conn, paths layout.Paths, s EngineSetup) ([]string, error) {
+	enable, start, _, err := s.missing(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	r, err := ReadInstallRecord(paths)
+	if err != nil {
+		return nil, err
+	}
+	if enable {
+		if err := conn.Enable(ctx, socketUnit); err != nil {
+			return nil, err
+		}
+		r.Socket = socketUnit
+	}
+	if start {
+		if err := conn.Start(ctx, socketUnit); err != nil {
+			return s.lines(enable, false, false), err
+		}
+	}
+	if s.Endpoint != "" {
+		if r.Endpoints == nil {
+			r.Endpoints = map[string]string{}
+		}
+		r.Endpoints[s.Platform] = s.Endpoint
+	}
+	_, there, err := s.Engine.Image(ctx, s.Image)
+	if err == nil {
+		err = host.Prepare(ctx, s.Engine, s.Platform, s.Image, s.Local, ProgramFile)
+	}
+	if err != nil {
+		return s.lines(enable, start, false), err
+	}
+	if !slices.Contains(r.Engines, s.Platform) {
+		r.Engines = append(r.Engines, s.Platform)
+	}
+	return s.lines(enable, start, !there), r.write(paths)
+}
+
+// UninstallEngines undoes what InstallEngine recorded. Images that sites still
+// use stay. The lines say what was changed, and what stays and why.
+func UninstallEngines(ctx context.Context, conn *systemd.Conn, paths layout.Paths, engines host.Engines, sites bool) ([]string, error) {
+	r, err := ReadInstallRecord(paths)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, platform := range []string{container.Podman, container.Docker} {
+		asked := slices.Contains(r.Engines, platform)
+		if sites {
+			if asked {
+				lines = append(lines, fmt.Sprintf("kept the images %s in %s: sites may use them", container.Repository, platform))
+			}
+			continue
+		}
+		names, err := removeImages(ctx, engines, platform) // sites that were moved to an engine had theirs made
+		switch {
+		case err != nil && !asked: // it is not here
+		case err != nil:
+			lines = append(lines, fmt.Sprintf("kept the images %s in %s: %v", container.Repository, platform, err))
+		case len(names) > 0:
+			lines = append(lines, "removed the image "+strings.Join(names, ", ")+" from "+platform)
+		}
+	}
+	if r.Socket == "" || conn == nil {
+		return lines, nil
+	}
+	if sites {
+		return append(lines, "kept "+r.Socket+" enabled: sites may use it"), nil
+	}
+	if err := conn.Disable(ctx, r.Socket); err != nil {
+		return lines, err
+	}
+	if err := conn.Stop(ctx, r.Socket); err != nil {
+		return lines, err
+	}
+	return append(lines, "stopped and disabled "+r.Socket), nil
+}
+
+func removeImages(ctx context.Context, engines host.Engines, platform string) ([]string, error) {
+	e, err := engines(platform)
+	if err != nil {
+		return nil, err
+	}
+	names, err := e.Images(ctx, container.Repository)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := e.RemoveImage(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
