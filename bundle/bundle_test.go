@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -232,6 +233,26 @@ func TestDamageIsFound(t *testing.T) {
 			if _, err := Open("edge", data[:min(length, len(data)-1)]); !errors.As(err, &damaged) || damaged.Hint() == "" {
 				t.Errorf("%s: of %d bytes %d are there: %v", form, len(data), length, err)
 			}
+		}
+	}
+}
+
+// TestHostileFirstBlock names an archive that is not there, under a right sum.
+func TestHostileFirstBlock(t *testing.T) {
+	t.Parallel()
+	b := made(t, Content{Set: parsed(t, plainSite)}, Options{})
+	shell, err := b.Shell(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{"0", "-1", "9999", "2251799813685249", "99999999999999999999", "x"} {
+		head := regexp.MustCompile(`(?m)^archive=\d+$`).ReplaceAllString(string(shell[:block]), "archive="+at)
+		if !strings.Contains(head, "archive="+at+"\n") {
+			t.Fatal("the first block does not say where the archive is")
+		}
+		var damaged *DamagedError
+		if _, err := Open("hostile", append([]byte(head)[:block], shell[block:]...)); !errors.As(err, &damaged) {
+			t.Errorf("archive=%s: %v", at, err)
 		}
 	}
 }

@@ -183,7 +183,7 @@ func payload(data []byte) ([]byte, error) {
 	if got := Sum(data[block:]); want != got {
 		return nil, fmt.Errorf("its SHA-256 is %s, %q is expected", got, want)
 	}
-	if at < 1 || at*block > len(data) {
+	if at < 1 || at > len(data)/block {
 		return nil, errors.New("its first block names no archive")
 	}
 	return data[at*block:], nil
