@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -19,9 +20,9 @@ type field struct {
 }
 
 // TestFieldsOfPerformatives gives each field of each performative null, nothing
-// at all, an empty value and one of another type. The router answers what AMQP
-// does not allow with an error, and what it allows not with one that it has
-// made up; it goes on for others in any case.
+// at all, an empty value, the highest or a long one, and one of another type.
+// The router answers what AMQP does not allow with an error, and what it allows
+// not with one that it has made up; it goes on for others in any case.
 func TestFieldsOfPerformatives(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, "only", "interior")
@@ -141,7 +142,7 @@ func TestFieldsOfPerformatives(t *testing.T) {
 	} {
 		values := listOf(t, c.p)
 		for i, f := range c.fields {
-			for kind, value := range map[string]any{"null": nil, "empty": emptyLike(values, i), "of another type": f.wrong, "missing": nil} {
+			for kind, value := range map[string]any{"null": nil, "empty": emptyLike(values, i), "extreme": extremeLike(values, i), "of another type": f.wrong, "missing": nil} {
 				list := slices.Clone(values)
 				for len(list) <= i {
 					list = append(list, nil)
@@ -161,7 +162,7 @@ func TestFieldsOfPerformatives(t *testing.T) {
 				x.send(9, &amqp.Begin{IncomingWindow: 1, OutgoingWindow: 1, HandleMax: 1}) // which is answered
 				_ = x.nc.SetReadDeadline(time.Now().Add(patience))
 				got := x.complaint()
-				must := kind == "of another type" || f.mandatory && kind != "empty"
+				must := kind == "of another type" || f.mandatory && (kind == "null" || kind == "missing")
 				if refused := strings.HasPrefix(got, "amqp:"); !refused && (must || got != "fine") {
 					t.Errorf("%s: %s is %s: answered with %q", c.name, f.name, kind, got)
 				}
@@ -265,6 +266,39 @@ func emptyLike(list amqp.List, i int) any {
 		return false
 	}
 	return nil
+}
+
+// extremeLike is the highest or a long value of what the field holds.
+func extremeLike(list amqp.List, i int) any {
+	if i >= len(list) {
+		return uint32(math.MaxUint32)
+	}
+	many := strings.Repeat("x", 2000)
+	switch v := list[i].(type) {
+	case string:
+		return many
+	case []byte:
+		return []byte(many)
+	case []amqp.Symbol:
+		return slices.Repeat([]amqp.Symbol{"x"}, 2000)
+	case amqp.Map:
+		m := amqp.Map{}
+		for n := range 500 {
+			m = append(m, amqp.Pair{Key: amqp.Symbol(fmt.Sprint("x", n)), Value: uint64(math.MaxUint64)})
+		}
+		return m
+	case amqp.Described:
+		return amqp.Described{Descriptor: v.Descriptor, Value: amqp.List{many, many, many}}
+	case uint8:
+		return uint8(math.MaxUint8)
+	case uint16:
+		return uint16(math.MaxUint16)
+	case uint32:
+		return uint32(math.MaxUint32)
+	case uint64:
+		return uint64(math.MaxUint64)
+	}
+	return list[i]
 }
 
 // TestClaimsAboutEverything: what is said of all deliveries that there can be

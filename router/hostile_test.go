@@ -474,7 +474,7 @@ func TestHostileRouter(t *testing.T) {
 		}
 	}
 	for _, m := range [][]byte{
-		[]byte("nonsense"),
+		[]byte("nonsense"), make([]byte, 17<<20),
 		control("HELLO", "amqp:/_local/qdhello", nil),
 		control("HELLO", "amqp:/_local/qdhello", amqp.Map{{Key: "id", Value: int32(5)}, {Key: "seen", Value: "middle"}}),
 		hello("middle", "middle"), hello("", "middle"), hello(strings.Repeat("x", 70_000), "middle"), hello("a/b", "middle"),

@@ -126,6 +126,70 @@ func TestRoutingMessages(t *testing.T) {
 	wg.Wait()
 }
 
+// TestDataLinksHavePriorities: the n-th data link that a neighbor attaches takes
+// the messages of priority n-1, and if there is none, the next lower one.
+func TestDataLinksHavePriorities(t *testing.T) {
+	t.Parallel()
+	for links, want := range map[uint32]string{10: "map[0:0 4:4 7:7 9:9 200:9]", 5: "map[0:0 4:4 7:4 9:4 200:4]"} {
+		n := newNode(t, "only", "interior")
+		host, port := n.listens("links", "inter-router", nil)
+		chost, cport := n.listens("clients", "normal", nil)
+		n.start()
+		x := newRogue(t, host, port).opens("rogue").controls()
+		capability := []amqp.Symbol{capData}
+		for i := range links {
+			x.send(0, &amqp.Attach{
+				Name: fmt.Sprint(i), Handle: 100 + i, Role: amqp.RoleReceiver, SndSettleMode: amqp.SndMixed,
+				Source: &amqp.Source{Capabilities: capability}, Target: &amqp.Target{Capabilities: capability},
+			})
+			x.send(0, &amqp.Flow{IncomingWindow: 100, OutgoingWindow: 100, HasHandle: true, Handle: 100 + i, HasLinkCredit: true, LinkCredit: 10})
+		}
+		_ = x.nc.SetReadDeadline(time.Now().Add(patience))
+		names, got := map[uint32]string{}, map[uint32]string{}
+		next := func() (amqp.Performative, []byte) {
+			p, payload, _, err := x.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.heard(p, err)
+			if a, ok := p.(*amqp.Attach); ok {
+				names[a.Handle] = a.Name
+			}
+			return p, payload
+		}
+		for x.limit == 0 || len(names) < 2+int(links) {
+			next()
+		}
+		says := func(id uint32, message []byte) {
+			tr := transfer(id, false)
+			tr.Settled = true
+			x.send(0, tr, message...)
+		}
+		says(0, hello("rogue", "only"))
+		says(1, addressesOf("MAU", amqp.Pair{Key: amqp.Symbol("mobile_seq"), Value: int64(1)}, amqp.Pair{Key: amqp.Symbol("exist"), Value: amqp.List{amqp.List{"Mfar", int32(2)}}}))
+		n.reaches("far", true)
+		client := newRogue(t, chost, cport).opens("client").begins().attaches("").credited()
+		for i, priority := range []uint8{0, 4, 7, 9, 200} {
+			m := &amqp.Message{Header: &amqp.Header{Priority: priority, HasPriority: true}, Properties: &amqp.Properties{To: "far"}, Kind: amqp.BodyValue, Value: uint32(priority)}
+			client.send(0, transfer(uint32(i), false), m.Append(nil)...)
+		}
+		for len(got) < 5 {
+			p, payload := next()
+			if tr, ok := p.(*amqp.Transfer); ok {
+				if m, err := amqp.ParseMessage(payload); err == nil && m.Properties != nil && m.Properties.To == "far" {
+					got[m.Value.(uint32)] = names[tr.Handle]
+				}
+			}
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("of %d data links, by priority: %v, want %s", links, got, want)
+		}
+		for _, c := range []*rogue{x, client} {
+			_ = c.nc.Close()
+		}
+	}
+}
+
 // addressesOf is a message of the rogue about addresses.
 func addressesOf(op string, more ...amqp.Pair) []byte {
 	body := amqp.Map{{Key: amqp.Symbol("id"), Value: "rogue"}, {Key: amqp.Symbol("pv"), Value: int64(2)}}

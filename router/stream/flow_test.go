@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +117,33 @@ func TestAcknowledges(t *testing.T) {
 		}
 		e.cancel()
 		e.done.Wait()
+	})
+}
+
+// TestNothingIsAcceptedBeforeItsEnd: a sender that heard of it would ignore the
+// window from then on.
+func TestNothingIsAcceptedBeforeItsEnd(t *testing.T) {
+	t.Parallel()
+	eachKind(t, func(t *testing.T, e *ends) {
+		p := e.establish()
+		for from, to := range map[program]program{p.client: p.server, p.server: p.client} {
+			e.done.Go(func() { _, _ = from.Write(pattern(400_000)) })
+			if _, err := io.ReadFull(to, make([]byte, 400_000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		for _, s := range e.seen() {
+			if strings.Contains(s, "accepted") || strings.Contains(s, "settled") {
+				t.Errorf("%q before the end", s)
+			}
+		}
+		p.client.CloseWrite()
+		p.server.CloseWrite()
+		p.ended()
+		if got := e.seen(); !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "settled") }) {
+			t.Errorf("%q: nothing is settled in the end", got)
+		}
 	})
 }
 
