@@ -302,7 +302,7 @@ func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcom
 	}
 	if memory.Generation == 0 {
 		if err := n.keepChoice(w.platform); err != nil {
-			return nil, err
+			return nil, errors.Join(err, written.Undo())
 		}
 	}
 	written.Done()

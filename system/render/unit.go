@@ -127,6 +127,11 @@ func AgentUnit(binary string, instance layout.Paths) []byte {
 		f.set("PartOf", "skupper.target")
 	}
 	f.section("Service")
+	if instance.System {
+		// Nothing else may have made it since the host started, and without it the
+		// paths below cannot be set up.
+		f.command("ExecStartPre", "+/bin/mkdir", "-p", "-m", "0750", instance.RunDir)
+	}
 	notify(f, []string{binary, "controller", "run"})
 	f.set("TimeoutStopSec", "30")
 	f.set("KillMode", "mixed")
