@@ -33,18 +33,24 @@ type program struct {
 	paths          layout.Paths
 	namespace      string
 	platform       string // of --platform, "" if it was not given
+	preferred      string // platform of new namespaces, "" if no configuration file says one
 	pathsErr       error  // why paths is not known; matters to those who need it
 }
 
 // perform parses the command line and runs the command.
 func (p *program) perform(ctx context.Context, args []string) error {
 	root := p.tree()
+	config, complaints := p.configure(systemConfig, p.userConfig())
+	preferOutput(root, config.output)
 	inv, err := command.Prepare(root, args, foreignFlags())
 	if err != nil {
 		return err
 	}
-	if err := p.globals(inv); err != nil {
+	if err := p.globals(inv, config); err != nil {
 		return err
+	}
+	for _, text := range complaints {
+		p.warn("%s", text)
 	}
 	switch {
 	case inv.Input.Bool("version"):
@@ -59,9 +65,13 @@ func (p *program) perform(ctx context.Context, args []string) error {
 
 // globals takes the flags of every command and the environment that stands in
 // for them.
-func (p *program) globals(inv *command.Invocation) error {
+func (p *program) globals(inv *command.Invocation, config settings) error {
 	in := inv.Input
 	p.quiet, p.verbose, p.color = in.Bool("quiet"), in.Bool("verbose"), in.String("color")
+	if !in.Changed("color") {
+		p.color = first(config.color, p.color)
+	}
+	p.preferred = config.platform
 	for _, flag := range []string{"context", "kubeconfig"} {
 		if in.Changed(flag) {
 			p.warn("--%s has no meaning on hosts and is ignored", flag)
@@ -70,7 +80,7 @@ func (p *program) globals(inv *command.Invocation) error {
 	if err := p.choosePlatform(in); err != nil {
 		return err
 	}
-	p.namespace = first(in.String("namespace"), p.getenv("SKUPPER_NAMESPACE"), layout.DefaultNamespace)
+	p.namespace = first(in.String("namespace"), p.getenv("SKUPPER_NAMESPACE"), config.namespace, layout.DefaultNamespace)
 	p.paths, p.pathsErr = layout.Locate(p.layoutEnv(in))
 	return nil
 }
@@ -81,15 +91,15 @@ func (p *program) choosePlatform(in *command.Input) error {
 	return platformOfHosts(p.platform)
 }
 
-// platformOfNew has a new namespace get the platform of the environment where
-// none is named. Namespaces that exist have theirs, whatever the environment
-// says.
+// platformOfNew has a new namespace get the platform of the environment, or else
+// of the configuration, where none is named. Namespaces that exist have theirs,
+// whatever these say.
 func (p *program) platformOfNew() error {
 	n, err := p.namespacePaths()
 	if err != nil || p.platform != "" || isDir(n.Dir) {
 		return err
 	}
-	p.platform = p.getenv("SKUPPER_PLATFORM")
+	p.platform = first(p.getenv("SKUPPER_PLATFORM"), p.preferred)
 	return platformOfHosts(p.platform)
 }
 

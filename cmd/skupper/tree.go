@@ -94,6 +94,7 @@ func (p *program) manual() manual.Page {
 			{"NO_COLOR", "if set, no colors unless --color=always"},
 		},
 		Files: [][2]string{
+			{"/etc/skupper/skupper.yaml, ~/.config/skupper/config.yaml", "what flags need not say: platform, namespace, output, color; flags and the environment win"},
 			{"~/.local/share/skupper/namespaces/NAME/input/", "what is wanted of a site: resources, certs, issuers, proxies (root: /var/lib/skupper/namespaces)"},
 			{"~/.local/share/skupper/namespaces/NAME/runtime/", "what was made of it: the router's configuration, certificates, link files, resources with status"},
 			{"$XDG_RUNTIME_DIR/skupper/agent.sock", "the agent's interface (root: /run/skupper)"},
