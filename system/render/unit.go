@@ -127,10 +127,12 @@ func AgentUnit(binary string, instance layout.Paths) []byte {
 		f.set("PartOf", "skupper.target")
 	}
 	f.section("Service")
-	if instance.System {
-		// Nothing else may have made it since the host started, and without it the
-		// paths below cannot be set up.
-		f.command("ExecStartPre", "+/bin/mkdir", "-p", "-m", "0750", instance.RunDir)
+	if dir, ok := strings.CutPrefix(instance.RunDir, instance.RuntimeDir+"/"); ok && instance.System {
+		// Nothing else may have made the run directory since the host started, and
+		// without it the paths below cannot be set up. What is in it belongs to
+		// routers; a directory of the agent's own leaves owners alone.
+		f.words("RuntimeDirectory", dir+"/agent.run")
+		f.set("RuntimeDirectoryMode", "0700")
 	}
 	notify(f, []string{binary, "controller", "run"})
 	f.set("TimeoutStopSec", "30")
