@@ -230,6 +230,9 @@ func (p platforms) start(ctx context.Context, u UnitRef, spec state.Unit, unit f
 		return errors.Join(hideSocket(u.Socket), unit(ctx, u, spec))
 	}
 	c := *spec.Container
+	if c.Image == "" { // known by its name alone: how it is run is in the file of its unit
+		return errors.Join(showSocket(u.Run, u.Socket), unit(ctx, u, spec))
+	}
 	e, err := p.engines(c.Engine)
 	if err != nil {
 		return err

@@ -46,9 +46,11 @@ type Error struct {
 
 func (e *Error) Error() string { return "podman: " + e.Text }
 
+// missing reports whether something is not there. A container that goes at the
+// same moment is an error of its own to podman, with these words.
 func missing(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Status == http.StatusNotFound
+	return errors.As(err, &e) && (e.Status == http.StatusNotFound || strings.Contains(e.Text, "no such container"))
 }
 
 // request sends one and returns the body of a success.
