@@ -19,7 +19,7 @@ import (
 )
 
 // TestContainers lives with sites whose routers are containers, on a host with
-// systemd.
+// systemd: a user's in rootless podman, and the system's in podman and Docker.
 func TestContainers(t *testing.T) {
 	t.Parallel()
 	box.Need(t)
@@ -45,7 +45,9 @@ func TestContainers(t *testing.T) {
 	b.Sh(t, "useradd", "--create-home", "ann")
 	host.echo("127.0.0.1:18090", "")
 	user := &contained{t: t, box: b, host: host, user: "ann"}
+	root := &contained{t: t, box: b, host: host}
 	user.lives()
+	root.moves()
 }
 
 // contained is a user's, or the system's, view of the host.
@@ -232,13 +234,60 @@ func (c *contained) lives() {
 	c.works()
 	c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "podman")
 	c.works()
-	c.nothingLeft()
+	c.nothingLeft("podman", annsData, "/home/ann/.config/systemd/user")
+}
+
+// moves is the life of two linked sites of the system, one in podman, which
+// moves to Docker.
+func (c *contained) moves() {
+	c.t.Helper()
+	c.must("skupper", "system", "install", "--platform", "podman")
+	c.must("skupper", "system", "install", "--platform", "docker")
+	c.must("podman", "create", "--name", "east-skupper-router", "localhost/skupper-router:2.0.0")
+	c.must("skupper", "--namespace", "west", "--platform", "docker", "site", "create", "west", "--enable-link-access", "--start")
+	c.refused("not of this site", "skupper", "--namespace", "east", "--platform", "podman", "site", "create", "east", "--start")
+	c.must("podman", "rm", "east-skupper-router")
+	c.must("skupper", "--namespace", "east", "--platform", "podman", "site", "create", "east", "--start")
+	c.must("skupper", "--namespace", "west", "link", "generate", "--host", "127.0.0.1", "--output-file", "/root/link.yaml")
+	c.must("skupper", "--namespace", "east", "link", "create", "/root/link.yaml")
+	c.must("skupper", "--namespace", "west", "connector", "create", "db", "18090")
+	c.must("skupper", "--namespace", "east", "listener", "create", "db", "18080")
+	c.works()
+	owner := strings.TrimSpace(c.must("id", "-u", "skupper")) + ":" + strings.TrimSpace(c.must("id", "-g", "skupper"))
+	for engine, name := range map[string]string{"docker": "west-skupper-router", "podman": "east-skupper-router"} {
+		if got, want := c.must(engine, "inspect", "--format", inspect, name), "true host "+owner+" skupper-v2 router\n"; got != want {
+			c.t.Errorf("container of %s: %q, want %q", engine, got, want)
+		}
+	}
+	c.kill("east", "podman")
+	c.kill("west", "docker")
+	c.works()
+
+	was := c.identityOf("/var/lib/skupper/namespaces/east")
+	c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "docker")
+	if is := c.identityOf("/var/lib/skupper/namespaces/east"); is != was {
+		c.t.Errorf("the site has changed:\n%s\nwas:\n%s", is, was)
+	}
+	conn := c.host.through("127.0.0.1:18080")
+	c.must("skupper", "--namespace", "east", "listener", "create", "more", "18081")
+	c.must("systemctl", "kill", "--signal=KILL", "skupper.service")
+	c.keeps(conn, "a reload and the death of the agent")
+	_ = conn.Close() // a router that ends waits for its connections
+	c.must("systemctl", "restart", "docker.service")
+	c.works()
+	c.box.Reboot(c.t)
+	c.works()
+	if said := c.must("skupper", "--namespace", "east", "system", "logs"); !strings.Contains(said, "Operational") {
+		c.t.Errorf("logs: %s", said)
+	}
+	c.must("skupper", "--namespace", "east", "system", "stop")
+	c.host.closed("127.0.0.1:18080")
+	c.nothingLeft("docker", "/var/lib/skupper", "/etc/systemd/system")
 }
 
 // nothingLeft uninstalls everything.
-func (c *contained) nothingLeft() {
+func (c *contained) nothingLeft(engine, data, units string) {
 	c.t.Helper()
-	const engine, data, units = "podman", annsData, "/home/ann/.config/systemd/user"
 	c.must("skupper", "system", "uninstall", "--force", "--yes")
 	c.host.closed("127.0.0.1:18080")
 	for _, list := range [][]string{{"ps", "--all", "--quiet"}, {"images", "--quiet"}} {
