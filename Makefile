@@ -28,8 +28,10 @@ demo-down: ## remove what make demo made
 	@$(BUILD) -o dist/demo ./internal/demo
 	@dist/demo down $(CURDIR)/skupper
 
+# Many tests wait for processes and booted hosts: three packages at a time keep
+# two CPUs busy.
 test: ## every test
-	$(GO) test $(TIMEOUT) ./...
+	$(GO) test -p 3 $(TIMEOUT) ./...
 
 test-deps: ## install what the tests that need more than Go use (Debian, as root)
 	./.ci/test-deps
