@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/user"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/cmd/skupper/internal/footprint"
 	"github.com/skupper-host/skupper/router"
 	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/system"
@@ -129,13 +131,28 @@ func (p *program) skrouterd(ctx context.Context, args []string) error {
 	if p.getenv("GOGC") == "" {
 		debug.SetGCPercent(routerGC)
 	}
-	notifier := systemd.NewNotifier(p.getenv)
+	log := p.logger(os.Stderr)
+	notifier := &settled{Notifier: systemd.NewNotifier(p.getenv), log: log}
 	err = router.Run(ctx, router.Options{
 		ConfigPath: first(o.conf, "/etc/skupper-router/skrouterd.conf"), SocketPath: o.socket, Include: o.include,
-		Log: p.logger(os.Stderr), Version: p.version, Notify: notifier, Drain: routerDrain,
+		Log: log, Version: p.version, Notify: notifier, Drain: routerDrain,
 	})
 	p.printStartup(err)
 	return err
+}
+
+// settled gives back what only the start of the router needed.
+type settled struct {
+	*systemd.Notifier
+	log *slog.Logger
+}
+
+// Ready implements router.Notifier.
+func (s *settled) Ready() {
+	s.Notifier.Ready()
+	if _, err := footprint.Shrink(); err != nil {
+		s.log.Debug("the program stays as large as its start has made it", "err", err)
+	}
 }
 
 // printStartup says what is wrong with a configuration in upstream's words,

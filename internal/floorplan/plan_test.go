@@ -87,6 +87,7 @@ func plan() []row {
 		{pkg: "bundle", may: []string{"system/resource", "system/site", "system/layout"}},
 
 		{pkg: "cmd/skupper/internal/command"},
+		{pkg: "cmd/skupper/internal/footprint"},
 		{pkg: "cmd/skupper/internal/manual", may: []string{"cmd/skupper/internal/command"}},
 		{pkg: "cmd/skupper/internal/output"},
 		{pkg: "cmd/skupper", may: []string{"cmd/skupper/internal/...", "system", "system/...", "bundle", "router", "router/config", "observer"}},
