@@ -381,9 +381,9 @@ func TestTruthOfListeners(t *testing.T) {
 	for _, f := range []fault{
 		{"port taken", func(h *truth) { h.listens("taken", h.serves(func(net.Conn) {}), "") }, "Listener/taken", "Error", []string{"address already in use by", holder()}, false},
 		{"no address of the host", func(h *truth) {
-			h.applies("apiVersion: skupper.io/v2alpha1\nkind: Connector\nmetadata: {name: away}\nspec: {routingKey: away, host: localhost, port: 7}\n")
-			h.applies("apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: away}\nspec: {routingKey: away, host: 192.0.2.77, port: 7}\n")
-		}, "Listener/away", "Error", []string{"192.0.2.77:7", "not an address of this host"}, false},
+			h.applies("apiVersion: skupper.io/v2alpha1\nkind: Connector\nmetadata: {name: away}\nspec: {routingKey: away, host: localhost, port: 7077}\n")
+			h.applies("apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: away}\nspec: {routingKey: away, host: 192.0.2.77, port: 7077}\n")
+		}, "Listener/away", "Error", []string{"192.0.2.77:7077", "not an address of this host"}, false},
 		{"no target", func(h *truth) { h.listens("lonely", h.nobody(), "") }, "Listener/lonely", "Pending", []string{"No matching connectors"}, false},
 		{"no target of two", func(h *truth) {
 			h.applies("apiVersion: skupper.io/v2alpha1\nkind: MultiKeyListener\nmetadata: {name: many}\nspec: {host: 127.0.0.1, port: " + h.nobody() + ", strategy: {priority: {routingKeys: [a, b]}}}\n")
