@@ -81,6 +81,8 @@ func plan() []row {
 		{pkg: "system/api"},
 		{pkg: "system", may: []string{"system/...", "router/config", "router/manage/client", "router/vanflow"}},
 
+		{pkg: "observer/record", never: pureStd(vocabulary), calls: clockless()},
+		{pkg: "observer/network", may: []string{"observer/record", "router/vanflow"}, never: pureStd(pure), calls: clockless()},
 		{
 			pkg: "observer/...", may: []string{"observer/...", "router/amqp", "router/session", "router/conn", "router/vanflow"},
 		},
