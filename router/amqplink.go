@@ -25,11 +25,12 @@ import (
 const maxDataConnections = 8
 
 // Delays between attempts to bind a listener. The first ones are short: a
-// predecessor may be closing the port just now.
+// predecessor may be closing the port just now. The last ones are not long: who
+// has freed the port does not wait for it.
 const (
 	bindFirst = 20 * time.Millisecond
-	bindWarn  = 500 * time.Millisecond // from here on it is worth a warning
-	bindLast  = 60 * time.Second
+	bindWarn  = 500 * time.Millisecond // from here on it is worth a warning, once
+	bindLast  = time.Second
 )
 
 func roleOf(role string) (trunk.Role, error) {
@@ -158,13 +159,14 @@ func (l *amqpListener) status() (net.Addr, error) {
 // serve accepts connections from ln, or binds until it can.
 func (l *amqpListener) serve(ctx context.Context, ln net.Listener) {
 	wait := bindFirst
+	warned := "" // the problem that was worth a warning
 	for ctx.Err() == nil {
 		if ln == nil {
-			level := slog.LevelDebug
-			if wait >= bindWarn {
-				level = slog.LevelWarn
+			level, text := slog.LevelDebug, l.problemText()
+			if wait >= bindWarn && text != warned {
+				level, warned = slog.LevelWarn, text
 			}
-			l.r.log.Log(ctx, level, "listener cannot listen", "module", "CONN_MGR", "listener", l.cfg.Name, "err", l.problemText(), "wait", wait)
+			l.r.log.Log(ctx, level, "listener cannot listen", "module", "CONN_MGR", "listener", l.cfg.Name, "err", text, "wait", wait)
 			if !pause(ctx, wait) {
 				return
 			}
@@ -174,7 +176,7 @@ func (l *amqpListener) serve(ctx context.Context, ln net.Listener) {
 			l.note(ln, err)
 			continue
 		}
-		wait = bindFirst
+		wait, warned = bindFirst, ""
 		err := l.listener.Run(ctx, ln)
 		ln = nil
 		l.note(nil, err)

@@ -44,6 +44,7 @@ func NewAgent(o Options, units host.Units) *Agent {
 		arrived: make(chan *namespace, 64), gone: make(chan struct{}, 1),
 	}
 	a.m.grants = newGrantServer(a.m, claims{a})
+	a.m.grants.mended = a.wakeAll // grants say where they are redeemed now
 	return a
 }
 
@@ -197,6 +198,15 @@ func (a *Agent) scan(ctx context.Context) {
 		if !n.exists() && !n.busy() {
 			delete(a.spaces, name)
 		}
+	}
+}
+
+// wakeAll has every namespace look again.
+func (a *Agent) wakeAll() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range a.spaces {
+		n.wake()
 	}
 }
 

@@ -200,7 +200,7 @@ func (n *namespace) issueToken(ctx context.Context, r api.TokenRequest) (*api.To
 		}
 		hosts, warnings = append(hosts, host), append(warnings, w...)
 	}
-	if err := n.m.grants.open(ctx, hosts...); err != nil {
+	if err := n.m.grants.openToo(ctx, hosts...); err != nil {
 		return nil, fmt.Errorf("grant server: %w", err)
 	}
 	name := first(r.Grant, r.Name, render.LinkName(v.site.Name, random4()))

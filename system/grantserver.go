@@ -1,6 +1,7 @@
 package system
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -30,6 +32,7 @@ const (
 	grantCredential  = "skupper-grant-server"
 	grantPort        = 9090             // first port that is tried
 	grantLinger      = 5 * time.Minute  // it goes on after the last grant ended
+	grantRetry       = time.Second      // it tries to listen again, while something else has its port
 	grantRequest     = 10 * time.Second // for one request
 	grantHeaderBytes = 16 << 10
 	grantCertDays    = 397
@@ -48,19 +51,29 @@ type grantAddress struct {
 type grantServer struct {
 	m       *machine
 	grantor token.Grantor
-	wake    chan struct{}
+	wake    chan struct{} // capacity 1: there is a listener
+	failed  chan struct{} // capacity 1: it could not be opened
+	mended  func()        // called when it could be opened after it could not
 
 	mu       sync.Mutex
-	wanted   time.Time        // guarded by mu; serve until then
-	hosts    []string         // guarded by mu; names in the certificate
-	address  grantAddress     // guarded by mu
-	listener net.Listener     // guarded by mu; nil while it does not listen
-	err      string           // guarded by mu; why it does not listen
-	identity *tls.Certificate // guarded by mu
+	wanted   time.Time      // guarded by mu; serve until then
+	asked    []string       // guarded by mu; hosts that it was opened for last
+	hosts    []string       // guarded by mu; names in the certificate
+	address  grantAddress   // guarded by mu
+	listener net.Listener   // guarded by mu; nil while it does not listen
+	err      string         // guarded by mu; why it does not listen
+	identity *grantIdentity // guarded by mu; nil before it is needed
+}
+
+// grantIdentity is the certificate that the server shows.
+type grantIdentity struct {
+	tls.Certificate
+	text    []byte    // tls.crt
+	renewAt time.Time // zero for that of a person
 }
 
 func newGrantServer(m *machine, g token.Grantor) *grantServer {
-	return &grantServer{m: m, grantor: g, wake: make(chan struct{}, 1)}
+	return &grantServer{m: m, grantor: g, wake: make(chan struct{}, 1), failed: make(chan struct{}, 1), mended: func() {}}
 }
 
 // failure says why the server does not listen, "" if it does or need not.
@@ -103,38 +116,92 @@ func (g *grantServer) want(ctx context.Context, until time.Time, hosts []string)
 func (g *grantServer) open(ctx context.Context, hosts ...string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	err := g.openLocked(ctx, hosts)
-	g.err = ""
+	if until := time.Now().Add(grantLinger); until.After(g.wanted) {
+		g.wanted = until
+	}
+	g.asked = hosts
+	return g.openLocked(ctx)
+}
+
+// openToo is open for a request. That it fails is told to whoever asked, and does
+// not concern what is served already.
+func (g *grantServer) openToo(ctx context.Context, hosts ...string) error {
+	g.mu.Lock()
+	asked, why := g.asked, g.err
+	g.mu.Unlock()
+	err := g.open(ctx, hosts...)
 	if err != nil {
-		g.err = err.Error()
+		g.mu.Lock()
+		g.asked, g.err = asked, why
+		g.mu.Unlock()
 	}
 	return err
 }
 
-func (g *grantServer) openLocked(ctx context.Context, hosts []string) error {
-	if until := time.Now().Add(grantLinger); until.After(g.wanted) {
-		g.wanted = until
+// openLocked opens the server for the hosts asked for, and keeps in mind why it
+// fails. g.mu is held.
+func (g *grantServer) openLocked(ctx context.Context) error {
+	err := g.certify(ctx, g.asked)
+	if err == nil && g.listener == nil {
+		err = g.take(ctx)
 	}
-	uncovered := func(host string) bool { return !slices.Contains(g.hosts, host) }
-	if g.identity == nil || slices.ContainsFunc(hosts, uncovered) {
-		if err := g.certify(ctx, hosts); err != nil {
-			return err
-		}
+	if err != nil {
+		g.err = advised(err.Error(), adviceOf(err))
+		signal(g.failed)
+		return err
 	}
-	if g.listener != nil {
-		return nil
-	}
+	g.err = ""
+	return nil
+}
+
+// take takes a port, to be served. g.mu is held.
+func (g *grantServer) take(ctx context.Context) error {
 	l, port, err := g.listen(ctx)
 	if err != nil {
 		return err
 	}
 	g.listener, g.address.port = l, port
 	g.address.fixed = g.m.options.Getenv("SKUPPER_GRANT_SERVER_BASE_URL")
+	signal(g.wake)
+	return nil
+}
+
+// signal wakes whoever waits for a channel with room for one.
+func signal(c chan<- struct{}) {
 	select {
-	case g.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
-	return nil
+}
+
+// retry tries again where the server could not be opened, until ctx is done.
+func (g *grantServer) retry(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.failed:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(grantRetry):
+		}
+		if g.again(ctx) {
+			g.mended()
+		}
+	}
+}
+
+// again is open for the hosts that were asked for last, as long as the server is
+// wanted. It reports whether that has mended it.
+func (g *grantServer) again(ctx context.Context) (mended bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.always() && time.Now().After(g.wanted) {
+		g.err = "" // nobody waits for it any more
+	}
+	return g.err != "" && g.openLocked(ctx) == nil
 }
 
 // listen takes the port that was taken before, one that is prescribed, or the
@@ -181,10 +248,20 @@ func (g *grantServer) listen(ctx context.Context) (net.Listener, int, error) {
 	return nil, 0, errors.New("no free port")
 }
 
-// certify makes the authority and the certificate, or keeps them. g.mu is held.
+// certify has the server show a certificate for some hosts: that of a person, or
+// one of its own, which is made anew in time. g.mu is held.
 func (g *grantServer) certify(ctx context.Context, asked []string) error {
 	paths := g.m.options.Paths
 	now := time.Now()
+	dir := paths.AgentCertDir(grantCredential)
+	have := readPair(dir)
+	if ofPerson(have) {
+		return g.show(dir, have, asked, now)
+	}
+	if i := g.identity; i != nil && bytes.Equal(i.text, have.Cert) && now.Before(i.renewAt) &&
+		!slices.ContainsFunc(asked, func(host string) bool { return !slices.Contains(g.hosts, host) }) {
+		return nil
+	}
 	ca, err := keepPair(paths.AgentIssuerDir(grantCA), pki.Want{
 		Authority: true, Subject: grantCA, KeyType: pki.ECDSAP256, Validity: grantCAYears * 365 * 24 * time.Hour,
 	}, nil, now)
@@ -202,9 +279,13 @@ func (g *grantServer) certify(ctx context.Context, asked []string) error {
 			hosts = append(hosts, h)
 		}
 	}
-	pair, err := keepPair(paths.AgentCertDir(grantCredential), pki.Want{
+	pair, err := keepPair(dir, pki.Want{
 		Subject: grantCredential, Hosts: hosts, KeyType: pki.ECDSAP256, Validity: grantCertDays * 24 * time.Hour,
 	}, by, now)
+	if err != nil {
+		return err
+	}
+	info, err := pki.Describe(pair.Cert)
 	if err != nil {
 		return err
 	}
@@ -212,8 +293,55 @@ func (g *grantServer) certify(ctx context.Context, asked []string) error {
 	if err != nil {
 		return err
 	}
-	g.hosts, g.identity, g.address.ca = hosts, &identity, ca.Cert
+	g.hosts, g.address.ca = hosts, ca.Cert
+	g.identity = &grantIdentity{identity, pair.Cert, info.RenewAt}
 	return nil
+}
+
+// ofPerson reports whether a credential is one that a person put there: it is not
+// of the authority that the agent makes. That one may have been made anew.
+func ofPerson(p pki.Pair) bool {
+	info, err := pki.Describe(p.Cert)
+	return err == nil && info.Issuer != grantCA
+}
+
+// show has the server show the certificate of a person. Nothing is added to it:
+// it names the hosts that are asked for, or they are not served. g.mu is held.
+func (g *grantServer) show(dir string, p pki.Pair, asked []string, now time.Time) error {
+	c, err := pki.Load(p)
+	if err == nil && len(c.CAs) == 0 {
+		err = fmt.Errorf("%s: %w", pki.CAFile, pki.ErrMissing)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	info, err := pki.Describe(p.Cert)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	if now.Before(info.NotBefore) || !now.Before(info.NotAfter) {
+		return fmt.Errorf("%s: the certificate is valid from %s to %s", dir, info.NotBefore.Format(time.RFC3339), info.NotAfter.Format(time.RFC3339))
+	}
+	for _, host := range asked {
+		if !info.Covers(host) {
+			return fmt.Errorf("%s: the certificate is for %s, not for %s", dir, strings.Join(info.Hosts, ", "), host)
+		}
+	}
+	identity, err := tls.X509KeyPair(p.Cert, p.Key)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	g.hosts, g.address.ca = nil, p.CA
+	g.identity = &grantIdentity{identity, p.Cert, time.Time{}}
+	return nil
+}
+
+// readPair reads the files of a credential. What is missing is empty.
+func readPair(dir string) (p pki.Pair) {
+	for name, into := range map[string]*[]byte{pki.CAFile: &p.CA, pki.CertFile: &p.Cert, pki.KeyFile: &p.Key} {
+		*into, _ = os.ReadFile(filepath.Join(dir, name))
+	}
+	return p
 }
 
 func addresses(facts host.Facts) []string {
@@ -231,10 +359,7 @@ func addresses(facts host.Facts) []string {
 // keepPair reads a credential of the agent, or makes it anew where it is not
 // as wanted.
 func keepPair(dir string, w pki.Want, by *pki.Authority, now time.Time) (pki.Pair, error) {
-	var have pki.Pair
-	for name, into := range map[string]*[]byte{pki.CAFile: &have.CA, pki.CertFile: &have.Cert, pki.KeyFile: &have.Key} {
-		*into, _ = os.ReadFile(filepath.Join(dir, name)) // what is missing is made
-	}
+	have := readPair(dir)
 	if pki.Decide(w, by, have, now).Reason == pki.Keep {
 		return have, nil
 	}
@@ -252,6 +377,9 @@ func keepPair(dir string, w pki.Want, by *pki.Authority, now time.Time) (pki.Pai
 
 // run serves while the server is wanted, until ctx is done.
 func (g *grantServer) run(ctx context.Context) {
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	parts.Go(func() { g.retry(ctx) })
 	if g.always() {
 		if err := g.open(ctx); err != nil {
 			g.m.log.Error("grant server", keyErr, err)
@@ -301,7 +429,7 @@ func (g *grantServer) serve(ctx context.Context, l net.Listener) {
 func (g *grantServer) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.identity, nil
+	return &g.identity.Certificate, nil
 }
 
 // always reports whether the server listens without a grant as well.

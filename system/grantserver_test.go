@@ -1,10 +1,19 @@
 package system
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/x509"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/skupper-host/skupper/system/pki"
 )
 
 // grantServerOf is a grant server of an agent without namespaces.
@@ -22,7 +31,7 @@ func TestCertificateOfTheGrantServerIsGoodForEveryHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.listener.Close()
-	certificate, err := x509.ParseCertificate(g.identity.Certificate[0])
+	certificate, err := x509.ParseCertificate(g.identity.Certificate.Certificate[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,5 +65,157 @@ func TestGrantsAreServedAlwaysIfToldSo(t *testing.T) {
 		if got := g.always(); got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
+	}
+}
+
+// present is the certificate that the server shows.
+func present(t *testing.T, g *grantServer) *x509.Certificate {
+	t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.identity == nil {
+		t.Fatal("there is no certificate")
+	}
+	certificate, err := x509.ParseCertificate(g.identity.Certificate.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate
+}
+
+// TestGrantServerListensWhenItsPortIsFree: whoever frees the port need do nothing
+// else.
+func TestGrantServerListensWhenItsPortIsFree(t *testing.T) {
+	t.Parallel()
+	held, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	g := grantServerOf(t, map[string]string{"SKUPPER_GRANT_SERVER_PORT": strconv.Itoa(held.Addr().(*net.TCPAddr).Port)})
+	mended := make(chan struct{}, 1)
+	g.mended = func() { mended <- struct{}{} }
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.run(ctx)
+	}()
+	defer func() { cancel(); <-done }()
+	g.want(ctx, time.Now().Add(time.Hour), []string{"gate.example.com"})
+	if g.at().port != 0 || !strings.Contains(g.failure(), portTaken) {
+		t.Errorf("at %+v: %s", g.at(), g.failure())
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-mended:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("it does not listen: %s", g.failure())
+	}
+	if g.at().port == 0 || g.failure() != "" {
+		t.Errorf("at %+v: %s", g.at(), g.failure())
+	}
+	if err := present(t, g).VerifyHostname("gate.example.com"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCertificateOfTheGrantServerIsMadeAnewInTime: an agent may run for longer
+// than its certificate is good.
+func TestCertificateOfTheGrantServerIsMadeAnewInTime(t *testing.T) {
+	t.Parallel()
+	g := grantServerOf(t, nil)
+	if err := g.open(t.Context(), "gate.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	defer g.listener.Close()
+	first := present(t, g)
+	if err := g.open(t.Context(), "gate.example.com"); err != nil || !present(t, g).Equal(first) {
+		t.Errorf("made anew for nothing: %v", err)
+	}
+	// The files of an agent that has run for long.
+	paths := g.m.options.Paths
+	by, err := pki.ParseAuthority(readPair(paths.AgentIssuerDir(grantCA)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := pki.Issue(pki.Want{Subject: grantCredential, Hosts: first.DNSNames, Validity: time.Minute}, by, time.Now(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writePair(t, paths.AgentCertDir(grantCredential), old)
+	if err := g.open(t.Context(), "gate.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if now := present(t, g); now.NotAfter.Before(time.Now().Add(300 * 24 * time.Hour)) {
+		t.Errorf("it ends %v", now.NotAfter)
+	}
+}
+
+func writePair(t *testing.T, dir string, p pki.Pair) {
+	t.Helper()
+	for name, data := range map[string][]byte{pki.CAFile: p.CA, pki.CertFile: p.Cert, pki.KeyFile: p.Key} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCertificateOfAPersonForGrants: one that lies where the agent keeps its own
+// is shown, and never replaced. It says for which hosts there are tokens.
+func TestCertificateOfAPersonForGrants(t *testing.T) {
+	t.Parallel()
+	g := grantServerOf(t, nil)
+	if err := g.open(t.Context(), "gate.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	defer g.listener.Close()
+	dir := g.m.options.Paths.AgentCertDir(grantCredential)
+	made := readPair(dir)
+	root, err := pki.Issue(pki.Want{Authority: true, Subject: "house", Validity: time.Hour}, nil, time.Now(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by, err := pki.ParseAuthority(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := pki.Issue(pki.Want{Subject: "grants", Hosts: []string{"gate.example.com"}, Validity: time.Hour}, by, time.Now(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writePair(t, dir, own)
+	if err := g.open(t.Context(), "gate.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if got := present(t, g).Issuer.CommonName; got != "house" || !bytes.Equal(g.at().ca, root.Cert) {
+		t.Errorf("shown is a certificate of %s, tokens trust\n%s", got, g.at().ca)
+	}
+	if err := g.openToo(t.Context(), "other.example.com"); err == nil || !strings.Contains(err.Error(), "is for gate.example.com, not for other.example.com") {
+		t.Errorf("another host: %v", err)
+	}
+	if g.failure() != "" {
+		t.Errorf("a refused request has the server say %s", g.failure())
+	}
+	if !readPair(dir).Equal(own) {
+		t.Error("the files of a person were replaced")
+	}
+	for name, row := range map[string]struct {
+		pair pki.Pair
+		want string
+	}{
+		"no authority":   {pki.Pair{Cert: own.Cert, Key: own.Key}, "ca.crt: missing"},
+		"key of another": {pki.Pair{CA: own.CA, Cert: own.Cert, Key: made.Key}, "the key does not belong"},
+	} {
+		writePair(t, dir, row.pair)
+		if err := g.open(t.Context()); err == nil || !strings.Contains(err.Error(), row.want) || !strings.Contains(g.failure(), row.want) {
+			t.Errorf("%s: %v; %s", name, err, g.failure())
+		}
+	}
+	writePair(t, dir, made) // the agent's own again
+	if err := g.open(t.Context(), "gate.example.com"); err != nil || present(t, g).Issuer.CommonName != grantCA {
+		t.Errorf("with its own again: %v", err)
 	}
 }

@@ -51,6 +51,7 @@ const (
 	typeTCPOut     = "io.skupper.router.tcpConnector"
 	typeKey        = "io.skupper.router.listenerAddress"
 	typeAddress    = "io.skupper.router.router.address"
+	typeSite       = "io.skupper.router.site"
 )
 
 // live is what a running router says of itself at one moment. Maps are by
@@ -146,6 +147,8 @@ func attributesOf(typ string) []string {
 		return []string{"name", "dir", "role", "host", "container", "uptimeSeconds"}
 	case typeNode:
 		return []string{"name", "id", "cost", "nextHop"}
+	case typeSite:
+		return []string{"name", "namespace"}
 	case typeAddress:
 		return []string{"key", "name", "subscriberCount", "remoteCount", "inProcess"}
 	}

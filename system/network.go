@@ -29,6 +29,7 @@ type network struct {
 
 type networkSite struct {
 	id, name, version, platform string
+	namespace                   string // "" where its routers do not say
 	routers                     []string
 	hops                        int // of its nearest router; 0 is this one
 	cost                        int
@@ -137,7 +138,7 @@ func unseen(named []target, seen map[string]bool) []target {
 
 // visited is what one router says.
 type visited struct {
-	metadata, mode              string
+	metadata, mode, namespace   string
 	accepts, opens, keys, links []row
 	connections, nodes          []row
 }
@@ -173,11 +174,22 @@ const (
 // visit asks a router. Who are the nodes of the network is asked of this router
 // or, where that is an edge router, of those that it hangs on.
 func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
+	v, node := &visited{}, t.node()
 	if t.id == l.id {
-		return &visited{l.metadata, l.mode, rows(l.accepts), rows(l.opens), rows(l.keys), rows(l.links), l.connections, l.nodes}, nil
+		v = &visited{l.metadata, l.mode, "", rows(l.accepts), rows(l.opens), rows(l.keys), rows(l.links), l.connections, l.nodes}
+		node = ""
 	}
-	v := &visited{}
-	routers, err := a.Query(ctx, t.node(), typeRouter, attributesOf(typeRouter)...)
+	sites, err := a.Query(ctx, node, typeSite, attributesOf(typeSite)...)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sites {
+		v.namespace = row(s).text("namespace")
+	}
+	if t.id == l.id {
+		return v, nil // the rest was asked already
+	}
+	routers, err := a.Query(ctx, node, typeRouter, attributesOf(typeRouter)...)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +201,7 @@ func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 		asked[typeNode] = &v.nodes
 	}
 	for typ, into := range asked {
-		list, err := a.Query(ctx, t.node(), typ, surveyed(typ)...)
+		list, err := a.Query(ctx, node, typ, surveyed(typ)...)
 		if err != nil {
 			return nil, err
 		}
@@ -232,6 +244,7 @@ func (n *network) add(t target, v *visited) {
 		}
 		n.sites[key] = s
 	}
+	s.namespace = cmp.Or(s.namespace, v.namespace)
 	if t.hops < s.hops {
 		s.hops, s.cost = t.hops, t.cost
 	}
@@ -290,7 +303,7 @@ func (n *network) records() []resource.SiteRecord {
 	var list []resource.SiteRecord
 	for _, key := range slices.Sorted(maps.Keys(n.sites)) {
 		s := n.sites[key]
-		r := resource.SiteRecord{ID: s.id, Name: s.name, Platform: s.platform, Version: s.version, Links: s.links}
+		r := resource.SiteRecord{ID: s.id, Name: s.name, Namespace: s.namespace, Platform: s.platform, Version: s.version, Links: s.links}
 		used := map[string]bool{}
 		for k := range s.listeners {
 			used[k] = true

@@ -158,7 +158,7 @@ func (n *network) document(own string) networkDocument {
 		s := n.sites[key]
 		var site siteDocument
 		site.Site.Identity, site.Site.Name, site.Site.Platform, site.Site.Version = s.id, s.name, s.platform, s.version
-		namespace := ""
+		namespace := s.namespace
 		if s.hops == 0 {
 			namespace = own
 		}

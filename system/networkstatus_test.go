@@ -16,11 +16,21 @@ func TestNetworkStatus(t *testing.T) {
 	f := threeSites()
 	f[""][typeConnector] = []map[string]any{{"name": "up", "role": "inter-router", "host": "10.0.0.2", "port": "55671", "cost": int64(3), "connectionStatus": "SUCCESS"}}
 	f[""][typeConnection] = append(f[""][typeConnection], map[string]any{"role": "inter-router", "dir": "out", "container": "east-00000002", "host": "10.0.0.2:55671"})
+	f[""][typeSite] = []map[string]any{{"name": "west-00000001", "namespace": "blue"}}
+	f["_topo/0/east-00000002/$management"][typeSite] = []map[string]any{{"name": "east-00000002", "namespace": "green"}}
 	l, err := ask(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := survey(t.Context(), f, l, time.Unix(1, 0)).networkStatus("blue")
+	n := survey(t.Context(), f, l, time.Unix(1, 0))
+	namespaces := map[string]string{}
+	for _, r := range n.records() {
+		namespaces[r.Name] = r.Namespace
+	}
+	if d := cmp.Diff(map[string]string{"west": "blue", "east": "green", "far": "", "device": ""}, namespaces); d != "" {
+		t.Errorf("namespaces (-want +got):\n%s", d)
+	}
+	m := n.networkStatus("blue")
 	if m.Ref() != (resource.Ref{Kind: resource.KindConfigMap, Name: "skupper-network-status"}) || m.Namespace != "blue" {
 		t.Errorf("object %v of namespace %s", m.Ref(), m.Namespace)
 	}
@@ -37,7 +47,7 @@ func TestNetworkStatus(t *testing.T) {
 		sites[s.Site.Name] = s
 	}
 	west, east := sites["west"], sites["east"]
-	if len(sites) != 4 || west.Site.Namespace != "blue" || east.Site.Namespace != "" || east.Site.Platform != "podman" {
+	if len(sites) != 4 || west.Site.Namespace != "blue" || east.Site.Namespace != "green" || east.Site.Platform != "podman" {
 		t.Errorf("sites %+v", got.Sites)
 	}
 	if len(west.Routers) != 1 || len(east.Routers) != 1 {

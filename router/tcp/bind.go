@@ -94,15 +94,6 @@ func bindWords(ctx context.Context, at Endpoint, err error) string {
 	return err.Error()
 }
 
-// Bind errors are tried again after 1 s, 2 s and so on up to 60 s.
-const (
-	firstRetry = time.Second
-	lastRetry  = time.Minute
-)
-
-func nextRetry(d time.Duration) time.Duration {
-	if d == 0 {
-		return firstRetry
-	}
-	return min(2*d, lastRetry)
-}
+// bindAgain is how long after a bind error the next attempt is: it costs next to
+// nothing, and who has freed a port does not wait for it.
+const bindAgain = time.Second

@@ -200,20 +200,16 @@ func (l *Listener) Run(ctx context.Context) error {
 	l.roster.begin()
 	defer l.roster.end()
 
-	retry := time.NewTimer(lastRetry)
+	retry := time.NewTimer(bindAgain)
 	defer retry.Stop()
-	var wait time.Duration
 	for ctx.Err() == nil && !l.isDrained() {
 		fresh, err := l.reconcile(ctx)
 		if fresh != nil {
 			loops.Go(func() { l.accept(ctx, pausing, fresh) })
 		}
 		retry.Stop()
-		if err == nil {
-			wait = 0
-		} else {
-			wait = nextRetry(wait)
-			retry.Reset(wait)
+		if err != nil {
+			retry.Reset(bindAgain)
 		}
 		select {
 		case <-ctx.Done():

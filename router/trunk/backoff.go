@@ -7,10 +7,10 @@ import (
 
 // Waits between attempts. compat: skupper-router waits 5 s after a failed
 // attempt and 2 s after a lost connection; we try at once and then ever more
-// rarely.
+// rarely, but never so rarely that a person who has mended a link waits for it.
 const (
 	minWait = 100 * time.Millisecond
-	maxWait = 15 * time.Second
+	maxWait = 3 * time.Second
 	// steady is how long a connection must have been up to count as a success;
 	// one that is dropped sooner is as good as refused.
 	steady = time.Second
@@ -26,7 +26,7 @@ func (b *backoff) succeeded() { b.failures = 0 }
 // not come back in step.
 func (b *backoff) next() time.Duration {
 	wait := maxWait
-	if b.failures < 8 {
+	if b.failures < 8 { // a shift that does not overflow
 		wait = min(minWait<<b.failures, maxWait)
 	}
 	b.failures++
