@@ -83,6 +83,7 @@ func plan() []row {
 
 		{pkg: "observer/record", never: pureStd(vocabulary), calls: clockless()},
 		{pkg: "observer/network", may: []string{"observer/record", "router/vanflow"}, never: pureStd(pure), calls: clockless()},
+		{pkg: "observer/collect", may: []string{"observer/network", "router/vanflow"}},
 		{
 			pkg: "observer/...", may: []string{"observer/...", "router/amqp", "router/session", "router/conn", "router/vanflow"},
 		},

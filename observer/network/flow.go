@@ -339,7 +339,7 @@ func (n *Network) dropFlow(f *flow) {
 
 // expireFlows drops connections that ended a TTL ago. Of those of which nothing
 // was heard for as long the sources are asked once; if they have nothing to say,
-// the end was lost.
+// the end was lost. Those of which only changes are known are asked for too.
 func (n *Network) expireFlows() (flush []string) {
 	ttl := span(n.limits.TTL)
 	for p := n.flowRows.ended.Front(); p != nil && p.Value.(*flow).heard+ttl <= n.now; p = n.flowRows.ended.Front() {
@@ -348,20 +348,35 @@ func (n *Network) expireFlows() (flush []string) {
 	for p := n.flowRows.live.Front(); p != nil && p.Value.(*flow).heard+ttl <= n.now; {
 		f := p.Value.(*flow)
 		p = p.Next()
-		switch s := f.source; {
-		case f.asked == 0 && s.flushed != 0 && s.flushed+ttl/2 > n.now && s.flushed != n.now:
-			// it was asked a moment ago
+		switch {
 		case f.asked == 0:
-			f.asked = n.now
-			if s.flushed != n.now {
-				s.flushed = n.now
-				flush = append(flush, s.id)
+			if n.ask(f.source, ttl/2, &flush) {
+				f.asked = n.now
 			}
 		case f.asked+span(verification) <= n.now:
 			n.loseFlow(f, f.heard)
 		}
 	}
+	for f := range n.pending {
+		if f.parent == "" && f.end == 0 && f.seen+span(n.limits.Settle) <= n.now {
+			n.ask(f.source, span(n.limits.Patience), &flush)
+		}
+	}
 	return flush
+}
+
+// ask has a source asked for everything, unless that was done a moment ago. It
+// reports whether the source is asked now.
+func (n *Network) ask(s *source, moment uint64, flush *[]string) bool {
+	if s.flushed == n.now {
+		return true
+	}
+	if s.gone != 0 || s.flushed != 0 && s.flushed+moment > n.now {
+		return false
+	}
+	s.flushed = n.now
+	*flush = append(*flush, s.id)
+	return true
 }
 
 // Connections returns the connections whose ends are known, and those that got

@@ -197,8 +197,9 @@ func (n *Network) refuse(s *source) {
 
 // Tick does what time does: connections and requests that waited are looked at
 // again, old ones and what ended are dropped. It wants to be called every
-// second. The sources in the answer have connections of which nothing was heard
-// for the whole TTL; after a FLUSH, those that they do not mention have ended.
+// second. The sources in the answer are to be asked for everything (FLUSH): of
+// some of their connections nothing was heard for the whole TTL, and those that
+// are not mentioned then have ended; of others the beginning was lost.
 func (n *Network) Tick(now time.Time) (flush []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -1,0 +1,62 @@
+package collect
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/skupper-host/skupper/observer/network"
+)
+
+// TestTwoSites: what is shown of two sites with a connection between them is all
+// of it, and as many bytes as the clients sent.
+func TestTwoSites(t *testing.T) {
+	t.Parallel()
+	west, _, port := pairOfSites(t)
+	n, c, _ := observe(t, west)
+	eventually(t, "the network", func() error {
+		if sites, routers := n.Sites(), n.Routers(); len(sites) != 2 || len(routers) != 2 || sites[0].RouterCount != 1 || sites[1].Name != "east" {
+			return fmt.Errorf("%d sites, %d routers", len(sites), len(routers))
+		}
+		links := n.RouterLinks()
+		if len(links) != 1 || links[0].Status != "up" || links[0].DestinationSiteName == nil || *links[0].DestinationSiteName != "west" || *links[0].Cost != 3 {
+			return fmt.Errorf("links %+v", links)
+		}
+		if s := n.Services(); len(s) != 1 || !s[0].IsBound || s[0].Name != "echo" {
+			return fmt.Errorf("services %+v", s)
+		}
+		return nil
+	})
+	for _, size := range []int{10, 100, 70_000} {
+		if err := say(t, port, size).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const sum = 10 + 100 + 70_000
+	eventually(t, "traffic", func() error { return counted(n, 3, sum) })
+	for _, row := range n.Connections() {
+		if row.TraceSites[0] != "west" || row.TraceSites[1] != "east" || row.RoutingKey != "echo" || row.DestProcessName == "unknown" {
+			t.Errorf("%+v", row)
+		}
+	}
+	if s := c.Status(); !s.Connected || s.Malformed != 0 || s.Messages == 0 {
+		t.Errorf("%+v", s)
+	}
+	for _, s := range n.Sources() {
+		if s.State != "live" || s.Lost != 0 || s.Refused != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// counted reports whether that many connections were opened and closed, and
+// that many bytes went each way.
+func counted(n *network.Network, connections int, sum uint64) error {
+	var opened, closed, sent, received uint64
+	for _, s := range n.Traffic() {
+		opened, closed, sent, received = opened+s.Opened, closed+s.Closed, sent+s.Sent, received+s.Received
+	}
+	if opened != uint64(connections) || closed != opened || sent != sum || received != sum || len(n.Connections()) != connections {
+		return fmt.Errorf("%d opened, %d closed, %d and %d bytes, %d rows", opened, closed, sent, received, len(n.Connections()))
+	}
+	return nil
+}
