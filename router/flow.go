@@ -7,16 +7,20 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/router/conn"
+	"github.com/skupper-host/skupper/router/observe"
 	"github.com/skupper-host/skupper/router/stream"
 	"github.com/skupper-host/skupper/router/tcp"
 	"github.com/skupper-host/skupper/router/vanflow"
 )
 
-// clientFlow records a stream at its listener. It implements stream.Recorder.
+// clientFlow records a stream at its listener. It implements stream.Recorder and
+// observe.Recorder.
 type clientFlow struct{ *vanflow.Flow }
 
-// accepted begins the record of a stream, unless there are too many.
+// accepted begins the record of a stream, unless there are too many, and the
+// observation of what it carries, unless nobody wants that.
 func (s *service) accepted(a tcp.Accepted) (stream.Recorder, stream.Tap) {
 	l := (*s.records.Load())[a.Address]
 	if l == nil {
@@ -26,7 +30,25 @@ func (s *service) accepted(a tcp.Accepted) (stream.Recorder, stream.Tap) {
 	if f == nil {
 		return nil, nil
 	}
-	return clientFlow{f}, nil
+	flow := clientFlow{f}
+	var kind observe.Kind
+	switch a.Observer {
+	case config.ObserverAuto:
+		kind = observe.Auto
+	case config.ObserverHTTP1:
+		kind = observe.HTTP1
+	case config.ObserverHTTP2:
+		kind = observe.HTTP2
+	default:
+		s.r.log.Debug("no protocol observer setup for this connection", "module", "TCP_ADAPTOR", "address", a.Address) // compat: the words are upstream's
+		return flow, nil
+	}
+	return flow, observe.New(kind, flow, time.Now)
+}
+
+// Begin implements observe.Recorder.
+func (f clientFlow) Begin(at time.Time, q observe.Request) observe.Record {
+	return f.Request(at, q.Protocol, q.Method, q.StreamID)
 }
 
 // Opened implements stream.Recorder.

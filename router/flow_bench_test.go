@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/router/config"
 	"github.com/skupper-host/skupper/router/stream"
 	"github.com/skupper-host/skupper/router/tcp"
 	"github.com/skupper-host/skupper/router/vanflow"
@@ -28,7 +29,7 @@ func BenchmarkFlow(b *testing.B) {
 			octets, now := 0, start
 			b.ReportAllocs()
 			for i := 1; b.Loop(); i++ {
-				in, _ := s.accepted(tcp.Accepted{Address: "svc", Remote: client})
+				in, _ := s.accepted(tcp.Accepted{Address: "svc", Remote: client, Observer: config.ObserverAuto})
 				if in == nil {
 					b.Fatal("a connection without a record")
 				}

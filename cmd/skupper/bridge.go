@@ -25,7 +25,7 @@ func bridgeFlags(host, hostUsage string) []command.Flag {
 
 func listenerFlags() []command.Flag {
 	return append(bridgeFlags("0.0.0.0", "address to listen on"),
-		command.Flag{Name: "observer", Kind: command.String, Choices: []string{"auto", "none", "http1", "http2"}, Usage: "which application protocol is looked for in the traffic"},
+		command.Flag{Name: "observer", Kind: command.String, Choices: []string{"auto", "none", "http1", "http2"}, Usage: "which requests network observers are told of: of HTTP/1 and HTTP/2 (auto), of one of them, or none"},
 		command.Flag{Name: "keys", Kind: command.String, Value: "A,B,C", Usage: "several routing keys: makes a MultiKeyListener"},
 		command.Flag{Name: "strategy", Kind: command.String, Choices: []string{"priority", "weighted"}, Default: "priority", Usage: "how one of --keys is chosen; weighted keys are written key=weight"},
 		command.Flag{Name: "client-auth", Kind: command.Bool, Usage: "clients must show a certificate (with --keys and --tls-credentials)"},

@@ -48,6 +48,7 @@ func plan() []row {
 		{pkg: "router/manage", may: []string{"router/amqp", "router/session", "router/config"}},
 		{pkg: "router/manage/client", may: []string{"router/amqp", "router/session", "router/conn"}},
 		{pkg: "router/vanflow", may: []string{"router/amqp", "router/session"}},
+		{pkg: "router/observe", never: pureStd(pure), calls: clockless()},
 		{pkg: "router/web"},
 		{pkg: "router/interop"},
 		{pkg: "packaging/ansible/tests"},

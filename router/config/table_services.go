@@ -22,7 +22,7 @@ func serviceTypes() []Type {
 				{Name: "authenticatePeer", Kind: Boolean, Default: false, Flags: Create, Doc: "whether the peer must prove who it is"},
 				{Name: "operStatus", Kind: Enum, Values: []string{"up", "down"}, Doc: "up while the socket listens, which is while the service is reachable"},
 				{Name: "connectionMsg", Kind: String, Doc: "why the endpoint is not up, or what it is connected to"},
-				{Name: "observer", Kind: Enum, Values: []string{"none", "auto", "http1", "http2"}, Default: "auto", Flags: Create | Update, Doc: "application protocol to look for in the streams"},
+				{Name: "observer", Kind: Enum, Values: []string{"none", "auto", "http1", "http2"}, Default: "auto", Flags: Create | Update, Doc: "requests to look for in the streams: of HTTP/1 and HTTP/2 (auto), of one of them, or none"},
 			},
 		},
 		{

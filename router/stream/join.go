@@ -58,11 +58,14 @@ type lane struct {
 	// read and wrote are called with the number of bytes of each step. The
 	// answer to bytes that were written may be read before wrote is called.
 	read, wrote func(n int)
-	tap         func(p []byte)
+	// tap, unless it is nil, is shown what passes as long as watching.
+	tap      func(p []byte)
+	watching func() bool
 	// first does what precedes reading src; over tells that src has ended
 	// before.
 	first func() (over bool, err error)
 	sizer sizer
+	plain bool // the kernel cannot move the bytes
 }
 
 func (j *junction) lanes(client, server *meter) (up, down *lane) {
@@ -81,6 +84,7 @@ func (j *junction) lanes(client, server *meter) (up, down *lane) {
 	}
 	if client.tap != nil {
 		up.tap, down.tap = client.tap.Client, client.tap.Server
+		up.watching, down.watching = client.tap.Watching, client.tap.Watching
 	}
 	return up, down
 }
@@ -141,20 +145,20 @@ func (l *lane) carry() error {
 			return l.dst.CloseWrite()
 		}
 	}
-	if sp, ok := l.src.(Splicer); ok && l.tap == nil {
-		did := false
-		err := again(l.src, func() (err error) {
-			did, err = sp.SpliceTo(l.dst, l.read, l.wrote)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if did {
-			return l.dst.CloseWrite()
-		}
-	}
 	for {
+		if l.tap != nil && !l.watching() {
+			l.tap = nil
+		}
+		if l.tap == nil && !l.plain {
+			done, err := l.splice()
+			if err != nil {
+				return err
+			}
+			if done {
+				return l.dst.CloseWrite()
+			}
+			l.plain = true
+		}
 		err := again(l.src, l.step)
 		if errors.Is(err, io.EOF) {
 			return l.dst.CloseWrite()
@@ -163,6 +167,20 @@ func (l *lane) carry() error {
 			return err
 		}
 	}
+}
+
+// splice lets the kernel move the bytes until the end of src. It returns false
+// if it cannot.
+func (l *lane) splice() (done bool, err error) {
+	sp, ok := l.src.(Splicer)
+	if !ok {
+		return false, nil
+	}
+	err = again(l.src, func() (err error) {
+		done, err = sp.SpliceTo(l.dst, l.read, l.wrote)
+		return err
+	})
+	return done, err
 }
 
 // step moves what one read returns.

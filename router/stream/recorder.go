@@ -42,6 +42,9 @@ type Totals struct {
 type Tap interface {
 	Client(p []byte)
 	Server(p []byte)
+	// Watching reports whether bytes still have to be shown. Once it is false it
+	// stays so. It may be called by any goroutine.
+	Watching() bool
 	Closed()
 }
 

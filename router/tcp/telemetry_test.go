@@ -1,10 +1,13 @@
 package tcp
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,5 +116,71 @@ func TestTelemetryWithoutServer(t *testing.T) {
 				t.Errorf("connector's end: %s", got)
 			}
 		})
+	}
+}
+
+// looker is a Tap that watches until it has seen so many bytes of either side.
+type looker struct {
+	limit  int
+	off    atomic.Bool
+	client []byte // Owned by who calls Client.
+	server []byte // Owned by who calls Server.
+	closed chan struct{}
+}
+
+func (l *looker) look(seen *[]byte, p []byte) {
+	if !l.off.Load() {
+		*seen = append(*seen, p...)
+		l.off.CompareAndSwap(false, len(*seen) >= l.limit)
+	}
+}
+
+func (l *looker) Client(p []byte) { l.look(&l.client, p) }
+func (l *looker) Server(p []byte) { l.look(&l.server, p) }
+func (l *looker) Watching() bool  { return !l.off.Load() }
+func (l *looker) Closed()         { close(l.closed) }
+
+// TestTap shows what passes, from its beginning, as long as it is watched, and
+// changes nothing.
+func TestTap(t *testing.T) {
+	t.Parallel()
+	const size = 1 << 20
+	for name := range topologies() {
+		for _, limit := range []int{1, 100_000, 2 * size} {
+			t.Run(fmt.Sprintf("%s,%d", name, limit), func(t *testing.T) {
+				t.Parallel()
+				top := topologies()[name](t)
+				top.egress.connect("svc", serve(t, echo), nil)
+				l := &looker{limit: limit, closed: make(chan struct{})}
+				said := newDiary()
+				_, address := top.ingress.listen("svc", func(cfg *ListenerConfig) {
+					cfg.Accepted = func(Accepted) (stream.Recorder, stream.Tap) { return said, l }
+				})
+				sent, err := io.ReadAll(io.LimitReader(&numbers{}, size))
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := dial(t, address)
+				var sending sync.WaitGroup
+				sending.Go(func() {
+					_, _ = c.Write(sent)
+					_ = c.CloseWrite()
+				})
+				got, err := io.ReadAll(c)
+				sending.Wait()
+				if err != nil || !bytes.Equal(got, sent) {
+					t.Errorf("%d bytes came back, %v, or not those that were sent", len(got), err)
+				}
+				if all := said.all(); !strings.HasSuffix(all, fmt.Sprintf("closed <nil> %d/%d", size, size)) {
+					t.Error(all)
+				}
+				<-l.closed
+				for side, seen := range map[string][]byte{"client": l.client, "server": l.server} {
+					if len(seen) < min(limit, size) && l.Watching() || !bytes.HasPrefix(sent, seen) {
+						t.Errorf("%s: %d bytes seen, or not those that were sent", side, len(seen))
+					}
+				}
+			})
+		}
 	}
 }

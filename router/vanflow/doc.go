@@ -12,7 +12,8 @@
 //
 //   - Router: the router's own. Record identities are five characters chosen at
 //     each start, a colon and a number. ROUTER, LINK, ROUTER_ACCESS, LISTENER,
-//     CONNECTOR, one BIFLOW_TPORT per TCP connection and LOG.
+//     CONNECTOR, one BIFLOW_TPORT per TCP connection, one BIFLOW_APP per request
+//     found in it, and LOG.
 //   - Controller: the site's. Its id is the site id, which survives restarts.
 //     SITE and one PROCESS per connector.
 //
@@ -22,7 +23,8 @@
 //	                    correlation id of the stream
 //	connector's router  Connector.Open → CoFlow, sent to the router of the
 //	                    listener as a co-record (address "vfcr." and its id)
-//	listener's router   Router.CoRecords merges it; Flow is emitted on ".flows"
+//	listener's router   Router.CoRecords merges it; Flow is emitted on ".flows",
+//	                    and with it each Request
 //
 // The other direction, for collectors: Decode takes a message apart, leniently,
 // because sources differ in the types they write.
@@ -36,7 +38,8 @@
 //
 // # Caveats
 //
-// At most 5,000 flows have a record at a time, as upstream limits them; a flow
-// beyond that is nil and its methods do nothing. A collector of upstream cannot
+// At most 5,000 flows and requests have a record at a time, as upstream limits
+// them; one beyond that is nil and its methods do nothing. A request that has
+// ended does not count, but at most 12,800 ends wait for the next step. A collector of upstream cannot
 // see a number go back to zero or a text become empty: zero means absent there.
 package vanflow

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// maxFlows and resumeFlows bound the flows that have a record at a time,
-	// co-records included (compat: upstream's limits). One that was refused a
-	// record never gets one.
+	// maxFlows and resumeFlows bound the flows and requests that have a record at
+	// a time, co-records included (compat: upstream's limits). One that was
+	// refused a record never gets one.
 	maxFlows    = 5000
 	resumeFlows = 4990
 	// endDelay is how long a flow that ended waits for late co-records before
@@ -21,7 +21,8 @@ const (
 
 // flows holds the live flows of a router.
 type flows struct {
-	alive     atomic.Int64 // flows and co-records
+	alive     atomic.Int64 // flows, co-records and requests
+	ended     atomic.Int64 // requests whose end is to be emitted; they are not alive
 	saturated atomic.Bool
 	shards    [flowShards]flowShard
 	scratch   []*Flow // Owned by Step.
@@ -71,12 +72,13 @@ func (f *flows) snapshot() []*Flow {
 	return f.scratch
 }
 
-func (f *flows) remove(n uint64) {
-	s := f.shard(n)
+func (f *flows) remove(x *Flow) {
+	s := f.shard(x.n)
 	s.mu.Lock()
-	delete(s.live, n)
+	delete(s.live, x.n)
 	s.mu.Unlock()
 	f.alive.Add(-1)
+	x.forget()
 }
 
 func (f *flows) endAll(now time.Time) {
@@ -89,6 +91,7 @@ func (f *flows) endAll(now time.Time) {
 // accepted it. A nil Flow is one without record; its methods do nothing.
 type Flow struct {
 	// Set when made, then read only.
+	router   *Router
 	n        uint64
 	identity string
 	parent   string // identity of the LISTENER
@@ -102,9 +105,10 @@ type Flow struct {
 	latency  atomic.Uint64            // µs, 0 = not known yet
 	end      atomic.Uint64            // µs, 0 = live
 
-	mu      sync.Mutex
-	late    lateFields // Guarded by mu.
-	changed bool       // Guarded by mu: late has something not yet emitted.
+	mu       sync.Mutex
+	late     lateFields // Guarded by mu.
+	changed  bool       // Guarded by mu: late has something not yet emitted.
+	requests []*Request // Guarded by mu. Live ones, and ended ones not yet emitted.
 
 	// Owned by Step: what was emitted last.
 	emitted, sentLatency    bool
@@ -136,7 +140,7 @@ func (l *Listener) Open(now time.Time, host, port string) *Flow {
 	if !r.flows.claim() {
 		return nil
 	}
-	f := &Flow{parent: l.Identity(), start: micros(now), host: host, port: port}
+	f := &Flow{router: r, parent: l.Identity(), start: micros(now), host: host, port: port}
 	f.n, f.identity = r.number()
 	s := r.flows.shard(f.n)
 	s.mu.Lock()
@@ -191,8 +195,8 @@ func (f *Flow) Fail(reason string) {
 	f.late.errorListener, f.changed = reason, true
 }
 
-// Close ends the record. Its end is emitted after endDelay, so that what the
-// connector's side has to say arrives first.
+// Close ends the record, and those of its requests. Its end is emitted after
+// endDelay, so that what the connector's side has to say arrives first.
 func (f *Flow) Close(now time.Time) {
 	if f == nil || f.end.Load() != 0 {
 		return
@@ -202,6 +206,7 @@ func (f *Flow) Close(now time.Time) {
 	f.reverse.Store(reverse)
 	f.counters.Store(nil) // what they are a part of can go
 	f.end.Store(micros(now))
+	f.endRequests(now)
 }
 
 // latency is a duration as the protocol writes it; zero would mean unknown.
@@ -269,8 +274,9 @@ func (r *Router) emitFlows(now time.Time, usable Usable, out *[]Publication) {
 		if send && len(*out) < limit && (over || end == 0) {
 			f.emit(&b, r.epoch, end)
 		}
-		if over && len(*out) < limit {
-			r.flows.remove(f.n)
+		left := f.emitRequests(&b, r, now, send, limit)
+		if over && len(*out) < limit && (left == 0 || !send) {
+			r.flows.remove(f)
 		}
 	}
 	b.close()

@@ -411,7 +411,7 @@ func BenchmarkOpenClose(b *testing.B) {
 			count(f).add(1, 1)
 			f.Close(at(0))
 			if f != nil {
-				r.flows.remove(f.n)
+				r.flows.remove(f)
 			}
 		}
 	})

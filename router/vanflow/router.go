@@ -52,6 +52,7 @@ type Router struct {
 	source
 	prefix string
 	next   atomic.Uint64 // number of the next record
+	asked  []telling     // Owned by Step.
 	flows  flows
 	co     coQueue
 	logs   logQueue
@@ -85,9 +86,13 @@ func (r *Router) identity() string {
 
 func (r *Router) number() (n uint64, identity string) {
 	n = r.next.Add(1) - 1
+	return n, r.numbered(n)
+}
+
+func (r *Router) numbered(n uint64) string {
 	b := make([]byte, 0, 26)
 	b = append(append(b, r.prefix...), ':')
-	return n, string(strconv.AppendUint(b, n, 10))
+	return string(strconv.AppendUint(b, n, 10))
 }
 
 // parse returns the number of an identity that this run of the router made.
@@ -116,7 +121,8 @@ func (r *Router) entry(t Type, now time.Time, attributes []Attribute) *Entry {
 	return newEntry(&r.source, t, r.identity(), now, append(attributes, Text(AttrParent, r.id))...)
 }
 
-// Flows is the number of flows that have a record now, co-records included.
+// Flows is the number of flows and requests that have a record now, co-records
+// included.
 func (r *Router) Flows() int { return int(r.flows.alive.Load()) }
 
 // CoRecordAddress returns the address of CoRecords, to be subscribed to in this
