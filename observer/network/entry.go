@@ -118,7 +118,10 @@ func (n *Network) disown(e *entry, s *source) {
 func (n *Network) merge(e *entry, r *vanflow.Record, known bool) {
 	k := n.kinds[e.rec.Type]
 	changed, joined := false, false
-	late := r.Type == vanflow.TypeLink && staleLink(&e.rec, r)
+	var late staleness // before numbers are set that the texts belong to
+	if r.Type == vanflow.TypeLink {
+		late = staleLink(&e.rec, r)
+	}
 	for _, a := range r.Attributes {
 		if a.Code.IsNumber() {
 			if grows(a.Code) && a.Number < e.rec.Number(a.Code) {
@@ -129,7 +132,7 @@ func (n *Network) merge(e *entry, r *vanflow.Record, known bool) {
 			}
 			continue
 		}
-		if late && changesWithLink(a.Code) {
+		if late.of(a.Code) {
 			continue
 		}
 		a.Text = n.limits.clean(a.Text)
@@ -189,15 +192,30 @@ func changesAlone(c vanflow.Code) bool {
 	return c == vanflow.AttrOperStatus || c == vanflow.AttrResult || c == vanflow.AttrReason
 }
 
-// changesWithLink reports whether a text is what a link came up or went down
-// with.
-func changesWithLink(c vanflow.Code) bool { return changesAlone(c) || c == vanflow.AttrPeer }
+// staleness is which texts of a link are older than what is known: what it was
+// before its latest change, whom it led to, why it went down before.
+type staleness struct{ status, peer, reason bool }
 
-// staleLink reports whether an emission is about an earlier change of the link
-// than the latest known.
-func staleLink(known, r *vanflow.Record) bool {
-	changed := max(r.Number(vanflow.AttrUpTimeStamp), r.Number(vanflow.AttrDownTimeStamp))
-	return changed != 0 && changed < max(known.Number(vanflow.AttrUpTimeStamp), known.Number(vanflow.AttrDownTimeStamp))
+func staleLink(known, r *vanflow.Record) staleness {
+	up, down := r.Number(vanflow.AttrUpTimeStamp), r.Number(vanflow.AttrDownTimeStamp)
+	knownUp, knownDown := known.Number(vanflow.AttrUpTimeStamp), known.Number(vanflow.AttrDownTimeStamp)
+	older := func(theirs, ours uint64) bool { return theirs != 0 && theirs < ours }
+	return staleness{
+		status: older(max(up, down), max(knownUp, knownDown)), peer: older(up, knownUp), reason: older(down, knownDown),
+	}
+}
+
+func (s staleness) of(c vanflow.Code) bool {
+	switch c {
+	case vanflow.AttrOperStatus:
+		return s.status
+	case vanflow.AttrPeer:
+		return s.peer
+	case vanflow.AttrResult, vanflow.AttrReason:
+		return s.reason
+	default:
+		return false
+	}
 }
 
 // derive brings what follows from a record in line with it.

@@ -268,6 +268,7 @@ func (n *Network) reviveFlow(f *flow, s *source) {
 // loseFlow ends a connection of which nothing more will be heard.
 func (n *Network) loseFlow(f *flow, end uint64) {
 	f.end, f.lost, f.row = max(end, f.start, 1), true, nil
+	f.heard = n.now // it is kept as long as others that ended now
 	n.flowRows.version++
 	n.closeFlow(f)
 }

@@ -1,7 +1,6 @@
 package network
 
 import (
-	"bufio"
 	"encoding/hex"
 	"encoding/json"
 	"os"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/skupper-host/skupper/internal/captures"
 	"github.com/skupper-host/skupper/observer/record"
 	"github.com/skupper-host/skupper/router/vanflow"
 )
@@ -36,20 +36,11 @@ func (m *message) source() string {
 }
 
 // recorded reads a recording of routers and controllers.
-func recorded(t testing.TB, name string) (messages []message) {
+func recorded(t testing.TB, name string) []message {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "..", "testdata", "captures", "vanflow", name+".jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var m message
-		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
-			t.Fatal(err)
-		}
+	messages := captures.Lines[message](t, "vanflow/"+name+".jsonl")
+	for i := range messages {
+		m := &messages[i]
 		raw, err := hex.DecodeString(m.Raw)
 		if err != nil {
 			t.Fatal(err)
@@ -60,10 +51,6 @@ func recorded(t testing.TB, name string) (messages []message) {
 		if m.Skipped > 0 {
 			t.Fatalf("%s: %d records skipped", name, m.Skipped)
 		}
-		messages = append(messages, m)
-	}
-	if err := lines.Err(); err != nil || len(messages) == 0 {
-		t.Fatalf("%s: %d messages, %v", name, len(messages), err)
 	}
 	return messages
 }
