@@ -33,7 +33,7 @@ const (
 	maxBlank  = 16      // line ends in front of a message
 	maxTarget = 1 << 16 // of a request
 	maxStatus = 256     // of the first line of a response; more of a reason is not kept
-	maxLine   = 1 << 16 // likewise, of what is not kept
+	maxLine   = 1 << 16 // likewise, with what is not kept
 	maxValue  = 256     // of a field that says how long a body is; more of others is not kept
 	maxDigits = 16      // of the size of a chunk
 )
@@ -197,21 +197,20 @@ func (p *parser1) readTarget(b []byte) (int, bool) {
 
 // collect takes a line, or what there is of it.
 func (p *parser1) collect(b []byte) (int, bool) {
-	into, limit := &p.line, maxStatus
-	if p.state == atValue {
-		into, limit = &p.value, maxValue
-	}
 	n, whole := len(b), false
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {
 		n, whole = i, true
 	}
 	p.count += n
-	*into = append(*into, b[:min(n, limit-len(*into))]...)
-	switch {
-	case p.count > maxLine, p.state == atStatus && !begins(p.line):
-		return 0, false
-	case !whole:
-		return n, true
+	ok := p.count <= maxLine
+	if p.state == atValue {
+		ok = p.keep(b[:n])
+	} else {
+		p.line = append(p.line, b[:min(n, maxStatus-len(p.line))]...)
+		ok = ok && (p.state == atVersion || begins(p.line))
+	}
+	if !ok || !whole {
+		return n, ok
 	}
 	line := bytes.TrimSuffix(p.line, []byte("\r"))
 	switch {
@@ -219,12 +218,23 @@ func (p *parser1) collect(b []byte) (int, bool) {
 		return n + 1, p.beginRequest(line)
 	case p.state == atValue:
 		p.state = atField
-		return n + 1, p.field == forwardedFor || p.count <= maxValue // a length that is longer than any length is none
+		return n + 1, true
 	case len(line) == 0 && p.count < maxBlank:
 		p.line, p.count = p.line[:0], p.count+1
 		return n + 1, true
 	}
 	return n + 1, p.beginResponse(line)
+}
+
+// keep collects a piece of a value. A length that is longer than any length is
+// none.
+func (p *parser1) keep(b []byte) bool {
+	if len(p.value) == 0 {
+		b = bytes.TrimLeft(b, " \t")
+	}
+	n := min(len(b), maxValue-len(p.value))
+	p.value = append(p.value, b[:n]...)
+	return p.field == forwardedFor || len(bytes.TrimRight(b[n:], " \t\r")) == 0
 }
 
 // begins reports whether b may become the first line of a response, which empty
@@ -318,8 +328,7 @@ func (p *parser1) beginLine(c byte) (int, bool) {
 		p.state = atRest
 		if p.field != noField {
 			p.state = atValue
-			p.value = append(p.value, ' ')
-			p.count++
+			p.keep([]byte{' '})
 		}
 		return 1, true
 	}

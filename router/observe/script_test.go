@@ -91,6 +91,9 @@ func play(kind Kind, turns []turn, pieces func(string) []string) (l *ledger, s *
 	for _, t := range turns {
 		now = now.Add(time.Second)
 		for _, p := range pieces(t.text) {
+			if p == "" {
+				continue // nothing is never shown
+			}
 			if t.server {
 				s.Server([]byte(p))
 			} else {
@@ -113,7 +116,17 @@ func told(kind Kind, turns []turn, pieces func(string) []string) string {
 	return text
 }
 
-func bytewise(s string) []string { return strings.Split(s, "") }
+// bytewise cuts at every byte, and a very long text at every hundredth.
+func bytewise(s string) []string {
+	if len(s) < 10_000 {
+		return strings.Split(s, "")
+	}
+	var list []string
+	for ; len(s) > 100; s = s[100:] {
+		list = append(list, s[:100])
+	}
+	return append(list, s)
+}
 
 // tells checks what a Stream of some kinds makes of the turns, in one piece and
 // byte by byte. The first kind has them cut at every byte too, or at some of a
@@ -130,7 +143,7 @@ func tells(t *testing.T, turns []turn, want string, kinds ...Kind) {
 	}
 	for i := range turns {
 		text := turns[i].text
-		for at := 1; at < len(text); at += 1 + len(text)/300 {
+		for at := 1; at < len(text); at += 1 + len(text)/150 {
 			got := told(kinds[0], turns, func(s string) []string {
 				if s == text {
 					return []string{s[:at], s[at:]}
