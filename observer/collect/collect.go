@@ -234,7 +234,24 @@ func (c *Collector) session(ctx context.Context) error {
 	for _, p := range known {
 		k.attach(p.id, p.kind)
 	}
+	k.spawn(k.search)
 	return k.read(k.ctx, beacons, "")
+}
+
+// search finds the sources that are there already.
+func (k *connection) search() {
+	ctx, cancel := context.WithTimeout(k.ctx, dialTimeout)
+	defer cancel()
+	ids, err := k.discover(ctx)
+	if err != nil {
+		if k.ctx.Err() == nil {
+			k.collector.log.Debug("the router does not say which event sources there are; they announce themselves", "err", err)
+		}
+		return
+	}
+	for _, id := range ids {
+		k.meet(time.Now(), id, kindOf(id))
+	}
 }
 
 // attach begins to receive what a source says, unless that has begun. What the
@@ -374,19 +391,24 @@ func (k *connection) take(id, address string, msg *goamqp.Message) {
 // beacon takes an announcement. One whose addresses are not those of its id is
 // none: nobody tells the observer to listen or send elsewhere.
 func (k *connection) beacon(now time.Time, m *vanflow.Message) {
-	c := k.collector
 	if m.ID == "" || len(m.ID) > maxID || m.Address != vanflow.Address(m.ID) || m.Direct != vanflow.AddressDirect(m.ID) {
 		return
 	}
+	k.meet(now, m.ID, m.Source)
+}
+
+// meet makes a source known, and begins to receive what it says.
+func (k *connection) meet(now time.Time, id string, kind vanflow.SourceType) {
+	c := k.collector
 	c.mu.Lock()
-	known, fresh := c.sources.beacon(now, m.ID, m.Source)
+	known, fresh := c.sources.beacon(now, id, kind)
 	c.mu.Unlock()
 	if fresh {
-		c.log.Debug("an event source", "source", m.ID, "type", m.Source)
+		c.log.Debug("an event source", "source", id, "type", kind)
 	}
 	if known {
-		c.network.SourceSeen(now, m.ID, m.Source)
-		k.attach(m.ID, m.Source)
+		c.network.SourceSeen(now, id, kind)
+		k.attach(id, kind)
 	}
 }
 

@@ -3,6 +3,7 @@ package collect
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/skupper-host/skupper/observer/network"
 )
@@ -59,4 +60,71 @@ func counted(n *network.Network, connections int, sum uint64) error {
 		return fmt.Errorf("%d opened, %d closed, %d and %d bytes, %d rows", opened, closed, sent, received, len(n.Connections()))
 	}
 	return nil
+}
+
+// TestObserverRestarts: an observer that begins while there is traffic has the
+// whole picture at once, and connections that began before it are in it.
+func TestObserverRestarts(t *testing.T) {
+	t.Parallel()
+	west, _, port := pairOfSites(t)
+	_, _, stop := observe(t, west)
+	c := say(t, port, 1000)
+	defer c.Close()
+	stop()
+	began := time.Now()
+	n, _, _ := observe(t, west)
+	eventually(t, "the same picture", func() error {
+		if s, l, k := len(n.Sites()), len(n.Listeners()), len(n.Connectors()); s != 2 || l != 1 || k != 1 {
+			return fmt.Errorf("%d sites, %d listeners, %d connectors", s, l, k)
+		}
+		rows := n.Connections()
+		if len(rows) != 1 || rows[0].EndTime != 0 || rows[0].OctetCount != 1000 || rows[0].OctetReverseCount != 1000 || rows[0].TraceSites[1] != "east" {
+			return fmt.Errorf("connections %+v", rows)
+		}
+		return nil
+	})
+	t.Logf("complete after %v", time.Since(began))
+}
+
+// TestRouterRestarts: the router that the observer is connected to restarts. It is
+// another source then, in the same site.
+func TestRouterRestarts(t *testing.T) {
+	t.Parallel()
+	west, _, _ := pairOfSites(t)
+	n, c, _ := observe(t, west)
+	router := func() (string, error) {
+		for _, r := range n.Routers() {
+			if r.Name == "0/west-1" && r.SiteName == "west" && len(n.RouterLinks()) == 1 && len(n.Listeners()) == 1 {
+				return r.Identity, nil
+			}
+		}
+		return "", fmt.Errorf("routers %+v, links %+v", n.Routers(), n.RouterLinks())
+	}
+	var before string
+	eventually(t, "the network", func() (err error) {
+		before, err = router()
+		return err
+	})
+	west.stop()
+	eventually(t, "the loss of the router", func() error {
+		if s := c.Status(); s.Connected || s.Err == nil {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	if len(n.Sites()) != 2 {
+		t.Errorf("sites %+v: without a router nobody is given up", n.Sites())
+	}
+	west.start(t)
+	eventually(t, "the router as another source", func() error {
+		for _, r := range n.Routers() {
+			if r.Name == "0/west-1" && r.Identity != before && c.Status().Connected {
+				return nil
+			}
+		}
+		return fmt.Errorf("routers %+v", n.Routers())
+	})
+	if sites := n.Sites(); len(sites) != 2 || sites[0].Name != "west" {
+		t.Errorf("sites %+v", sites)
+	}
 }
