@@ -190,6 +190,23 @@ func TestRecordsAreLeftAsTheyAre(t *testing.T) {
 	}
 }
 
+func TestFind(t *testing.T) {
+	t.Parallel()
+	rows := things()
+	for name, table := range map[string]*Table[thing]{"in order": Compile[thing](true), "in any order": Compile[thing](false)} {
+		for _, r := range rows {
+			if got, ok := table.Find(rows, r.Identity); !ok || got != r {
+				t.Errorf("%s: %s is %v", name, r.Identity, got)
+			}
+		}
+		for _, id := range []string{"", "aa", "z"} {
+			if got, ok := table.Find(rows, id); ok || got != nil {
+				t.Errorf("%s: %q is %v", name, id, got)
+			}
+		}
+	}
+}
+
 // TestPagesAreTheList compares pages with the whole list, for lists that are in
 // order and for those that are not.
 func TestPagesAreTheList(t *testing.T) {

@@ -149,6 +149,22 @@ func (t *Table[T]) field(name string) *field {
 	return t.fields[strings.Join(parts, ".")]
 }
 
+// Find returns the record with an identity.
+func (t *Table[T]) Find(records []*T, identity string) (*T, bool) {
+	if t.sorted {
+		i, ok := slices.BinarySearchFunc(records, identity, func(r *T, id string) int { return strings.Compare(t.id(r), id) })
+		if !ok {
+			return nil, false
+		}
+		return records[i], true
+	}
+	i := slices.IndexFunc(records, func(r *T) bool { return t.id(r) == identity })
+	if i < 0 {
+		return nil, false
+	}
+	return records[i], true
+}
+
 // Page is a part of a list.
 type Page[T any] struct {
 	Rows  []*T // never nil
