@@ -58,12 +58,19 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	}
 	lock, err := host.LockController(paths.ControllerLock())
 	if errors.Is(err, host.ErrLocked) {
-		return fmt.Errorf("%w (%s): %w", ErrRunning, paths.ControllerLock(), err)
+		return fmt.Errorf("%w: %w", ErrRunning, err)
 	}
 	if err != nil {
 		return err
 	}
 	defer func() { _ = lock.Close() }() // it ends with the process at the latest
+	socket, err := paths.AgentSocket()
+	if err != nil {
+		return err
+	}
+	if err := lock.Tell(socket); err != nil {
+		return err
+	}
 	if err := a.m.loadPorts(); err != nil {
 		return err
 	}

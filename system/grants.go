@@ -192,7 +192,14 @@ func (n *namespace) issueToken(ctx context.Context, r api.TokenRequest) (*api.To
 	if err != nil {
 		return nil, err
 	}
+	name, err := grantName(v, r)
+	if err != nil {
+		return nil, err
+	}
 	var hosts, warnings []string
+	if g := resource.Get[*resource.AccessGrant](v.site.Objects, name); g != nil {
+		r.Hosts = hostsOf(g) // it has its own
+	}
 	for _, asked := range strings.Split(strings.Join(r.Hosts, ","), ",") { // none is ""
 		host, w, err := hostFor(a, asked)
 		if err != nil {
@@ -203,12 +210,7 @@ func (n *namespace) issueToken(ctx context.Context, r api.TokenRequest) (*api.To
 	if err := n.m.grants.openToo(ctx, hosts...); err != nil {
 		return nil, fmt.Errorf("grant server: %w", err)
 	}
-	name := first(r.Grant, r.Name, render.LinkName(v.site.Name, random4()))
-	g := resource.Get[*resource.AccessGrant](v.site.Objects, name)
-	if g == nil {
-		if r.Grant != "" {
-			return nil, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("accessgrant/%s does not exist", r.Grant)}
-		}
+	if resource.Get[*resource.AccessGrant](v.site.Objects, name) == nil {
 		if err := n.makeGrant(ctx, name, hosts, r); err != nil {
 			return nil, err
 		}
@@ -223,6 +225,25 @@ func (n *namespace) issueToken(ctx context.Context, r api.TokenRequest) (*api.To
 		Name: name, URL: entry.Status.URL, Expires: entry.Status.ExpirationTime, Document: resource.EncodeYAML(t), Warnings: warnings,
 		Redemptions: max(entry.Spec.RedemptionsAllowed, 1) - entry.Status.Redemptions,
 	}, nil
+}
+
+// grantName is the name of the grant that a token is of: one that exists, or that
+// of a new one.
+func grantName(v *view, r api.TokenRequest) (string, error) {
+	name := first(r.Grant, r.Name, render.LinkName(v.site.Name, random4()))
+	if r.Grant != "" && resource.Get[*resource.AccessGrant](v.site.Objects, name) == nil {
+		return "", absent(resource.Ref{Kind: resource.KindAccessGrant, Name: name})
+	}
+	return name, checkName(name)
+}
+
+// checkName refuses what cannot be the name of an object, before it is in the
+// input or in the hands of another site.
+func checkName(name string) error {
+	if reason := resource.CheckName(name); reason != "" {
+		return &api.Error{Kind: api.Invalid, Message: fmt.Sprintf("name %q: %s", name, reason)}
+	}
+	return nil
 }
 
 func random4() []byte {

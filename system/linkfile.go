@@ -22,6 +22,14 @@ func (n *namespace) linkFor(ctx context.Context, r api.LinkRequest) (*api.LinkFi
 	if !n.exists() {
 		return nil, n.missing()
 	}
+	if r.Name != "" {
+		if err := checkName(r.Name); err != nil {
+			return nil, err
+		}
+	}
+	if reason := resource.CheckCredential(r.Credentials); r.Credentials != "" && reason != "" {
+		return nil, &api.Error{Kind: api.Invalid, Message: fmt.Sprintf("credentials %q: %s", r.Credentials, reason)}
+	}
 	if err := n.take(ctx); err != nil {
 		return nil, err
 	}

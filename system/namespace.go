@@ -376,6 +376,6 @@ func (n *namespace) exists() bool {
 func (n *namespace) missing() error {
 	return &api.Error{
 		Kind: api.Missing, Message: fmt.Sprintf("namespace %s does not exist", n.paths.Name),
-		Advice: "`skupper namespace list` lists those that do",
+		Advice: "`skupper site create NAME` makes it; `skupper namespace list` lists those that exist",
 	}
 }

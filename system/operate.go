@@ -35,7 +35,7 @@ func (n *namespace) operate(ctx context.Context, r api.OperateRequest) (*api.Res
 		}
 		return n.change(ctx, r, wish{memory: stopped(true)}, before.Stopped, "the site is stopped already")
 	case api.Reload:
-		return n.change(ctx, r, wish{strict: true}, false, "")
+		return n.change(ctx, r, wish{start: true, strict: true}, false, "") // compat: a first reload starts the site
 	case api.Restart:
 		return n.change(ctx, r, wish{start: true, restart: true, memory: stopped(false)}, false, "")
 	case api.Teardown:

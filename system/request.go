@@ -231,7 +231,7 @@ func dropAll(e *input.Edit, refs []resource.Ref, r api.DeleteRequest) ([]api.Cha
 		}
 	}
 	var changes []api.Change
-	var errs []error
+	var lacking []*api.Error
 	have := e.Set().Clone()
 	for _, ref := range refs {
 		removed, err := dropOne(e, ref)
@@ -239,7 +239,7 @@ func dropAll(e *input.Edit, refs []resource.Ref, r api.DeleteRequest) ([]api.Cha
 			return nil, err
 		}
 		if len(removed) == 0 && r.Missing {
-			errs = append(errs, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("%s does not exist", ref)})
+			lacking = append(lacking, absent(ref))
 		}
 		for _, ref := range removed {
 			change := api.Change{Object: ref.String(), Action: api.Deleted}
@@ -249,7 +249,36 @@ func dropAll(e *input.Edit, refs []resource.Ref, r api.DeleteRequest) ([]api.Cha
 			changes = append(changes, change)
 		}
 	}
-	return changes, errors.Join(errs...)
+	return changes, together(lacking)
+}
+
+// together is one error about several objects, nil about none.
+func together(list []*api.Error) error {
+	switch len(list) {
+	case 0:
+		return nil
+	case 1:
+		return list[0]
+	}
+	all := &api.Error{Kind: list[0].Kind, Message: fmt.Sprintf("%d objects do not exist", len(list))}
+	for _, e := range list {
+		all.Problems = append(all.Problems, api.Problem{Reason: e.Message, Hint: e.Advice})
+	}
+	return all
+}
+
+// absent says that an object is not in the input, and how those that are can be
+// seen.
+func absent(ref resource.Ref) *api.Error {
+	e := &api.Error{Kind: api.Missing, Message: fmt.Sprintf("%s does not exist", ref)}
+	switch ref.Kind {
+	case resource.KindSite, resource.KindLink, resource.KindListener, resource.KindConnector:
+		e.Advice = fmt.Sprintf("`skupper %s status` lists what there is", strings.ToLower(string(ref.Kind)))
+	case resource.KindAccessGrant:
+		e.Advice = "`skupper token status` lists what there is"
+	default: // no command lists the others
+	}
+	return e
 }
 
 // dropOne removes an object and what is of no use without it: the Secret of a
@@ -315,7 +344,7 @@ func (n *namespace) patch(ctx context.Context, r api.PatchRequest) (*api.Result,
 		change: func(e *input.Edit) ([]api.Change, error) {
 			old := e.Set().Find(refs[0])
 			if old == nil {
-				return nil, &api.Error{Kind: api.Missing, Message: fmt.Sprintf("%s does not exist", refs[0])}
+				return nil, absent(refs[0])
 			}
 			o, about, err := patched(old, r.Fields)
 			if err != nil {

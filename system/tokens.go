@@ -107,12 +107,12 @@ func tokenOf(t site.Token) *resource.AccessToken {
 	return o
 }
 
-// redeem exchanges a token and puts what it gives into the input. The same
-// token is never exchanged twice: it may be good for one time only.
+// redeem exchanges a token and puts what it gives into the input, unless its link
+// is there already.
 func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost int) (*api.Result, error) {
 	v := n.seen.Load()
 	print := fingerprint(t.Spec.URL, t.Spec.Code)
-	if slices.Contains(v.memory.Redeemed, print) || n.linked(t.Name) {
+	if n.linked(t.Name) {
 		return &api.Result{
 			Changes: []api.Change{{Object: "link/" + t.Name, Action: api.Unchanged}}, State: n.line(v, n.unitStatus(ctx), nil, "").State,
 			Generation: v.memory.Generation,
@@ -251,5 +251,8 @@ func (n *namespace) redeemFile(ctx context.Context, r api.RedeemRequest) (*api.R
 	}
 	t := tokens[0]
 	t.Name = first(r.Name, t.Name)
+	if err := checkName(t.Name); err != nil {
+		return nil, err
+	}
 	return n.redeem(ctx, t, r.Cost)
 }

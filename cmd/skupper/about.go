@@ -15,6 +15,7 @@ import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/manual"
 	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/render"
 	"github.com/skupper-host/skupper/system/resource"
@@ -23,7 +24,11 @@ import (
 func (p *program) versionCommand() *command.Command {
 	return &command.Command{
 		Name: "version", Summary: "print the version", Flags: []command.Flag{outputFlag("table", "table", "json", "yaml")},
-		Examples: []command.Example{{Line: "skupper version -o json", Text: "The version of each part, the commit and the Go version"}},
+		Text: "It is the version of this program. Which one a router runs is shown by `skupper site status -o wide`.",
+		Examples: []command.Example{
+			{Line: "skupper version", Text: "The version alone"},
+			{Line: "skupper version -o json", Text: "The version of each part, the commit and the Go version"},
+		},
 		Run: func(_ context.Context, in *command.Input) error {
 			format := output.Format(in.String("output"))
 			if format == output.AsTable {
@@ -47,8 +52,12 @@ func parts() []string { return []string{"cli", "controller", "router"} }
 func (p *program) manifestCommand() *command.Command {
 	return &command.Command{
 		Name: "manifest", Summary: "list the parts of the program and their versions",
-		Flags:    []command.Flag{outputFlag("table", "table", "json", "yaml")},
-		Examples: []command.Example{{Line: "skupper manifest", Text: "Every part; all are in this one binary"}},
+		Text:  "All parts are in this one binary, and so have its version.",
+		Flags: []command.Flag{outputFlag("table", "table", "json", "yaml")},
+		Examples: []command.Example{
+			{Line: "skupper manifest", Text: "Every part"},
+			{Line: "skupper manifest -o json", Text: "The same for a program"},
+		},
 		Run: func(_ context.Context, in *command.Input) error {
 			t := &output.Table{Header: []string{"COMPONENT", "VERSION"}}
 			var components []map[string]any
@@ -67,8 +76,12 @@ func (p *program) manifestCommand() *command.Command {
 func (p *program) helpCommand() *command.Command {
 	return &command.Command{
 		Name: "help", Summary: "print help for a command",
-		Args:     []command.Arg{{Name: "command", Optional: true, Repeat: true, Source: command.Commands}},
-		Examples: []command.Example{{Line: "skupper help listener create", Text: "As `skupper listener create --help`"}},
+		Args: []command.Arg{{Name: "command", Optional: true, Repeat: true, Source: command.Commands}},
+		Text: "Without a command, the commands are listed, with the flags of every command and the exit status.",
+		Examples: []command.Example{
+			{Line: "skupper help", Text: "As `skupper --help`"},
+			{Line: "skupper help listener create", Text: "As `skupper listener create --help`"},
+		},
 		Run: func(_ context.Context, in *command.Input) error {
 			parsed, err := command.Parse(p.tree(), in.Args, foreignFlags())
 			if err != nil {
@@ -85,16 +98,20 @@ func (p *program) completionCommand() *command.Command {
 		Name: "completion", Summary: "print a completion script for a shell",
 		Text: "Commands, flags, namespaces, resource names and files are completed.",
 	}
-	lines := map[string]string{
-		"bash": "source <(skupper completion bash)",
-		"zsh":  "skupper completion zsh > \"${fpath[1]}/_skupper\"",
-		"fish": "skupper completion fish > ~/.config/fish/completions/skupper.fish",
+	lines := map[string][2]string{ // in this shell, and in every one from now on
+		"bash": {"source <(skupper completion bash)", "skupper completion bash > ~/.local/share/bash-completion/completions/skupper"},
+		"zsh":  {"source <(skupper completion zsh)", "skupper completion zsh > \"${fpath[1]}/_skupper\""},
+		"fish": {"skupper completion fish | source", "skupper completion fish > ~/.config/fish/completions/skupper.fish"},
 	}
 	for _, shell := range manual.Shells() {
 		c.Commands = append(c.Commands, &command.Command{
 			Name: shell, Summary: "the script for " + shell,
-			Flags:    []command.Flag{{Name: "no-descriptions", Kind: command.Bool, Hidden: true, Usage: "accepted"}},
-			Examples: []command.Example{{Line: lines[shell], Text: "Complete in " + shell}},
+			Text:  "Packages install it; this is for a program that came without one.",
+			Flags: []command.Flag{{Name: "no-descriptions", Kind: command.Bool, Hidden: true, Usage: "accepted"}},
+			Examples: []command.Example{
+				{Line: lines[shell][0], Text: "Complete in this " + shell},
+				{Line: lines[shell][1], Text: "Complete in every " + shell + " from now on"},
+			},
 			Run: func(context.Context, *command.Input) error {
 				_, err := io.WriteString(p.stdout, manual.Completion(shell, "skupper"))
 				return err
@@ -140,9 +157,17 @@ func (p *program) known(ctx context.Context, s command.Source, parsed *command.P
 			names = append(names, lower(string(k)))
 		}
 		return names
+	case command.Platforms:
+		return []string{"linux", container.Podman, container.Docker}
 	case command.Commands:
+		above := p.tree()
+		for _, word := range parsed.Args {
+			if above = above.Find(word); above == nil {
+				return nil
+			}
+		}
 		var names []string
-		for _, c := range p.tree().Commands {
+		for _, c := range above.Commands {
 			if !c.Hidden {
 				names = append(names, c.Name)
 			}

@@ -90,7 +90,8 @@ func (p *program) bridgeCommands(b bridge) *command.Command {
 		Commands: []*command.Command{
 			{
 				Name: "create", Summary: "make a " + b.noun, Args: args,
-				Flags: append(b.flags(), append(waitFlags(waitConfigured, "60s"), dryRunFlag())...),
+				Text:  "It takes effect at once where the site runs; nothing else of the site is touched. The same again changes nothing, another one of that name is left alone.",
+				Flags: append(b.flags(), append(waitFlags(waitConfigured, "60s"), resultFlags()...)...),
 				Examples: []command.Example{
 					{Line: b.example, Text: b.does},
 					{Line: fmt.Sprintf("skupper %s create db 5432 --dry-run", b.noun), Text: "See what it would change"},
@@ -105,15 +106,22 @@ func (p *program) bridgeCommands(b bridge) *command.Command {
 			},
 			{
 				Name: "update", Summary: "change a " + b.noun, Args: []command.Arg{known},
-				Text:     "What is not given stays as it is, also what other tools wrote into the resource.",
-				Flags:    append(without(b.flags()), append(waitFlags(waitConfigured, "60s"), dryRunFlag())...),
-				Examples: []command.Example{{Line: fmt.Sprintf("skupper %s update db --port 5433", b.noun), Text: "Change the port"}},
-				Run:      func(ctx context.Context, in *command.Input) error { return p.bridgeUpdate(ctx, in, b.kind) },
+				Text:  "What is not given stays as it is, also what other tools wrote into the resource. --set KEY= takes a setting away.",
+				Flags: append(without(b.flags()), append(waitFlags(waitConfigured, "60s"), resultFlags()...)...),
+				Examples: []command.Example{
+					{Line: fmt.Sprintf("skupper %s update db --port 5433", b.noun), Text: "Change the port"},
+					{Line: fmt.Sprintf("skupper %s update db --host 127.0.0.1 --dry-run", b.noun), Text: "See what another address would change, and whether connections would drop"},
+				},
+				Run: func(ctx context.Context, in *command.Input) error { return p.bridgeUpdate(ctx, in, b.kind) },
 			},
 			{
 				Name: "delete", Summary: "remove a " + b.noun, Args: []command.Arg{known},
-				Flags:    append(deleteWaitFlags(), dryRunFlag()),
-				Examples: []command.Example{{Line: fmt.Sprintf("skupper %s delete db", b.noun), Text: "Remove it; open connections may finish"}},
+				Text:  "New connections are not taken any more; those that are open may finish.",
+				Flags: append(deleteWaitFlags(), resultFlags()...),
+				Examples: []command.Example{
+					{Line: fmt.Sprintf("skupper %s delete db", b.noun), Text: "Remove it; open connections may finish"},
+					{Line: fmt.Sprintf("skupper %s delete db --wait=false", b.noun), Text: "Do not wait until the router has dropped it"},
+				},
 				Run: func(ctx context.Context, in *command.Input) error {
 					ref, err := p.named(ctx, in.Arg(0), statusKinds(b.kind)...)
 					if err != nil {
@@ -125,8 +133,12 @@ func (p *program) bridgeCommands(b bridge) *command.Command {
 			p.statusCommand(b.noun, optional, statusKinds(b.kind)...),
 			{
 				Name: "generate", Summary: "print a " + b.noun + " without applying it", Args: args,
-				Flags:    append(b.flags(), outputFlag("yaml", documentFormats()...)),
-				Examples: []command.Example{{Line: fmt.Sprintf("skupper %s generate db 5432 > %s.yaml", b.noun, b.noun), Text: "Write it to a file"}},
+				Text:  "What is printed is checked as that of create. No agent is asked and nothing is changed.",
+				Flags: append(b.flags(), outputFlag("yaml", documentFormats()...)),
+				Examples: []command.Example{
+					{Line: fmt.Sprintf("skupper %s generate db 5432 > %s.yaml", b.noun, b.noun), Text: "Write it to a file"},
+					{Line: fmt.Sprintf("skupper %s generate db 5432 --routing-key shop -o json", b.noun), Text: "As JSON"},
+				},
 				Run: func(_ context.Context, in *command.Input) error {
 					o, err := b.object(in)
 					if err != nil {
@@ -191,6 +203,11 @@ func (p *program) listenerObject(in *command.Input) (resource.Object, error) {
 	if in.Changed("keys") {
 		return p.multiKeyListener(in, meta, port, settings)
 	}
+	for _, flag := range []string{"strategy", "client-auth"} {
+		if in.Changed(flag) {
+			return nil, &command.UsageError{Message: "--" + flag + ": only a listener of several routing keys has it", Advice: "name them: --keys A,B"}
+		}
+	}
 	l := &resource.Listener{Meta: meta}
 	l.Spec.RoutingKey = first(in.String("routing-key"), in.Arg(0))
 	l.Spec.Host, l.Spec.Port, l.Spec.Type = in.String("host"), port, in.String("type")
@@ -200,6 +217,9 @@ func (p *program) listenerObject(in *command.Input) (resource.Object, error) {
 }
 
 func (p *program) multiKeyListener(in *command.Input, meta resource.Meta, port int, settings map[string]string) (resource.Object, error) {
+	if in.Changed("routing-key") {
+		return nil, &command.UsageError{Message: "--routing-key and --keys exclude each other", Advice: "name all routing keys with --keys"}
+	}
 	m := &resource.MultiKeyListener{Meta: meta}
 	m.Spec.Host, m.Spec.Port, m.Spec.Observer = in.String("host"), port, in.String("observer")
 	m.Spec.TLSCredentials, m.Spec.RequireClientCert = in.String("tls-credentials"), in.Bool("client-auth")
@@ -273,9 +293,7 @@ func (p *program) bridgeUpdate(ctx context.Context, in *command.Input, kind reso
 	if err != nil {
 		return err
 	}
-	for k, v := range settings {
-		fields["spec.settings."+k] = v
-	}
+	setSettings(fields, settings)
 	if in.Changed("keys") {
 		return &command.UsageError{Message: "--keys: the routing keys of a MultiKeyListener change by `skupper system apply`"}
 	}

@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
+	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
 )
 
 // settings are what a configuration file says instead of flags that are typed
@@ -88,11 +89,11 @@ func (s *settings) read(data []byte, complain func(line int, text string)) error
 	return nil
 }
 
-// preferOutput makes a form of output the standard of every command that prints
-// tables and knows the form.
+// preferOutput makes a form of output the standard of every command that shows
+// how things are. What commands say that they changed stays as it is.
 func preferOutput(c *command.Command, form string) {
 	for i, f := range c.Flags {
-		if f.Name == "output" && f.Default == "table" && slices.Contains(f.Choices, form) {
+		if f.Name == "output" && slices.Contains(f.Choices, string(output.AsWide)) && slices.Contains(f.Choices, form) {
 			c.Flags[i].Default = form
 		}
 	}

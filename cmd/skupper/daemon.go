@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -44,8 +45,11 @@ func (p *program) controllerCommands() *command.Command {
 			Flags: []command.Flag{
 				{Name: "detached", Kind: command.Bool, Hidden: true, Usage: "started by a command: log to a file, end when nothing is left"},
 			},
-			Examples: []command.Example{{Line: "skupper controller run", Text: "Run the agent of this user, or as root of the system"}},
-			Run:      p.controllerRun,
+			Examples: []command.Example{
+				{Line: "skupper controller run", Text: "Run the agent of this user, or as root of the system"},
+				{Line: "@reboot skupper controller run", Text: "In a crontab: have the agent, and so its sites, start with a host that has no systemd"},
+			},
+			Run: p.controllerRun,
 		}},
 	}
 }
@@ -259,9 +263,7 @@ func (p *program) systemLogs(ctx context.Context, in *command.Input) error {
 	if in.Bool("agent") {
 		unit, file = filepath.Base(p.paths.AgentUnit()), p.paths.AgentLog()
 	} else if !isDir(n.Dir) {
-		return &api.Error{
-			Kind: api.Missing, Message: fmt.Sprintf("namespace %s does not exist", n.Name), Advice: "`skupper namespace list` lists those that do",
-		}
+		return namespaceMissing(n.Name)
 	}
 	if !in.Bool("agent") {
 		if done, err := p.containerLogs(ctx, in, n); done {
@@ -271,7 +273,15 @@ func (p *program) systemLogs(ctx context.Context, in *command.Input) error {
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		return p.journal(ctx, in, "-u", unit)
 	}
-	return p.tail(ctx, file, in.Bool("follow"))
+	return p.tail(ctx, file, sinceOf(in), in.Bool("follow"))
+}
+
+// sinceOf is the moment from which on a log is wanted, zero for all of it.
+func sinceOf(in *command.Input) time.Time {
+	if !in.Changed("since") {
+		return time.Time{}
+	}
+	return time.Now().Add(-in.Duration("since"))
 }
 
 // journal hands over to journalctl, which knows the journal.
@@ -284,7 +294,7 @@ func (p *program) journal(ctx context.Context, in *command.Input, match ...strin
 		args = append(args, "-f")
 	}
 	if in.Changed("since") {
-		args = append(args, "--since", time.Now().Add(-in.Duration("since")).Format(time.DateTime))
+		args = append(args, "--since", sinceOf(in).Format(time.DateTime))
 	}
 	cmd := exec.CommandContext(ctx, "journalctl", append(args, match...)...)
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
@@ -318,25 +328,21 @@ func (p *program) containerLogs(ctx context.Context, in *command.Input, n layout
 	if err != nil {
 		return true, err
 	}
-	var since time.Time
-	if in.Changed("since") {
-		since = time.Now().Add(-in.Duration("since"))
-	}
-	return true, e.Logs(ctx, name, since, in.Bool("follow"), p.stdout)
+	return true, e.Logs(ctx, name, sinceOf(in), in.Bool("follow"), p.stdout)
 }
 
 // tailPoll is how often a followed file is looked at.
 const tailPoll = 200 * time.Millisecond
 
-// tail prints a file, and what is added to it. A file that was rotated away is
-// opened anew.
-func (p *program) tail(ctx context.Context, path string, follow bool) error {
+// tail prints what a log has since a moment, and what is added to it. A file that
+// was rotated away is opened anew.
+func (p *program) tail(ctx context.Context, path string, since time.Time, follow bool) error {
 	for {
 		f, err := os.Open(path)
 		if err != nil {
 			return err
 		}
-		again, err := p.copyWhile(ctx, f, follow)
+		again, err := p.copyWhile(ctx, f, since, follow)
 		_ = f.Close() // only read from
 		if err != nil || !again {
 			return err
@@ -344,15 +350,30 @@ func (p *program) tail(ctx context.Context, path string, follow bool) error {
 	}
 }
 
-// copyWhile copies f until its end or, with follow, until it is rotated away.
-func (p *program) copyWhile(ctx context.Context, f *os.File, follow bool) (again bool, err error) {
+// copyWhile copies the lines of f since a moment until its end or, with follow,
+// until it is rotated away.
+func (p *program) copyWhile(ctx context.Context, f *os.File, since time.Time, follow bool) (again bool, err error) {
+	lines := bufio.NewReader(f)
 	for {
-		if _, err := io.Copy(p.stdout, f); err != nil || !follow {
+		line, err := lines.ReadBytes('\n')
+		if err == nil && lineBefore(line, since) {
+			continue
+		}
+		if _, err := p.stdout.Write(line); err != nil {
+			return false, err
+		}
+		if err != nil {
+			break // at its end
+		}
+		since = time.Time{} // they are in order
+	}
+	for {
+		if _, err := io.Copy(p.stdout, lines); err != nil || !follow {
 			return false, err
 		}
 		select {
 		case <-ctx.Done():
-			return false, nil
+			return false, context.Cause(ctx)
 		case <-time.After(tailPoll):
 		}
 		now, err := os.Stat(f.Name())
@@ -361,4 +382,15 @@ func (p *program) copyWhile(ctx context.Context, f *os.File, follow bool) (again
 			return true, nil
 		}
 	}
+}
+
+// lineBefore reports whether a line of a log is older than a moment. One that
+// does not say its time goes with those around it.
+func lineBefore(line []byte, since time.Time) bool {
+	if since.IsZero() {
+		return false
+	}
+	word, _, _ := strings.Cut(strings.TrimPrefix(string(line), "time="), " ")
+	t, err := time.Parse(time.RFC3339, word)
+	return err != nil || t.Before(since)
 }

@@ -24,16 +24,24 @@ func (p *program) debugCommands() *command.Command {
 		Commands: []*command.Command{
 			{
 				Name: "check", Summary: "test what a site needs, one line each",
-				Flags:    statusFlags()[:2],
-				Exits:    []command.Exit{{Code: exitUnhealthy, Meaning: "a test failed"}},
-				Examples: []command.Example{{Line: "skupper -n west debug check", Text: "What is wrong with the site of namespace west, and what to do"}},
-				Run:      p.debugCheck,
+				Text:  "A test that fails says what to do. WARN is what may be as wanted, and what will be wrong one day.",
+				Flags: statusFlags()[:2],
+				Exits: []command.Exit{{Code: exitUnhealthy, Meaning: "a test failed"}},
+				Examples: []command.Example{
+					{Line: "skupper -n west debug check", Text: "What is wrong with the site of namespace west, and what to do"},
+					{Line: "skupper debug check -o json", Text: "The same for a program"},
+				},
+				Run: p.debugCheck,
 			},
 			{
 				Name: "dump", Summary: "write resources, configuration, status and logs into an archive, without keys and codes",
-				Args:     []command.Arg{{Name: "file", Optional: true, Source: command.Files}},
-				Examples: []command.Example{{Line: "skupper -n west debug dump /tmp/report", Text: "Makes /tmp/report-west-<time>.tar.gz"}},
-				Run:      p.debugDump,
+				Args: []command.Arg{{Name: "file", Optional: true, Source: command.Files}},
+				Text: "The name of the archive is FILE, or skupper-dump, with the namespace and the time; it is printed. What cannot be collected is named in it.",
+				Examples: []command.Example{
+					{Line: "skupper debug dump", Text: "Makes skupper-dump-default-<time>.tar.gz in this directory"},
+					{Line: "skupper -n west debug dump /tmp/report", Text: "Makes /tmp/report-west-<time>.tar.gz"},
+				},
+				Run: p.debugDump,
 			},
 		},
 	}

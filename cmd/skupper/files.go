@@ -41,7 +41,7 @@ func (p *program) readAny(ctx context.Context, names []string) ([]api.File, erro
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		list, err := p.readOne(name)
+		list, err := p.readOne(ctx, name)
 		files = append(files, list...)
 		errs = append(errs, err)
 	}
@@ -51,13 +51,17 @@ func (p *program) readAny(ctx context.Context, names []string) ([]api.File, erro
 	return files, nil
 }
 
-func (p *program) readOne(name string) ([]api.File, error) {
+func (p *program) readOne(ctx context.Context, name string) ([]api.File, error) {
 	if name == "-" {
-		data, err := io.ReadAll(io.LimitReader(p.stdin, resource.MaxFile+1))
-		if err != nil {
-			return nil, fmt.Errorf("standard input: %w", err)
+		const input = "standard input" // its name in messages
+		var data []byte
+		if err := interruptible(ctx, func() (err error) {
+			data, err = io.ReadAll(io.LimitReader(p.stdin, resource.MaxFile+1))
+			return err
+		}); err != nil {
+			return nil, fmt.Errorf("%s: %w", input, err)
 		}
-		return []api.File{{Name: "-", Data: data}}, nil
+		return []api.File{{Name: input, Data: data}}, nil
 	}
 	info, err := os.Stat(name)
 	if err != nil {
@@ -86,6 +90,15 @@ func (p *program) readOne(name string) ([]api.File, error) {
 		return nil, &api.Error{Kind: api.Invalid, Message: name + ": holds no file named .yaml, .yml or .json"}
 	}
 	return files, fileError(name, err)
+}
+
+// filesIn are the names of files.
+func filesIn(files []api.File) []string {
+	names := make([]string, 0, len(files))
+	for _, f := range files {
+		names = append(names, f.Name)
+	}
+	return names
 }
 
 // fileError makes a missing or refused file the fault of who named it.
@@ -136,6 +149,6 @@ func checkNamespace(name string) error {
 // namespaceMissing is the error about a namespace that does not exist.
 func namespaceMissing(name string) error {
 	return &api.Error{
-		Kind: api.Missing, Message: fmt.Sprintf("namespace %s does not exist", name), Advice: "`skupper namespace list` lists those that do",
+		Kind: api.Missing, Message: fmt.Sprintf("namespace %s does not exist", name), Advice: "`skupper site create NAME` makes it; `skupper namespace list` lists those that exist",
 	}
 }

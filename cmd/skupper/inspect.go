@@ -20,19 +20,27 @@ func (p *program) namespaceCommands() *command.Command {
 		Commands: []*command.Command{
 			{
 				Name: "list", Summary: "list the namespaces", Flags: statusFlags()[:2],
-				Examples: []command.Example{{Line: "skupper namespace list -o wide", Text: "List all, with their units and directories"}},
-				Run:      p.namespaceList,
+				Text: "STATUS is that of the site: defined (never started), running, stopped, failed, or leftover where a unit or process has no namespace.",
+				Examples: []command.Example{
+					{Line: "skupper namespace list -o wide", Text: "List all, with their units, directories and what is wrong"},
+					{Line: "skupper namespace list -o name", Text: "The names, for a script"},
+				},
+				Run: p.namespaceList,
 			},
 			{
 				Name: "delete", Summary: "stop a namespace's site and remove everything of it",
 				Args: []command.Arg{{Name: "name", Source: command.Namespaces}},
+				Text: "An archive from which it can be restored goes to the trash directory unless --purge is given.",
 				Flags: []command.Flag{
 					{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
 					{Name: "keep-input", Kind: command.Bool, Usage: "keep the resources and certificates that were given"},
 					{Name: "purge", Kind: command.Bool, Usage: "keep no archive"},
 					dryRunFlag(), outputFlag("table", "table", "json"),
 				},
-				Examples: []command.Example{{Line: "skupper namespace delete lab --yes", Text: "As `skupper -n lab system teardown --yes`"}},
+				Examples: []command.Example{
+					{Line: "skupper namespace delete lab --yes", Text: "As `skupper -n lab system teardown --yes`"},
+					{Line: "skupper namespace delete lab --dry-run", Text: "See what would be stopped and removed"},
+				},
 				Run: func(ctx context.Context, in *command.Input) error {
 					p.namespace = in.Arg(0)
 					return p.systemTeardown(ctx, in)
@@ -56,14 +64,14 @@ func (p *program) namespaceList(ctx context.Context, in *command.Input) error {
 }
 
 func (p *program) namespaceTable(list []api.Namespace, wide bool) *output.Table {
-	t := &output.Table{Header: []string{"NAMESPACE", "PLATFORM", "SITE", "STATUS", "MESSAGE"}, Paint: p.paint()}
+	t := &output.Table{Header: []string{"NAMESPACE", "PLATFORM", "SITE", "STATUS"}, Paint: p.paint()}
 	if wide {
-		t.Header = append(t.Header, "UNIT", "PID", "DATA")
+		t.Header = append(t.Header, "UNIT", "PID", "DATA", "MESSAGE")
 	}
 	for _, n := range list {
-		row := []string{n.Name, n.Platform, n.Site, string(n.State), n.Message}
+		row := []string{n.Name, n.Platform, n.Site, string(n.State)}
 		if wide {
-			row = append(row, n.Unit, pid(n.PID), n.Dir)
+			row = append(row, first(n.Unit, "-"), pid(n.PID), n.Dir, n.Message)
 		}
 		t.Add(row...)
 	}
@@ -82,6 +90,7 @@ func (p *program) networkCommands() *command.Command {
 		Name: "network", Summary: "look at the network of sites",
 		Commands: []*command.Command{{
 			Name: "status", Summary: "list the sites of the network", Flags: statusFlags(), Exits: unhealthyExit(),
+			Text: "The answer is what the routers tell each other, as this site's router knows it.",
 			Examples: []command.Example{
 				{Line: "skupper network status", Text: "Every site, with its distance from this one and the sites that it links to"},
 				{Line: "skupper network status -o wide", Text: "With the routing keys of each site as well"},
@@ -159,9 +168,11 @@ func (p *program) serviceCommands() *command.Command {
 		},
 		Commands: []*command.Command{{
 			Name: "status", Summary: "list the routing keys of the network", Flags: statusFlags(),
+			Text:  "LOCAL says whether this site has a part in it. The answer is what the routers tell each other, as this site's router knows it.",
 			Exits: []command.Exit{{Code: exitUnhealthy, Meaning: "with --check: a routing key lacks a listener or a connector"}},
 			Examples: []command.Example{
 				{Line: "skupper service status", Text: "Every routing key, with the sites of its listeners and connectors as seen from here"},
+				{Line: "skupper service status --check", Text: "For a script: status 3 where a routing key lacks a listener or a connector"},
 			},
 			Run: p.serviceStatus,
 		}},
@@ -198,7 +209,11 @@ func (p *program) certCommands() *command.Command {
 		Commands: []*command.Command{
 			{
 				Name: "list", Summary: "list the site's certificates", Flags: statusFlags()[:2],
-				Examples: []command.Example{{Line: "skupper cert list", Text: "Every certificate with its issuer and expiry"}},
+				Text: "EXPIRES is when a certificate ends, RENEWS when the agent makes another one; SOURCE says who made it.",
+				Examples: []command.Example{
+					{Line: "skupper cert list", Text: "Every certificate with its issuer and expiry"},
+					{Line: "skupper cert list -o json", Text: "The same for a program, with serial numbers and subjects"},
+				},
 				Run: func(ctx context.Context, in *command.Input) error {
 					s, err := p.ask(ctx)
 					if err != nil {
@@ -214,10 +229,14 @@ func (p *program) certCommands() *command.Command {
 			},
 			{
 				Name: "renew", Summary: "make new certificates now",
-				Args:     []command.Arg{{Name: "name", Optional: true, Repeat: true, Source: command.Certificates}},
-				Flags:    append([]command.Flag{dryRunFlag()}, waitFlags(waitConfigured, "60s")...),
-				Examples: []command.Example{{Line: "skupper cert renew west", Text: "Renew the certificate named west; without a name, all that the site makes"}},
-				Run:      p.certRenew,
+				Args:  []command.Arg{{Name: "name", Optional: true, Repeat: true, Source: command.Certificates}},
+				Text:  "Without a name all are renewed that the site makes for itself. Authorities and certificates that a person supplied are not. Connections stay.",
+				Flags: append(resultFlags(), waitFlags(waitConfigured, "60s")...),
+				Examples: []command.Example{
+					{Line: "skupper cert renew west", Text: "Renew the certificate named west"},
+					{Line: "skupper cert renew --dry-run", Text: "See which would be renewed"},
+				},
+				Run: p.certRenew,
 			},
 		},
 	}
@@ -229,7 +248,7 @@ func (p *program) certRenew(ctx context.Context, in *command.Input) error {
 		return err
 	}
 	if !online {
-		return notRunning("certificates are renewed by the agent")
+		return p.needsAgent(ctx, c, "certificates are renewed by the agent")
 	}
 	result, err := c.Renew(ctx, p.namespace, api.RenewRequest{Names: in.Args, DryRun: in.Changed("dry-run")})
 	if err != nil {
@@ -282,6 +301,7 @@ func (p *program) listOf(in *command.Input, t *output.Table, items any) error {
 func (p *program) explainCommand() *command.Command {
 	return &command.Command{
 		Name: "explain", Summary: "explain a kind of resource, or one of its fields",
+		Text: "Without an argument the kinds are listed. The same is in skupper-resources(5).",
 		Args: []command.Arg{{Name: "kind[.field]", Optional: true, Source: command.Kinds}},
 		Examples: []command.Example{
 			{Line: "skupper explain listener", Text: "The fields of a Listener"},

@@ -40,14 +40,18 @@ func (p *program) installCommand() *command.Command {
 func (p *program) uninstallCommand() *command.Command {
 	return &command.Command{
 		Name: "uninstall", Summary: "undo what system install changed",
+		Text: "Where sites are left it is refused, unless --keep-sites or --force says what becomes of them. Directories go where nothing needs them any more.",
 		Flags: []command.Flag{
 			{Name: "force", Short: "f", Kind: command.Bool, Usage: "remove every site first"},
 			{Name: "keep-sites", Kind: command.Bool, Usage: "leave the sites as they are"},
 			{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
 			{Name: "dry-run", Kind: command.Bool, Usage: "change nothing: say what would be changed of what install made"},
 		},
-		Examples: []command.Example{{Line: "skupper system uninstall --keep-sites", Text: "Remove the agent's unit, keep the sites"}},
-		Run:      p.systemUninstall,
+		Examples: []command.Example{
+			{Line: "skupper system uninstall --keep-sites", Text: "Remove the agent's unit, keep the sites"},
+			{Line: "sudo skupper system uninstall --force --yes", Text: "Remove the sites of the system as well"},
+		},
+		Run: p.systemUninstall,
 	}
 }
 
@@ -105,7 +109,7 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 		}
 	}
 	if linger == "" && conn != nil {
-		linger = p.askToLinger(in)
+		linger = p.askToLinger(ctx, in)
 	}
 	lines, err := system.Install(ctx, conn, binary, p.paths, linger, reloadType)
 	if err := p.printLines(lines); err != nil {
@@ -152,12 +156,12 @@ func (p *program) unlingering() string {
 
 // askToLinger asks whether the user's services are to run without a login, where
 // somebody can answer. It is the user who lingers from now on, "" if nobody does.
-func (p *program) askToLinger(in *command.Input) string {
+func (p *program) askToLinger(ctx context.Context, in *command.Input) string {
 	user := p.unlingering()
 	if user == "" || in.Bool("yes") || !p.stdinTerminal || !p.stderrTerminal || p.quiet {
 		return ""
 	}
-	if p.confirm(in, fmt.Sprintf("services of %s end with the last log-out; have them run without a login", user)) != nil {
+	if p.confirm(ctx, in, fmt.Sprintf("services of %s end with the last log-out; have them run without a login", user)) != nil {
 		return "" // the hint that follows says how it is done later
 	}
 	return user
@@ -280,7 +284,7 @@ func (p *program) endAgent(ctx context.Context, c api.Controller) error {
 }
 
 func (p *program) removeSites(ctx context.Context, in *command.Input, sites []api.Namespace) error {
-	if err := p.confirm(in, fmt.Sprintf("remove %d sites with their keys", len(sites))); err != nil {
+	if err := p.confirm(ctx, in, fmt.Sprintf("remove %d sites with their keys", len(sites))); err != nil {
 		return err
 	}
 	c, err := p.startAgent(ctx)

@@ -37,7 +37,7 @@ func TestLingerIsAskedFor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := p.askToLinger(inv.Input); got != row.want {
+			if got := p.askToLinger(t.Context(), inv.Input); got != row.want {
 				t.Errorf("%q lingers, want %q", got, row.want)
 			}
 			if asks := strings.Contains(said.String(), "without a login? [y/N]"); asks != row.asks {

@@ -47,27 +47,35 @@ func (p *program) linkCommands() *command.Command {
 			{
 				Name: "create", Summary: "apply a link file from another site", Args: []command.Arg{{Name: "file", Source: command.Files}},
 				Text:  "Whether the endpoints can be reached is tried first. A file of - reads standard input. A token is redeemed.",
-				Flags: append(waitFlags(waitReady, "60s"), dryRunFlag()),
+				Flags: append(waitFlags(waitReady, "60s"), resultFlags()...),
 				Examples: []command.Example{
 					{Line: "skupper link create link.yaml", Text: "Link to the site that made the file"},
+					{Line: "skupper link create - --wait none", Text: "The file comes on standard input, and nothing is waited for"},
 				},
 				Run: p.linkCreate,
 			},
 			{
 				Name: "update", Summary: "change a link", Args: []command.Arg{known},
+				Text: "A changed cost counts for new connections at once; other links are not touched.",
 				Flags: append([]command.Flag{
 					{Name: "cost", Kind: command.Int, Usage: "another cost"},
 					{Name: "tls-credentials", Kind: command.String, Value: "NAME", Usage: "another Secret"},
-				}, append(waitFlags(waitReady, "60s"), dryRunFlag())...),
-				Examples: []command.Example{{Line: "skupper link update link-west --cost 5", Text: "Prefer other paths"}},
-				Run:      p.linkUpdate,
+				}, append(waitFlags(waitReady, "60s"), resultFlags()...)...),
+				Examples: []command.Example{
+					{Line: "skupper link update link-west --cost 5", Text: "Prefer other paths"},
+					{Line: "skupper link update link-west --tls-credentials new --dry-run", Text: "See what another Secret would change"},
+				},
+				Run: p.linkUpdate,
 			},
 			p.statusCommand("link", optional, resource.KindLink),
 			{
 				Name: "delete", Summary: "remove a link and its key", Args: []command.Arg{known},
-				Text:     "The Secret is removed with the Link unless another one uses it.",
-				Flags:    append(deleteWaitFlags(), dryRunFlag()),
-				Examples: []command.Example{{Line: "skupper link delete link-west", Text: "End the link"}},
+				Text:  "The Secret is removed with the Link unless another one uses it.",
+				Flags: append(deleteWaitFlags(), resultFlags()...),
+				Examples: []command.Example{
+					{Line: "skupper link delete link-west", Text: "End the link"},
+					{Line: "skupper link delete link-west --dry-run", Text: "See what would go, and whether connections would drop"},
+				},
 				Run: func(ctx context.Context, in *command.Input) error {
 					return p.remove(ctx, in, api.DeleteRequest{Missing: true, Objects: []api.Ref{{Kind: string(resource.KindLink), Name: in.Arg(0)}}})
 				},
@@ -77,12 +85,21 @@ func (p *program) linkCommands() *command.Command {
 }
 
 func (p *program) linkGenerate(ctx context.Context, in *command.Input) error {
+	if in.Arg(0) != "" && in.Changed("name") && in.String("name") != in.Arg(0) {
+		return &command.UsageError{Message: fmt.Sprintf("two names are given: %s and --name %s", in.Arg(0), in.String("name")), Advice: "name one"}
+	}
+	file := in.String("output-file")
+	if file != "" {
+		if err := vacant(file, "remove it, or name another file"); err != nil {
+			return err
+		}
+	}
 	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}
 	if !online {
-		return notRunning("a link file is made by a running site")
+		return p.needsAgent(ctx, c, "a link file is made by a running site")
 	}
 	f, err := c.Link(ctx, p.namespace, api.LinkRequest{
 		Access: "", Host: in.String("host"), Name: first(in.String("name"), in.Arg(0)), Cost: in.Int("cost"),
@@ -102,14 +119,17 @@ func (p *program) linkGenerate(ctx context.Context, in *command.Input) error {
 		}
 		document = documents("json", slices.Collect(set.All())...)
 	}
-	if file := in.String("output-file"); file != "" {
+	secret := in.Bool("generate-credential")
+	if file != "" {
 		if err := writePrivate(file, document, false); err != nil {
 			return err
 		}
-		p.note("%s: link %s to %s; it holds a private key", file, f.Name, f.Host)
+		p.note("%s: link %s to %s%s", file, f.Name, f.Host, map[bool]string{true: "; it holds a private key"}[secret])
 		return nil
 	}
-	p.warnOfReaders("a private key", "--output-file makes a file that only you can read")
+	if secret {
+		p.warnOfReaders("a private key", "--output-file makes a file that only you can read")
+	}
 	_, err = p.stdout.Write(document)
 	return err
 }
@@ -151,6 +171,14 @@ func writePrivate(path string, data []byte, over bool) error {
 		return &api.Error{Kind: api.Conflict, Message: path + ": exists already", Advice: "remove it, or name another file"}
 	}
 	return err
+}
+
+// vacant refuses a file that is there already, or cannot be made.
+func vacant(path, advice string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return &api.Error{Kind: api.Conflict, Message: path + ": exists already", Advice: advice}
+	}
+	return writable(path)
 }
 
 // writable tells whether a file can be made at path, before anything is done
@@ -203,9 +231,8 @@ func (p *program) linkCreate(ctx context.Context, in *command.Input) error {
 			}
 		}
 	}
-	if in.String("dry-run") == "client" {
-		_, err := p.stdout.Write(files[0].Data)
-		return err
+	if dryRunOfClient(in) {
+		return p.preview(in, slices.Collect(set.All())...)
 	}
 	c, online, err := p.changer(ctx, in)
 	if err != nil {
@@ -238,7 +265,11 @@ func (p *program) linkUpdate(ctx context.Context, in *command.Input) error {
 	return p.update(ctx, in, waitReady, resource.Ref{Kind: resource.KindLink, Name: in.Arg(0)}, fields)
 }
 
-// notRunning says that something needs the agent.
-func notRunning(what string) error {
+// needsAgent says that something needs the agent, or that there is nothing for it
+// to be done with.
+func (p *program) needsAgent(ctx context.Context, c api.Controller, what string) error {
+	if _, err := c.Names(ctx, p.namespace); err != nil {
+		return err
+	}
 	return &exitError{code: exitDenied, message: fmt.Sprintf("%s, and no agent runs", what), hint: "`skupper system start` starts it"}
 }

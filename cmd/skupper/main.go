@@ -52,7 +52,12 @@ func terminalWidth() int {
 // interrupted is the cause of a context that a signal ended.
 type interrupted struct{ signal syscall.Signal }
 
-func (e interrupted) Error() string { return "interrupted by " + e.signal.String() }
+func (e interrupted) Error() string {
+	if e.signal == syscall.SIGINT {
+		return "interrupted"
+	}
+	return e.signal.String()
+}
 
 // withSignals ends the context at the first SIGINT or SIGTERM; a second one
 // kills the process, as if nobody had listened.

@@ -11,12 +11,10 @@ import (
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
+	"github.com/skupper-host/skupper/system"
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/resource"
 )
-
-// fromCommandLine is the name of input that was typed, in messages.
-const fromCommandLine = "command line"
 
 // dryRunFlag is the flag of every command that changes something.
 func dryRunFlag() command.Flag {
@@ -25,6 +23,14 @@ func dryRunFlag() command.Flag {
 		Usage: "change nothing: client prints the resource, server what would change",
 	}
 }
+
+// resultFlags are those of commands that change resources.
+func resultFlags() []command.Flag {
+	return []command.Flag{dryRunFlag(), outputFlag("table", resultFormats()...)}
+}
+
+// dryRunOfClient reports whether only the resources are to be printed.
+func dryRunOfClient(in *command.Input) bool { return in.String("dry-run") == "client" }
 
 // outputFlag is -o of commands that print resources.
 func outputFlag(standard string, choices ...string) command.Flag {
@@ -37,6 +43,28 @@ func resultFormats() []string {
 }
 
 func documentFormats() []string { return []string{"yaml", "json"} }
+
+// preview is what a dry run of the client prints: resources as they would be, but
+// for what must not be shown.
+func (p *program) preview(in *command.Input, objects ...resource.Object) error {
+	format := "yaml"
+	switch in.String("output") {
+	case string(output.AsName):
+		for _, o := range objects {
+			if _, err := fmt.Fprintln(p.stdout, o.Ref()); err != nil {
+				return err
+			}
+		}
+		return nil
+	case string(output.AsJSON):
+		format = "json"
+	}
+	shown := make([]resource.Object, 0, len(objects))
+	for _, o := range objects {
+		shown = append(shown, system.Redacted(o))
+	}
+	return p.print(format, shown...)
+}
 
 // print writes resources that are not applied yet.
 func (p *program) print(format string, objects ...resource.Object) error {
@@ -67,19 +95,19 @@ func documents(format string, objects ...resource.Object) []byte {
 func validate(objects ...resource.Object) error {
 	var errs []error
 	for _, o := range objects {
-		errs = append(errs, fieldErrors(resource.ParseFile(resource.Input{Name: fromCommandLine, Data: resource.EncodeYAML(o)}).Errors))
+		errs = append(errs, resource.JoinErrors(resource.ParseFile(resource.Input{Data: resource.EncodeYAML(o)}).Errors))
 	}
 	return errors.Join(errs...)
 }
 
-// fieldErrors joins problems of the command line, which has no lines.
-func fieldErrors(list []*resource.FieldError) error {
-	for _, e := range list {
-		if e.File == fromCommandLine {
-			e.File, e.Line = "", 0
-		}
+// typed are resources that flags describe, as a request carries them: they are
+// in no file.
+func typed(objects ...resource.Object) []api.File {
+	var files []api.File
+	for _, o := range objects {
+		files = append(files, api.File{Data: resource.EncodeYAML(o)})
 	}
-	return resource.JoinErrors(list)
+	return files
 }
 
 // create makes resources that must not exist yet, or must be the same.
@@ -87,18 +115,16 @@ func (p *program) create(ctx context.Context, in *command.Input, standardWait st
 	if err := validate(objects...); err != nil {
 		return err
 	}
-	if in.String("dry-run") == "client" {
-		return p.print("yaml", objects...)
+	if dryRunOfClient(in) {
+		return p.preview(in, objects...)
 	}
 	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
 	}
-	r := api.ApplyRequest{Create: true, DryRun: in.Changed("dry-run"), Platform: p.platform}
-	for _, o := range objects {
-		r.Files = append(r.Files, api.File{Name: fromCommandLine, Data: resource.EncodeYAML(o)})
-	}
-	result, err := c.Apply(ctx, p.namespace, r)
+	result, err := c.Apply(ctx, p.namespace, api.ApplyRequest{
+		Files: typed(objects...), Create: true, DryRun: in.Changed("dry-run"), Platform: p.platform,
+	})
 	if err != nil {
 		return err
 	}
@@ -110,10 +136,6 @@ func (p *program) update(ctx context.Context, in *command.Input, standardWait st
 	c, online, err := p.changer(ctx, in)
 	if err != nil {
 		return err
-	}
-	if in.String("dry-run") == "client" {
-		p.note("%s: would set %s", ref, fieldList(fields))
-		return nil
 	}
 	result, err := c.Patch(ctx, p.namespace, api.PatchRequest{
 		Object: api.Ref{Kind: string(ref.Kind), Name: ref.Name}, Fields: fields, DryRun: in.Changed("dry-run"),
@@ -154,11 +176,14 @@ func (p *program) finish(ctx context.Context, in *command.Input, c api.Controlle
 		if in.Changed("wait") {
 			return &exitError{code: exitDenied, message: "cannot wait: the site does not run", hint: "`skupper system start` starts it"}
 		}
-		p.note("hint: the site is not started; `skupper system start` starts it")
+		p.hint("the site is not started; `skupper system start` starts it")
 		return nil
 	}
 	if result.State == api.Stopped {
-		p.note("hint: the site is stopped; `skupper system start` starts it again")
+		if in.Changed("wait") {
+			return &exitError{code: exitDenied, message: "cannot wait: the site is stopped", hint: "`skupper system start` starts it again"}
+		}
+		p.hint("the site is stopped; `skupper system start` starts it again")
 		return nil
 	}
 	return p.wait(ctx, c, awaited{
@@ -181,6 +206,9 @@ func changed(r *api.Result) []api.Ref {
 func (p *program) printResult(in *command.Input, r *api.Result) error {
 	for _, w := range r.Warnings {
 		p.warn("%s", w)
+	}
+	if dryRunOfClient(in) && len(r.Changes) > 0 && in.String("output") != string(output.AsJSON) {
+		return p.printDocuments(in, r.Changes)
 	}
 	if in.String("output") == string(output.AsJSON) {
 		if len(r.Plan) == 0 {
@@ -207,13 +235,36 @@ func (p *program) printResult(in *command.Input, r *api.Result) error {
 	}
 	if p.verbose {
 		for _, line := range append(r.Plan, r.Summary) {
-			p.note("%s", line)
+			if line != "" {
+				p.note("%s", line)
+			}
 		}
 	}
 	for _, n := range r.Notes {
 		p.note("%s", n)
 	}
 	return nil
+}
+
+// printDocuments prints the resources that a change is about: as they would be,
+// or what would go.
+func (p *program) printDocuments(in *command.Input, changes []api.Change) error {
+	var documents []string
+	for _, c := range changes {
+		switch document := first(c.After, c.Before); {
+		case in.String("output") == string(output.AsName):
+			documents = append(documents, c.Object+"\n")
+		case document != "" && len(documents) > 0:
+			documents = append(documents, "---\n"+document)
+		case document != "":
+			documents = append(documents, document)
+		}
+	}
+	if len(documents) == 0 {
+		documents = []string{"nothing to do\n"}
+	}
+	_, err := io.WriteString(p.stdout, strings.Join(documents, ""))
+	return err
 }
 
 // records is the plan of a change of resources that the router has no part in,
@@ -233,21 +284,9 @@ func records(changes []api.Change) (plan []string, summary string) {
 	return plan, fmt.Sprintf("adds %d, changes %d, removes %d, connections dropped: 0", count[api.Created], count[api.Configured], count[api.Deleted])
 }
 
-// fieldList names fields in order, for people.
-func fieldList(fields map[string]any) string {
-	text := ""
-	for _, k := range sortedKeys(fields) {
-		if text != "" {
-			text += ", "
-		}
-		text += fmt.Sprintf("%s = %v", k, fields[k])
-	}
-	return text
-}
-
 // confirm asks before something is destroyed. Without a terminal it must have
 // been said with --yes.
-func (p *program) confirm(in *command.Input, question string) error {
+func (p *program) confirm(ctx context.Context, in *command.Input, question string) error {
 	if in.Bool("yes") {
 		return nil
 	}
@@ -256,10 +295,16 @@ func (p *program) confirm(in *command.Input, question string) error {
 	}
 	fmt.Fprintf(p.stderr, "%s? [y/N] ", question)
 	var answer string
-	if _, err := fmt.Fscanln(p.stdin, &answer); err != nil && !errors.Is(err, io.EOF) && answer != "" {
+	if err := interruptible(ctx, func() error {
+		_, err := fmt.Fscanln(p.stdin, &answer)
+		if answer == "" || errors.Is(err, io.EOF) { // an empty line is an error of the scanner
+			return nil
+		}
+		return err
+	}); err != nil {
 		return err
 	}
-	if answer != "y" && answer != "yes" {
+	if answer = strings.ToLower(answer); answer != "y" && answer != "yes" {
 		return &exitError{code: exitFailed, message: "nothing was done"}
 	}
 	return nil

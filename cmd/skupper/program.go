@@ -32,6 +32,7 @@ type program struct {
 	color          string
 	paths          layout.Paths
 	namespace      string
+	asked          string // the namespace of --namespace, "" if it was not given
 	platform       string // of --platform, "" if it was not given
 	preferred      string // platform of new namespaces, "" if no configuration file says one
 	pathsErr       error  // why paths is not known; matters to those who need it
@@ -80,8 +81,15 @@ func (p *program) globals(inv *command.Invocation, config settings) error {
 	if err := p.choosePlatform(in); err != nil {
 		return err
 	}
+	if in.Changed("namespace") {
+		p.asked = in.String("namespace")
+	}
 	p.namespace = first(in.String("namespace"), p.getenv("SKUPPER_NAMESPACE"), config.namespace, layout.DefaultNamespace)
-	p.paths, p.pathsErr = layout.Locate(p.layoutEnv(in))
+	env, err := p.layoutEnv(in)
+	if err != nil {
+		return err
+	}
+	p.paths, p.pathsErr = layout.Locate(env)
 	return nil
 }
 
@@ -118,20 +126,24 @@ func platformOfHosts(asked string) error {
 }
 
 // layoutEnv is the environment that decides where things lie.
-func (p *program) layoutEnv(in *command.Input) layout.Env {
+func (p *program) layoutEnv(in *command.Input) (layout.Env, error) {
 	env := layout.Env{
 		UID: p.uid, Home: p.getenv("HOME"), XDGDataHome: p.getenv("XDG_DATA_HOME"),
 		XDGConfigHome: p.getenv("XDG_CONFIG_HOME"), XDGRuntimeDir: p.getenv("XDG_RUNTIME_DIR"),
 		OutputPath: p.getenv("SKUPPER_OUTPUT_PATH"),
 	}
 	switch asked := p.getenv("SKUPPER_AGENT_INSTANCE"); {
+	case in.Bool("system") && in.Bool("user"):
+		return env, &command.UsageError{Message: "--system and --user exclude each other", Advice: "name one of them"}
 	case in.Bool("system"), asked == "system" && !in.Bool("user"):
 		env.Instance = layout.System
 	case in.Bool("user"), asked == "user":
 		env.Instance = layout.User
+	case asked != "":
+		return env, &command.UsageError{Message: fmt.Sprintf("SKUPPER_AGENT_INSTANCE=%q: not one of system, user", asked)}
 	}
 	env.NoRuntimeDir = !isDir(fmt.Sprintf("/run/user/%d", p.uid))
-	return env
+	return env, nil
 }
 
 // namespacePaths are the places of the namespace that the command is about.
@@ -160,6 +172,22 @@ func (p *program) warn(format string, args ...any) {
 func (p *program) note(format string, args ...any) {
 	if !p.quiet {
 		fmt.Fprintf(p.stderr, format+"\n", args...)
+	}
+}
+
+// hint tells a person what to type next.
+func (p *program) hint(text string) { p.note("hint: %s", p.here(text)) }
+
+// interruptible reads from the standard input, where somebody may be typing: a
+// signal ends it.
+func interruptible(ctx context.Context, read func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- read() }() // it is left alone when the program ends
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

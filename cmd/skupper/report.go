@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
@@ -47,7 +48,8 @@ func (e *exitError) Error() string { return e.message }
 func (e *exitError) Hint() string  { return e.hint }
 
 // report tells a person what went wrong and returns the exit status. It is the
-// only place where errors become words on the terminal:
+// only place where errors become words on the terminal, each in a line of its
+// own where there are several:
 //
 //	error: <what> (<object>, <file>:<line>)
 //	hint: <what to do>
@@ -55,16 +57,53 @@ func (p *program) report(err error) int {
 	if err == nil {
 		return 0
 	}
+	if several, ok := err.(interface{ Unwrap() []error }); ok && len(problems(err)) == 0 {
+		for _, e := range several.Unwrap() {
+			p.report(e)
+		}
+		return exitStatus(err)
+	}
 	if lines := problems(err); len(lines) > 0 {
 		for _, l := range lines {
-			printError(p.stderr, l.text, l.hint)
+			printError(p.stderr, l.text, p.here(l.hint))
 		}
 		return exitWrongUse
 	}
 	if err.Error() != "" {
-		printError(p.stderr, err.Error(), hintOf(err))
+		printError(p.stderr, err.Error(), p.here(hintOf(err)))
 	}
 	return exitStatus(err)
+}
+
+// here has commands of an advice be about the namespace that was asked for with
+// --namespace: who types them as they stand means that one. Those to be typed on
+// another site stay as they are.
+func (p *program) here(advice string) string {
+	if p.asked == "" || strings.Contains(advice, "other site") {
+		return advice
+	}
+	parts := strings.Split(advice, "`") // every second one is a command
+	for i := 1; i < len(parts); i += 2 {
+		if words := strings.Fields(parts[i]); ofNamespace(words) {
+			parts[i] = strings.Join(slices.Insert(words, 1, "-n", p.asked), " ")
+		}
+	}
+	return strings.Join(parts, "`")
+}
+
+// ofNamespace reports whether a command, in words, is about one namespace and
+// does not say which.
+func ofNamespace(words []string) bool {
+	if len(words) < 3 || words[0] != "skupper" || slices.Contains(words, "--help") {
+		return false
+	}
+	switch words[1] {
+	case "site", "link", "token", "listener", "connector", "network", "service", "cert", "debug":
+		return true
+	case "system":
+		return !slices.Contains([]string{"status", "install", "uninstall"}, words[2])
+	}
+	return false
 }
 
 func printError(w io.Writer, text, hint string) {
@@ -99,7 +138,7 @@ func wordProblem(field, reason, object, file string, line int, hint string) prob
 		text = field + ": " + reason
 	}
 	place := file
-	if line > 0 {
+	if line > 0 && file != "" {
 		place = fmt.Sprintf("%s:%d", file, line)
 	}
 	switch {

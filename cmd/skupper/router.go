@@ -38,10 +38,13 @@ func (p *program) routerCommands() *command.Command {
 			Run:      func(ctx context.Context, in *command.Input) error { return p.skrouterd(ctx, in.Args) },
 		}, {
 			Name: "check", Summary: "ask a router whether it is well, as its container's engine does",
-			Text:     "It ends with status 0 when the router answers at its Unix socket.",
-			Flags:    []command.Flag{{Name: "socket", Kind: command.String, Value: "PATH", Default: container.Socket, Usage: "the router's socket"}},
-			Examples: []command.Example{{Line: "skupper router check --socket $XDG_RUNTIME_DIR/skupper/default/router.sock", Text: "Ask the router of this user's default namespace"}},
-			Run:      func(ctx context.Context, in *command.Input) error { return routerCheck(ctx, in.String("socket")) },
+			Text:  "It ends with status 0 when the router answers at its Unix socket.",
+			Flags: []command.Flag{{Name: "socket", Kind: command.String, Value: "PATH", Default: container.Socket, Usage: "the router's socket"}},
+			Examples: []command.Example{
+				{Line: "skupper router check --socket $XDG_RUNTIME_DIR/skupper/default/router.sock", Text: "Ask the router of this user's default namespace"},
+				{Line: "skupper router check --socket /run/skupper/west/router.sock", Text: "Ask the router of namespace west of the system"},
+			},
+			Run: func(ctx context.Context, in *command.Input) error { return routerCheck(ctx, in.String("socket")) },
 		}},
 	}
 }

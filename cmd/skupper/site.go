@@ -19,8 +19,10 @@ func (p *program) siteCommands() *command.Command {
 		Commands: []*command.Command{
 			{
 				Name: "create", Summary: "describe a new site", Args: []command.Arg{name},
+				Text: "Nothing runs before the site is started: with --start, or by `skupper system start`. The same again changes nothing; " +
+					"a namespace that has another site is left alone.",
 				Flags: append(append(siteFlags(), command.Flag{Name: "start", Kind: command.Bool, Usage: "start the site as well"}),
-					append(waitFlags(waitReady, "3m"), dryRunFlag())...),
+					append(waitFlags(waitReady, "3m"), resultFlags()...)...),
 				Examples: []command.Example{
 					{Line: "skupper site create west --enable-link-access --start", Text: "Make and start a site that others can link to"},
 					{Line: "skupper -n lab site create east --edge", Text: "Describe an edge site in the namespace lab"},
@@ -29,7 +31,8 @@ func (p *program) siteCommands() *command.Command {
 			},
 			{
 				Name: "update", Summary: "change the site's description", Args: []command.Arg{known},
-				Flags: append(siteFlags(), append(waitFlags(waitReady, "3m"), dryRunFlag())...),
+				Text:  "What is not given stays as it is, also what other tools wrote into the resource. --set KEY= takes a setting away.",
+				Flags: append(siteFlags(), append(waitFlags(waitReady, "3m"), resultFlags()...)...),
 				Examples: []command.Example{
 					{Line: "skupper site update west --enable-link-access", Text: "Let other sites link to this one"},
 					{Line: "skupper site update --set router-logging=ROUTER:debug", Text: "Change a setting of the only site"},
@@ -38,11 +41,11 @@ func (p *program) siteCommands() *command.Command {
 			},
 			{
 				Name: "delete", Summary: "remove the site's description; what runs goes on until teardown", Args: []command.Arg{known},
+				Text: "Listeners, connectors and links stay, unless --all is given. `skupper system teardown` ends what runs and removes everything.",
 				Flags: append([]command.Flag{
 					{Name: "all", Kind: command.Bool, Usage: "remove every resource of the namespace's input"},
 					{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
-					dryRunFlag(),
-				}, deleteWaitFlags()...),
+				}, append(deleteWaitFlags(), resultFlags()...)...),
 				Examples: []command.Example{
 					{Line: "skupper site delete west", Text: "Remove the description of the site"},
 					{Line: "skupper site delete --all --yes", Text: "Remove all resources of the namespace"},
@@ -52,8 +55,12 @@ func (p *program) siteCommands() *command.Command {
 			p.statusCommand("site", known, resource.KindSite),
 			{
 				Name: "generate", Summary: "print a site's description without applying it", Args: []command.Arg{name},
-				Flags:    append(siteFlags(), outputFlag("yaml", documentFormats()...)),
-				Examples: []command.Example{{Line: "skupper site generate west --enable-link-access > site.yaml", Text: "Write a description to a file"}},
+				Text:  "What is printed is checked as that of create. No agent is asked and nothing is changed.",
+				Flags: append(siteFlags(), outputFlag("yaml", documentFormats()...)),
+				Examples: []command.Example{
+					{Line: "skupper site generate west --enable-link-access > site.yaml", Text: "Write a description to a file"},
+					{Line: "skupper site generate west --router-access-host west.example.com -o json", Text: "With the RouterAccess that goes with it, as JSON"},
+				},
 				Run: func(_ context.Context, in *command.Input) error {
 					objects, err := p.siteObjects(in)
 					if err != nil {
@@ -129,6 +136,17 @@ func pairs(list []string) (map[string]string, error) {
 	return m, nil
 }
 
+// setSettings adds settings to the fields of an update; an empty value takes one
+// away.
+func setSettings(fields map[string]any, settings map[string]string) {
+	for k, v := range settings {
+		fields["spec.settings."+k] = v
+		if v == "" {
+			fields["spec.settings."+k] = nil
+		}
+	}
+}
+
 func (p *program) siteCreate(ctx context.Context, in *command.Input) error {
 	objects, err := p.siteObjects(in)
 	if err != nil {
@@ -149,11 +167,7 @@ func (p *program) createAndStart(ctx context.Context, in *command.Input, objects
 	if err != nil {
 		return err
 	}
-	r := api.ApplyRequest{Create: true, Start: true, Platform: p.platform}
-	for _, o := range objects {
-		r.Files = append(r.Files, api.File{Name: fromCommandLine, Data: resource.EncodeYAML(o)})
-	}
-	result, err := c.Apply(ctx, p.namespace, r)
+	result, err := c.Apply(ctx, p.namespace, api.ApplyRequest{Files: typed(objects...), Create: true, Start: true, Platform: p.platform})
 	if err != nil {
 		return err
 	}
@@ -182,12 +196,7 @@ func (p *program) siteUpdate(ctx context.Context, in *command.Input) error {
 	if err != nil {
 		return err
 	}
-	for k, v := range settings {
-		fields["spec.settings."+k] = v
-		if v == "" {
-			fields["spec.settings."+k] = nil
-		}
-	}
+	setSettings(fields, settings)
 	if in.Changed("router-access-host") || in.Changed("inter-router-port") || in.Changed("edge-port") {
 		return &command.UsageError{
 			Message: "where other sites reach this one is a resource of its own once the site exists",
@@ -199,7 +208,7 @@ func (p *program) siteUpdate(ctx context.Context, in *command.Input) error {
 
 func (p *program) siteDelete(ctx context.Context, in *command.Input) error {
 	if in.Bool("all") {
-		if err := p.confirm(in, "remove every resource of namespace "+p.namespace); err != nil {
+		if err := p.confirm(ctx, in, "remove every resource of namespace "+p.namespace); err != nil {
 			return err
 		}
 		return p.remove(ctx, in, api.DeleteRequest{All: true})
@@ -229,9 +238,15 @@ func (p *program) only(ctx context.Context, in *command.Input, kind resource.Kin
 	if err != nil {
 		return resource.Ref{}, err
 	}
-	if len(list) != 1 {
+	switch len(list) {
+	case 1:
+	case 0:
 		return resource.Ref{}, &api.Error{
-			Kind: api.Missing, Message: fmt.Sprintf("%d objects of kind %s in namespace %s: say which one", len(list), kind, p.namespace),
+			Kind: api.Missing, Message: fmt.Sprintf("namespace %s has no %s", p.namespace, lower(string(kind))), Advice: fmt.Sprintf("`skupper %s create NAME` makes one", lower(string(kind))),
+		}
+	default:
+		return resource.Ref{}, &api.Error{
+			Kind: api.Invalid, Message: fmt.Sprintf("namespace %s has %d of kind %s: name one", p.namespace, len(list), kind), Advice: fmt.Sprintf("`skupper %s status` lists them", lower(string(kind))),
 		}
 	}
 	return resource.Ref{Kind: kind, Name: list[0].Metadata.Name}, nil

@@ -99,7 +99,7 @@ func allReady(list []*view) bool {
 // input that is not in effect.
 func (p *program) staleness(s *api.Status) {
 	if s.Namespace.State == api.Defined && len(s.Objects) > 0 {
-		p.note("the site is not started; `skupper system start` starts it")
+		p.note("%s", p.here("the site is not started; `skupper system start` starts it"))
 	}
 	if s.Error != "" {
 		p.warn("the newest input is not in effect: %s", s.Error)
@@ -146,7 +146,7 @@ func (p *program) showStatus(in *command.Input, noun string, s *api.Status, list
 		}
 	}
 	if remote {
-		return p.remoteLinks(s, len(list) > 0)
+		return p.remoteLinks(s, len(list) > 0, in.Bool("no-headers"))
 	}
 	return nil
 }
@@ -268,12 +268,14 @@ func uptime(since time.Time) string {
 }
 
 // remoteLinks is the second table of `link status`.
-func (p *program) remoteLinks(s *api.Status, below bool) error {
+func (p *program) remoteLinks(s *api.Status, below, bare bool) error {
 	if below {
 		fmt.Fprintln(p.stdout)
 	}
-	fmt.Fprintln(p.stdout, "Links from remote sites:")
-	t := &output.Table{Header: []string{"REMOTE-SITE", "STATUS", "ROLE", "MESSAGE"}, Paint: p.paint()}
+	if !bare {
+		fmt.Fprintln(p.stdout, "Links from remote sites:")
+	}
+	t := &output.Table{Header: []string{"REMOTE-SITE", "STATUS", "ROLE", "MESSAGE"}, Paint: p.paint(), NoHeader: bare}
 	for _, l := range s.RemoteLinks {
 		t.Add(l.RemoteSite, l.Status, l.Role, l.Message)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,34 +40,45 @@ func (p *program) systemCommands() *command.Command {
 			},
 			{
 				Name: "delete", Summary: "remove the resources that files name", Args: []command.Arg{files},
+				Text: "Files, directories and - (standard input) in any mix; of what they hold only kinds and names matter. Where one is not there, all that are not are named and nothing changes.",
 				Flags: append([]command.Flag{
 					filename, store,
 					{Name: "ignore-not-found", Kind: command.Bool, Usage: "what is not there is as wanted"},
 					dryRunFlag(), outputFlag("table", resultFormats()...),
 				}, deleteWaitFlags()...),
-				Examples: []command.Example{{Line: "skupper system delete listener.yaml", Text: "Remove what the file holds"}},
-				Run:      p.systemDelete,
+				Examples: []command.Example{
+					{Line: "skupper system delete listener.yaml", Text: "Remove what the file holds"},
+					{Line: "skupper system delete west/ --ignore-not-found", Text: "Have nothing of a directory's be there"},
+				},
+				Run: p.systemDelete,
 			},
 			{
 				Name: "diff", Summary: "show what files, or the input, would change", Args: []command.Arg{files},
-				Flags:    []command.Flag{filename},
-				Exits:    []command.Exit{{Code: exitUnhealthy, Meaning: "there is a difference"}},
-				Examples: []command.Example{{Line: "skupper system diff west/", Text: "Compare a directory with what runs"}},
-				Run:      p.systemDiff,
+				Text:  "The answer is that of `skupper system apply --dry-run`. Without a file the input of the namespace is compared with what runs.",
+				Flags: []command.Flag{filename},
+				Exits: []command.Exit{{Code: exitUnhealthy, Meaning: "there is a difference"}},
+				Examples: []command.Example{
+					{Line: "skupper system diff west/", Text: "Compare a directory with what runs"},
+					{Line: "skupper -n west system diff", Text: "See whether the input of namespace west is in effect"},
+				},
+				Run: p.systemDiff,
 			},
 			p.operation(api.Start, "start the site, and the agent where none runs", "Does nothing to a site that runs.", waitFlags(waitReady, "3m")),
 			p.operation(api.Stop, "stop the site and keep everything", "The site stays stopped, also after a reboot, until it is started again.", nil),
-			p.operation(api.Reload, "read the input again and change what differs", "Nothing that did not change is touched. The agent does this by itself when files change.", waitFlags(waitConfigured, "60s")),
+			p.operation(api.Reload, "read the input again and change what differs", "Nothing that did not change is touched. The agent does this by itself when files change. A site that was never started is started; one that was stopped stays stopped.", waitFlags(waitConfigured, "60s")),
 			{
 				Name: "migrate", Summary: "move the site to another platform",
 				Text: "The router ends where it runs and starts on the other platform: as a process of the host, or in a container of podman or docker. " +
 					"Its connections end; the site's id, its keys, ports and links stay. Where it does not start there, it goes on where it was.",
 				Flags: append([]command.Flag{
-					{Name: "to", Kind: command.String, Choices: []string{"linux", container.Podman, container.Docker}, Value: "PLATFORM", Usage: "the platform"},
+					{Name: "to", Kind: command.String, Choices: []string{"linux", container.Podman, container.Docker}, Value: "PLATFORM", Usage: "the platform: linux, podman or docker"},
 					dryRunFlag(),
 				}, waitFlags(waitReady, "3m")...),
-				Examples: []command.Example{{Line: "skupper -n west system migrate --to podman", Text: "Run the router of namespace west in a container"}},
-				Run:      p.systemMigrate,
+				Examples: []command.Example{
+					{Line: "skupper -n west system migrate --to podman", Text: "Run the router of namespace west in a container"},
+					{Line: "skupper -n west system migrate --to linux --dry-run", Text: "See what moving it back would change"},
+				},
+				Run: p.systemMigrate,
 			},
 			p.operation(api.Restart, "restart the router", "Its connections end. A newer program takes effect this way.", waitFlags(waitReady, "3m")),
 			{
@@ -78,11 +90,15 @@ func (p *program) systemCommands() *command.Command {
 					{Name: "purge", Kind: command.Bool, Usage: "keep no archive"},
 					dryRunFlag(), outputFlag("table", "table", "json"),
 				},
-				Examples: []command.Example{{Line: "skupper -n west system teardown --yes", Text: "Remove the site of namespace west"}},
-				Run:      p.systemTeardown,
+				Examples: []command.Example{
+					{Line: "skupper -n west system teardown --yes", Text: "Remove the site of namespace west"},
+					{Line: "skupper -n west system teardown --dry-run", Text: "See what would be stopped and removed"},
+				},
+				Run: p.systemTeardown,
 			},
 			{
 				Name: "status", Summary: "show the agent and every site of this host",
+				Text:  "One line for each namespace, with the reason where something is not right, and what of its input has no effect.",
 				Flags: statusFlags(), Exits: unhealthyExit(),
 				Examples: []command.Example{
 					{Line: "skupper system status", Text: "Show all namespaces"},
@@ -92,13 +108,17 @@ func (p *program) systemCommands() *command.Command {
 			},
 			{
 				Name: "logs", Summary: "print the router's log",
+				Text: "From the journal where systemd runs the router, from its engine where it is a container, and from a file otherwise. Interrupting --follow ends it.",
 				Flags: []command.Flag{
 					{Name: "follow", Short: "f", Kind: command.Bool, Usage: "go on with new lines"},
 					{Name: "since", Kind: command.Duration, Usage: "only what is newer"},
 					{Name: "agent", Kind: command.Bool, Usage: "the agent's log instead"},
 				},
-				Examples: []command.Example{{Line: "skupper -n west system logs -f", Text: "Watch the router of namespace west"}},
-				Run:      p.systemLogs,
+				Examples: []command.Example{
+					{Line: "skupper -n west system logs -f", Text: "Watch the router of namespace west"},
+					{Line: "skupper system logs --agent --since 1h", Text: "What the agent said in the last hour"},
+				},
+				Run: p.systemLogs,
 			},
 			p.generateBundleCommand(),
 			p.installBundleCommand(),
@@ -121,8 +141,19 @@ func (p *program) systemApply(ctx context.Context, in *command.Input) error {
 	if err != nil {
 		return err
 	}
-	if in.String("dry-run") == "client" {
-		return p.validateFiles(files)
+	set, warnings, err := parse(files)
+	if err != nil {
+		return err
+	}
+	objects := slices.Collect(set.All())
+	if len(objects)+len(warnings) == 0 {
+		return &api.Error{Kind: api.Invalid, Message: "no resource is in " + strings.Join(filesIn(files), ", ")}
+	}
+	if dryRunOfClient(in) {
+		for _, w := range warnings {
+			p.warn("%s", w)
+		}
+		return p.preview(in, objects...)
 	}
 	r := api.ApplyRequest{Files: files, Prune: in.Bool("prune"), Store: in.Bool("no-reload"), Start: true, DryRun: in.Changed("dry-run")}
 	c, online, err := p.applier(ctx, r)
@@ -178,23 +209,6 @@ func (p *program) finishStart(ctx context.Context, in *command.Input, c api.Cont
 	return p.wait(ctx, c, awaited{namespace: p.namespace, generation: result.Generation, target: waitReady, timeout: in.Duration("timeout")})
 }
 
-// validateFiles checks files as far as they can be checked alone.
-func (p *program) validateFiles(files []api.File) error {
-	set, warnings, err := parse(files)
-	if err != nil {
-		return err
-	}
-	for _, w := range warnings {
-		p.warn("%s", w)
-	}
-	for o := range set.All() {
-		if _, err := fmt.Fprintf(p.stdout, "%s valid\n", o.Ref()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (p *program) systemDelete(ctx context.Context, in *command.Input) error {
 	names, err := inputNames(in)
 	if err != nil {
@@ -243,9 +257,12 @@ func (p *program) systemDiff(ctx context.Context, in *command.Input) error {
 func (p *program) operation(op api.Operation, summary, text string, wait []command.Flag) *command.Command {
 	return &command.Command{
 		Name: string(op), Summary: summary, Text: text,
-		Flags:    append(wait, dryRunFlag(), outputFlag("table", "table", "json")),
-		Examples: []command.Example{{Line: fmt.Sprintf("skupper -n west system %s", op), Text: "For the site of namespace west"}},
-		Run:      func(ctx context.Context, in *command.Input) error { return p.operate(ctx, in, op, len(wait) > 0) },
+		Flags: append(wait, dryRunFlag(), outputFlag("table", "table", "json")),
+		Examples: []command.Example{
+			{Line: fmt.Sprintf("skupper -n west system %s", op), Text: "For the site of namespace west"},
+			{Line: fmt.Sprintf("skupper system %s --dry-run", op), Text: "See what would be done, and whether connections would drop"},
+		},
+		Run: func(ctx context.Context, in *command.Input) error { return p.operate(ctx, in, op, len(wait) > 0) },
 	}
 }
 
@@ -254,22 +271,47 @@ func (p *program) operate(ctx context.Context, in *command.Input, op api.Operati
 	if err != nil {
 		return err
 	}
-	if !online && op == api.Start && !in.Changed("dry-run") {
+	if !online && !in.Changed("dry-run") {
+		if _, err := c.Names(ctx, p.namespace); err != nil { // no agent is started for what is not there
+			return err
+		}
+		if op == api.Stop { // what was started has had its agent started
+			return p.printResult(in, &api.Result{State: api.Defined, Notes: []string{"the site was never started"}})
+		}
 		if c, err = p.startAgent(ctx); err != nil {
 			return err
 		}
-	} else if !online && op != api.Stop && op != api.Start {
-		return notRunning(fmt.Sprintf("system %s is done by the agent", op))
 	}
 	result, err := c.Operate(ctx, p.namespace, api.OperateRequest{Operation: op, DryRun: in.Changed("dry-run"), Platform: p.platform})
 	if err != nil {
 		return err
 	}
-	if err := p.printResult(in, result); err != nil || !waits || in.Changed("dry-run") || result.State == api.Stopped {
+	if err := p.printResult(in, result); err != nil || in.Changed("dry-run") {
 		return err
 	}
-	target := waitTarget(in, map[bool]string{true: waitConfigured, false: waitReady}[op == api.Reload])
-	return p.wait(ctx, c, awaited{namespace: p.namespace, generation: result.Generation, target: target, timeout: in.Duration("timeout")})
+	if waits && result.State != api.Stopped {
+		target := waitTarget(in, map[bool]string{true: waitConfigured, false: waitReady}[op == api.Reload])
+		if err := p.wait(ctx, c, awaited{namespace: p.namespace, generation: result.Generation, target: target, timeout: in.Duration("timeout")}); err != nil {
+			return err
+		}
+	}
+	if len(result.Notes) == 0 {
+		p.note("%s", p.here(outcome(op, result.State)))
+	}
+	return nil
+}
+
+// outcome is what an operation has led to, in words.
+func outcome(op api.Operation, state api.State) string {
+	switch {
+	case state == api.Stopped:
+		return "the site is stopped; `skupper system start` starts it again"
+	case op == api.Reload:
+		return "the input is in effect"
+	case op == api.Restart:
+		return "the router was restarted"
+	}
+	return "the site runs"
 }
 
 func (p *program) systemMigrate(ctx context.Context, in *command.Input) error {
@@ -297,7 +339,7 @@ func (p *program) systemMigrate(ctx context.Context, in *command.Input) error {
 
 func (p *program) systemTeardown(ctx context.Context, in *command.Input) error {
 	if !in.Changed("dry-run") {
-		if err := p.confirm(in, "remove the site of namespace "+p.namespace+" with its keys"); err != nil {
+		if err := p.confirm(ctx, in, "remove the site of namespace "+p.namespace+" with its keys"); err != nil {
 			return err
 		}
 	}

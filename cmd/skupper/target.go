@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/system"
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/resource"
 )
 
@@ -22,15 +25,45 @@ func (p *program) controller(ctx context.Context) (c api.Controller, online bool
 		return nil, false, err
 	}
 	client := api.NewClient(socket)
-	_, err = client.Agent(ctx)
-	switch {
-	case err == nil:
-		return client, true, nil
-	case api.KindOf(err) != api.Unavailable:
-		return nil, false, err
+	err = p.mine(ctx, client, socket)
+	if api.KindOf(err) == api.Unavailable {
+		// An agent of another session may serve the same sites.
+		if elsewhere := host.ControllerAt(p.paths.ControllerLock()); filepath.IsAbs(elsewhere) && elsewhere != socket {
+			other := api.NewClient(elsewhere)
+			if p.mine(ctx, other, elsewhere) == nil {
+				return other, true, nil
+			}
+		}
+		c, err = p.offline(ctx)
+		return c, false, err
 	}
-	c, err = p.offline(ctx)
-	return c, false, err
+	return client, err == nil, err
+}
+
+// mine asks an agent whether it serves the sites that are meant. One of the same
+// session may serve those of another data home: what is asked of it would be
+// done to sites that nobody named.
+func (p *program) mine(ctx context.Context, c *api.Client, socket string) error {
+	a, err := c.Agent(ctx)
+	if err != nil || sameDirectory(a.DataHome, p.paths.DataHome) {
+		return err
+	}
+	return &api.Error{
+		Kind: api.Conflict, Message: fmt.Sprintf("the agent at %s serves the sites in %s, not those in %s", socket, a.DataHome, p.paths.DataHome),
+		Advice: "have SKUPPER_OUTPUT_PATH, XDG_DATA_HOME and HOME say the same as when it was started; another data home takes another XDG_RUNTIME_DIR as well",
+	}
+}
+
+func sameDirectory(a, b string) bool {
+	if a == b {
+		return true
+	}
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // changer is whom a command asks that changes something: the agent. One that

@@ -49,15 +49,21 @@ func (p *program) tokenCommands() *command.Command {
 			},
 			{
 				Name: "redeem", Summary: "exchange a token for a link", Args: []command.Arg{file},
+				Text: "The site that issued the token is asked for a key of this site's own; the Link and its Secret are then part of this site's input. " +
+					"Where the link is there already, nothing is asked and nothing changes. A file of - is standard input.",
 				Flags: append([]command.Flag{
 					{Name: "link-cost", Kind: command.Int, Usage: "another cost than the token says"},
 					{Name: "name", Kind: command.String, Value: "NAME", Usage: "another name of the link"},
-				}, append(waitFlags(waitReady, "60s"), dryRunFlag(), outputFlag("table", resultFormats()...))...),
-				Examples: []command.Example{{Line: "skupper token redeem east.token", Text: "Link to the site that issued it; the file may be deleted afterwards"}},
-				Run:      p.tokenRedeem,
+				}, append(waitFlags(waitReady, "60s"), resultFlags()...)...),
+				Examples: []command.Example{
+					{Line: "skupper token redeem east.token", Text: "Link to the site that issued it; the file may be deleted afterwards"},
+					{Line: "skupper token redeem - --link-cost 5", Text: "The token comes on standard input; other paths are preferred"},
+				},
+				Run: p.tokenRedeem,
 			},
 			{
-				Name: "status", Summary: "show the grants of this site, or what a token file says", Args: []command.Arg{{Name: "file", Optional: true, Source: command.Files}},
+				Name: "status", Summary: "show the grants of this site, or what a token file says", Args: []command.Arg{{Name: "file|name", Optional: true, Source: command.Files}},
+				Text:  "Without an argument the grants of this site are listed. Of a file it is shown where it leads, with which authority, and whether that can be reached from here; its code is not shown.",
 				Flags: statusFlags(),
 				Exits: []command.Exit{{Code: exitUnhealthy, Meaning: "with --check: a grant cannot be redeemed, a token's server not be reached"}},
 				Examples: []command.Example{
@@ -68,8 +74,12 @@ func (p *program) tokenCommands() *command.Command {
 			},
 			{
 				Name: "revoke", Summary: "end a grant; links that were made by it stay", Args: []command.Arg{{Name: "name", Source: command.Tokens}},
-				Flags:    append(deleteWaitFlags(), dryRunFlag(), outputFlag("table", resultFormats()...)),
-				Examples: []command.Example{{Line: "skupper token revoke west-0c5f1e7a", Text: "Nobody can redeem its tokens any more"}},
+				Text:  "Tokens of the grant cannot be redeemed from then on. Links that were made by it stay until they are deleted on their own sites.",
+				Flags: append(deleteWaitFlags(), resultFlags()...),
+				Examples: []command.Example{
+					{Line: "skupper token revoke west-0c5f1e7a", Text: "Nobody can redeem its tokens any more"},
+					{Line: "skupper token revoke west-0c5f1e7a --dry-run", Text: "See what would go"},
+				},
 				Run: func(ctx context.Context, in *command.Input) error {
 					return p.remove(ctx, in, api.DeleteRequest{Missing: true, Objects: []api.Ref{{Kind: string(resource.KindAccessGrant), Name: in.Arg(0)}}})
 				},
@@ -89,10 +99,11 @@ func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {
 	}
 	file := in.Arg(0)
 	if file != "-" {
-		if _, err := os.Lstat(file); err == nil && !in.Bool("force") {
-			return &api.Error{Kind: api.Conflict, Message: file + ": exists already", Advice: "--force overwrites it"}
+		check := func() error { return vacant(file, "--force overwrites it") }
+		if in.Bool("force") {
+			check = func() error { return writable(file) }
 		}
-		if err := writable(file); err != nil {
+		if err := check(); err != nil {
 			return err
 		}
 	}
@@ -104,7 +115,7 @@ func (p *program) tokenIssue(ctx context.Context, in *command.Input) error {
 		return err
 	}
 	if !online {
-		return notRunning("a token is made by a running site")
+		return p.needsAgent(ctx, c, "a token is made by a running site")
 	}
 	ctx, cancel := context.WithTimeout(ctx, in.Duration("timeout"))
 	defer cancel()
@@ -223,7 +234,8 @@ func (p *program) redeem(ctx context.Context, in *command.Input, r api.RedeemReq
 
 // tokenStatus lists grants, or looks at a token.
 func (p *program) tokenStatus(ctx context.Context, in *command.Input) error {
-	if in.Arg(0) != "" {
+	name := in.Arg(0)
+	if name != "" && (resource.CheckName(name) != "" || isFile(name)) {
 		return p.inspectToken(ctx, in)
 	}
 	s, err := p.ask(ctx)
@@ -233,6 +245,11 @@ func (p *program) tokenStatus(ctx context.Context, in *command.Input) error {
 	list, err := views(s, string(resource.KindAccessGrant))
 	if err != nil {
 		return err
+	}
+	if name != "" {
+		if list = named(list, name); len(list) == 0 {
+			return &api.Error{Kind: api.Missing, Message: name + ": neither a file nor a grant of this site", Advice: "`skupper token status` lists the grants"}
+		}
 	}
 	t := &output.Table{Header: []string{"NAME", "STATUS", "REDEEMED", "ALLOWED", "EXPIRES"}, Paint: p.paint()}
 	if in.String("output") == string(output.AsWide) {
@@ -252,6 +269,11 @@ func (p *program) tokenStatus(ctx context.Context, in *command.Input) error {
 		items = append(items, v.raw)
 	}
 	return checked(in, well, p.listOf(in, t, items))
+}
+
+func isFile(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // inspectToken says what a token file holds, but for its code.
@@ -277,7 +299,9 @@ func (p *program) inspectToken(ctx context.Context, in *command.Input) error {
 		well = well && reachable == "yes"
 		print := caFingerprint(tok.Spec.CA)
 		t.Add(tok.Name, tok.Spec.URL, strconv.Itoa(max(tok.Spec.LinkCost, 1)), print, reachable)
-		items = append(items, map[string]any{"name": tok.Name, "url": tok.Spec.URL, "caSha256": print, "reachable": reachable})
+		items = append(items, map[string]any{
+			"name": tok.Name, "url": tok.Spec.URL, "cost": max(tok.Spec.LinkCost, 1), "caSha256": print, "reachable": reachable,
+		})
 	}
 	if len(items) == 0 {
 		return &api.Error{Kind: api.Invalid, Message: in.Arg(0) + ": holds no AccessToken"}

@@ -54,7 +54,7 @@ func (p *program) tree() *command.Command {
 func (p *program) globalFlags() []command.Flag {
 	return []command.Flag{
 		{Name: "namespace", Short: "n", Kind: command.String, Value: "NAME", Source: command.Namespaces, Usage: "the site's namespace (SKUPPER_NAMESPACE, else \"default\")"},
-		{Name: "platform", Short: "p", Kind: command.String, Value: "PLATFORM", Usage: "how the router of a new namespace runs: linux, podman or docker (SKUPPER_PLATFORM)"},
+		{Name: "platform", Short: "p", Kind: command.String, Value: "PLATFORM", Source: command.Platforms, Usage: "how the router of a new namespace runs: linux, podman or docker (SKUPPER_PLATFORM)"},
 		{Name: "system", Kind: command.Bool, Usage: "the sites of the system, as root has by default"},
 		{Name: "user", Kind: command.Bool, Usage: "the sites of this user, as others have by default"},
 		{Name: "color", Kind: command.String, Choices: []string{"auto", "always", "never"}, Default: "auto", Usage: "color the status words"},
@@ -82,11 +82,15 @@ func (p *program) manual() manual.Page {
 		Root: p.tree(), Version: "2", Date: "2026-11-25", Exits: exits(),
 		Env: [][2]string{
 			{"SKUPPER_NAMESPACE", "the namespace where --namespace is not given"},
-			{"SKUPPER_PLATFORM", "the platform of new namespaces"},
+			{"SKUPPER_PLATFORM", "the platform of new namespaces: linux, podman or docker"},
 			{"SKUPPER_LOG", "level of the agent's and the router's log: debug, info, warn, error"},
 			{"SKUPPER_GRANT_SERVER_PORT, SKUPPER_GRANT_SERVER_BASE_URL", "where the agent serves tokens (9090, or the next free port), and the host:port in front of it"},
 			{"SKUPPER_ENABLE_GRANTS", "if true, it listens there without a token to serve as well"},
 			{"SKUPPER_ALLOW_REDEEM_BY_KEY", "if true, /NAMESPACE/NAME of a grant is as good as the path in its token; the code is needed all the same"},
+			{"SKUPPER_SYSTEM_RELOAD_TYPE", "auto, or manual: changes of files take effect with system reload only; of an agent that system install did not say it to"},
+			{"SKUPPER_AGENT_STOP_REMOVES", "of the agent: if true, system stop removes the site, as it does in other implementations"},
+			{"SKUPPER_ROUTER_IMAGE", "the image of routers in containers, instead of one that is made from the program"},
+			{"CONTAINER_ENDPOINT, DOCKER_HOST", "where podman and Docker answer"},
 			{"SKUPPER_BUNDLE", "what system generate-bundle makes: tarball, or bundle for a shell script"},
 			{"SKUPPER_OUTPUT_PATH", "the data home, instead of the places below"},
 			{"SKUPPER_AGENT_INSTANCE", "\"system\" or \"user\", as --system and --user"},

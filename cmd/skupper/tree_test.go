@@ -1,6 +1,10 @@
 package main
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -33,7 +37,7 @@ func TestExamplesParse(t *testing.T) {
 					words = words[1:]
 				}
 				for i, w := range words {
-					if w == ">" {
+					if w == ">" || w == "|" {
 						words = words[:i]
 						break
 					}
@@ -71,4 +75,35 @@ func TestNoFlagHidesAGlobalOne(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEnvironmentIsDocumented: every variable that the program reads is in the
+// manual.
+func TestEnvironmentIsDocumented(t *testing.T) {
+	t.Parallel()
+	documented := map[string]bool{"SKUPPER_SITE_ID": true} // of the router's unit; nobody sets it
+	word := regexp.MustCompile(`[A-Z][A-Z_]+`)
+	for _, row := range (&program{}).manual().Env {
+		for _, name := range word.FindAllString(row[0], -1) {
+			documented[name] = true
+		}
+	}
+	read := regexp.MustCompile(`"(SKUPPER_[A-Z_]+|XDG_[A-Z_]+|DOCKER_HOST|CONTAINER_ENDPOINT|NO_COLOR)"`)
+	for _, dir := range []string{".", "../../system", "../../bundle"} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, m := range read.FindAllSubmatch(text, -1) {
+				if !documented[string(m[1])] {
+					t.Errorf("%s reads %s, which is not in the manual", path, m[1])
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

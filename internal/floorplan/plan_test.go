@@ -118,7 +118,8 @@ func emptyWords() map[string]string {
 // instead of sync.WaitGroup.Go, and who waits for it.
 func goroutines() map[string]string {
 	return map[string]string{
-		"cmd/skupper/daemon.go": "waits for a child that outlives the command; nothing is left to do when the command ends first",
+		"cmd/skupper/program.go": "waits for a person who types; nothing is left to do when a signal ends the command first",
+		"cmd/skupper/daemon.go":  "waits for a child that outlives the command; nothing is left to do when the command ends first",
 	}
 }
 

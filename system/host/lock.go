@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -62,6 +63,25 @@ func tryLock(path string) (*Lock, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	return &Lock{f}, nil
+}
+
+// Tell writes into the lock's file where its holder can be found.
+func (l *Lock) Tell(where string) error {
+	if err := l.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := l.file.WriteAt([]byte(where+"\n"), 0)
+	return err
+}
+
+// ControllerAt is what the holder of an agent's lock told last, "" if nothing;
+// whether somebody holds it now is not said.
+func ControllerAt(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "" // nobody has ever held it, or it is not ours to read
+	}
+	return strings.TrimSpace(string(data))
 }
 
 // Close gives the lock back.

@@ -17,9 +17,9 @@ const (
 	maxRoutingKey = 256
 )
 
-// checkName says why name cannot name a resource or a namespace; empty if it
+// CheckName says why name cannot name a resource or a namespace; empty if it
 // can. The rule is that of an RFC 1123 label.
-func checkName(name string) (reason string) {
+func CheckName(name string) (reason string) {
 	switch {
 	case name == "":
 		return "it is empty"
@@ -31,9 +31,9 @@ func checkName(name string) (reason string) {
 	return ""
 }
 
-// checkCredential is checkName for the names of credentials and secrets, which
+// CheckCredential is CheckName for the names of credentials and secrets, which
 // may have several labels, separated by dots.
-func checkCredential(name string) (reason string) {
+func CheckCredential(name string) (reason string) {
 	switch {
 	case name == "":
 		return "it is empty"
@@ -54,7 +54,7 @@ func CheckNamespace(name string) (reason string) {
 	if name == "controller" || name == "network-observer" {
 		return "the unit skupper-" + name + ".service is used otherwise"
 	}
-	return checkName(name)
+	return CheckName(name)
 }
 
 // CheckRoutingKey says why key cannot be a routing key; empty if it can.
@@ -136,15 +136,15 @@ func isLabel(s string) bool {
 type rule func(kind Kind, text string) (clean, reason string)
 
 func nameRule(kind Kind, text string) (string, string) {
-	return text, because("invalid "+strings.ToLower(string(kind))+" name", text, checkName(text))
+	return text, because("invalid "+strings.ToLower(string(kind))+" name", text, CheckName(text))
 }
 
 func credentialRule(_ Kind, text string) (string, string) {
-	return text, because("invalid name", text, checkCredential(text))
+	return text, because("invalid name", text, CheckCredential(text))
 }
 
 func namespaceRule(_ Kind, text string) (string, string) {
-	return text, because("invalid namespace", text, checkName(text))
+	return text, because("invalid namespace", text, CheckName(text))
 }
 
 func routingKeyRule(_ Kind, text string) (string, string) {

@@ -41,9 +41,9 @@ func TestNames(t *testing.T) {
 			reason string
 			want   bool
 		}{
-			"name":        {checkName(c.text), c.name},
+			"name":        {CheckName(c.text), c.name},
 			"namespace":   {CheckNamespace(c.text), c.namespace},
-			"credential":  {checkCredential(c.text), c.credential},
+			"credential":  {CheckCredential(c.text), c.credential},
 			"routing key": {CheckRoutingKey(c.text), c.routing},
 		} {
 			if (x.reason == "") != x.want {

@@ -26,7 +26,7 @@ const (
 
 // Input is one file, or the standard input, as bytes.
 type Input struct {
-	Name string // for messages; "-" is the standard input. What ends in .json is JSON
+	Name string // for messages; "" was typed, and is in no file. What ends in .json is JSON
 	Data []byte
 }
 

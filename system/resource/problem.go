@@ -49,8 +49,9 @@ func (w Warning) SameAs(o Warning) bool {
 	return w.Object == o.Object && w.Field == o.Field && w.Reason == o.Reason
 }
 
+// place is where something was found; "" where it was not in a file, but typed.
 func place(file string, line int) string {
-	if line == 0 {
+	if line == 0 || file == "" {
 		return file
 	}
 	return fmt.Sprintf("%s:%d", file, line)

@@ -28,7 +28,8 @@ func ownerName(o resource.Object) string {
 }
 
 // claims checks the addresses of the site against each other and against those
-// of other namespaces. Of two that clash the later one in the input is at fault.
+// of other namespaces. Of two that clash the later one in the input is at fault;
+// what was typed comes after what is in files.
 func (b *builder) claims() {
 	slices.SortStableFunc(b.sockets, func(x, y claim) int {
 		switch {
@@ -38,6 +39,12 @@ func (b *builder) claims() {
 			return 1
 		}
 		a, c := x.object.Head(), y.object.Head()
+		switch {
+		case a.Source.File != "" && c.Source.File == "":
+			return -1
+		case c.Source.File != "" && a.Source.File == "":
+			return 1
+		}
 		if files := cmp.Compare(a.Source.File, c.Source.File); files != 0 {
 			return files
 		}

@@ -9,8 +9,9 @@ import (
 // Kind is the type of a flag's value.
 type Kind uint8
 
-// The kinds of flags. A Duration takes Go's syntax or a bare number of
-// seconds; a Strings flag may be repeated and keeps every value.
+// The kinds of flags. An Int is a count, a cost or a port: a whole number from 0
+// up. A Duration takes Go's syntax or a bare number of seconds, none negative; a
+// Strings flag may be repeated and keeps every value.
 const (
 	Bool Kind = iota
 	String
@@ -36,6 +37,7 @@ const (
 	Kinds
 	Commands
 	Tokens
+	Platforms
 )
 
 // Flag is one flag of a command.

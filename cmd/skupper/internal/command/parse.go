@@ -157,7 +157,11 @@ func (p *parser) short(token string) error {
 		letters = letters[1:]
 		f, global := p.find(func(flags []Flag) *Flag { return findShort(flags, letter) })
 		if f == nil {
-			return p.unknownFlag("-"+letter+" in "+token, "")
+			typed := "-" + letter
+			if typed != token {
+				typed += " in " + token
+			}
+			return p.unknownFlag(typed, "")
 		}
 		switch {
 		case strings.HasPrefix(letters, "=") && len(letters) > 1:
@@ -200,19 +204,23 @@ func (p *parser) emit(f *Flag, global bool, value string) error {
 
 // check refuses a value that the flag's kind or choices do not allow.
 func (f *Flag) check(value string) error {
-	var err error
 	switch f.Kind {
 	case Bool:
-		if _, err = strconv.ParseBool(value); err != nil {
+		if _, err := strconv.ParseBool(value); err != nil {
 			return errors.New("not true or false")
 		}
 	case Int:
-		if _, err = strconv.ParseInt(value, 0, 64); err != nil {
-			return errors.New("not a whole number")
+		n, err := strconv.ParseInt(value, 0, 32)
+		if err != nil || n < 0 {
+			return errors.New("not a whole number from 0 up")
 		}
 	case Duration:
-		if _, err = ParseDuration(value); err != nil {
+		d, err := ParseDuration(value)
+		if err != nil {
 			return err
+		}
+		if d < 0 {
+			return errors.New("a time cannot be negative")
 		}
 	case String, Strings:
 	}

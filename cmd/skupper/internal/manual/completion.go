@@ -22,10 +22,23 @@ func Completion(shell, program string) string {
 const bash = `# bash completion for PROGRAM
 
 _PROGRAM() {
-    local cur line words
+    local cur line word glue= prefix=
+    local -a words=()
     COMPREPLY=()
+    # What is typed as --flag=value comes in three words where "=" breaks words.
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+        if [[ -n $glue || $word == "=" ]] && (( ${#words[@]} )); then
+            words[${#words[@]}-1]+="$word"
+        else
+            words+=("$word")
+        fi
+        [[ $word == "=" ]] && glue=yes || glue=
+    done
     cur="${COMP_WORDS[COMP_CWORD]}"
-    words=("${COMP_WORDS[@]:1:COMP_CWORD}")
+    word="${words[${#words[@]}-1]}"
+    if [[ $word != "$cur" ]]; then
+        prefix="${word%%=*}=" cur="${word#*=}"
+    fi
     while IFS= read -r line; do
         if [[ $line == :files ]]; then
             compopt -o filenames 2>/dev/null
@@ -33,6 +46,7 @@ _PROGRAM() {
             return
         fi
         line="${line%%$'\t'*}"
+        line="${line#"$prefix"}"
         [[ $line == "$cur"* ]] && COMPREPLY+=("$line")
     done < <("${COMP_WORDS[0]}" __complete -- "${words[@]}" 2>/dev/null)
 }
@@ -196,8 +210,13 @@ func Check(root *command.Command) []string {
 		if c.Summary == "" {
 			lacks = append(lacks, name+": no summary")
 		}
-		if c.Run != nil && !c.Hidden && len(c.Examples) == 0 {
-			lacks = append(lacks, name+": no example")
+		if c.Run != nil && !c.Hidden && !c.Raw {
+			if len(c.Examples) < 2 {
+				lacks = append(lacks, fmt.Sprintf("%s: %d examples, at least 2 are expected", name, len(c.Examples)))
+			}
+			if c.Text == "" {
+				lacks = append(lacks, name+": no description")
+			}
 		}
 		for _, f := range c.Flags {
 			if f.Usage == "" {

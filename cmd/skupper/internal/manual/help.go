@@ -2,6 +2,7 @@ package manual
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
@@ -60,11 +61,26 @@ func (p Page) Help(path []string, c *command.Command) string {
 		b.WriteString("\nExit status:\n" + columns(exitRows(p.Exits)))
 		return b.String()
 	}
-	if len(c.Exits) > 0 {
-		b.WriteString("\nExit status, beside the usual:\n" + columns(exitRows(c.Exits)))
+	if c.Run != nil {
+		b.WriteString("\nExit status:\n" + columns(exitRows(p.exitsOf(c))))
 	}
-	fmt.Fprintf(&b, "\n`%s --help` lists the flags of every command and the exit status.\n", p.Root.Name)
+	fmt.Fprintf(&b, "\n`%s --help` lists the flags of every command.\n", p.Root.Name)
 	return b.String()
+}
+
+// exitsOf are the exit statuses of a command: those of every command, but where it
+// gives one a meaning of its own.
+func (p Page) exitsOf(c *command.Command) []command.Exit {
+	list := slices.Clone(p.Exits)
+	for _, own := range c.Exits {
+		i := slices.IndexFunc(list, func(e command.Exit) bool { return e.Code == own.Code })
+		if i < 0 {
+			list = append(list, own)
+			continue
+		}
+		list[i] = own
+	}
+	return list
 }
 
 func commandRows(c *command.Command) [][2]string {

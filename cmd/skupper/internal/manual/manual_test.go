@@ -28,7 +28,8 @@ func page() Page {
 						{Name: "dry-run", Kind: command.String, Implied: "server", Choices: []string{"client", "server"}, Usage: "change nothing"},
 						{Name: "secret", Kind: command.Bool, Usage: "not shown", Hidden: true},
 					},
-					Examples: []command.Example{{Line: "prog site create west | cat", Text: "Make west"}},
+					Text:     "Make it.",
+					Examples: []command.Example{{Line: "prog site create west | cat", Text: "Make west"}, {Line: "prog site create east", Text: "Make east"}},
 					Exits:    []command.Exit{{Code: 3, Meaning: "not healthy"}},
 				}}},
 				{Name: "hidden", Summary: "for machines", Hidden: true, Run: noRun},
@@ -50,6 +51,8 @@ func TestHelp(t *testing.T) {
 Usage:
   prog site create <name> [file] [flags]
 
+Make it.
+
 Flags:
       --wait none|ready             wait until it is so, which may take a while
                                     and is said at some length here (default
@@ -59,11 +62,14 @@ Flags:
 Examples:
   prog site create west | cat
       Make west
+  prog site create east
+      Make east
 
-Exit status, beside the usual:
+Exit status:
+  0  done
   3  not healthy
 
-` + "`prog --help` lists the flags of every command and the exit status.\n"
+` + "`prog --help` lists the flags of every command.\n"
 	got := p.Help([]string{"prog", "site", "create"}, c)
 	if d := cmp.Diff(strings.Fields(want), strings.Fields(got)); d != "" {
 		t.Error(d)
@@ -155,7 +161,7 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 	root := &command.Command{Name: "prog", Summary: "s", Commands: []*command.Command{
 		{Name: "a", Run: noRun, Flags: []command.Flag{{Name: "f"}}},
 	}}
-	want := []string{"prog a: no summary", "prog a: no example", "prog a: flag --f has no usage text"}
+	want := []string{"prog a: no summary", "prog a: 0 examples, at least 2 are expected", "prog a: no description", "prog a: flag --f has no usage text"}
 	if d := cmp.Diff(want, Check(root)); d != "" {
 		t.Error(d)
 	}
