@@ -47,6 +47,7 @@ func (p *program) tree() *command.Command {
 			p.completeCommand(),
 			p.controllerCommands(),
 			p.routerCommands(),
+			p.observerCommands(),
 		},
 	}
 }
