@@ -13,6 +13,9 @@
 //	    "partial_code", "$1", "code", "(.*).{2}"))
 //	the same with rate
 //
+// Our own console also groups the difference of connections, and the rate of
+// requests, by G.
+//
 // skupper_received_bytes_total stands for skupper_sent_bytes_total as well.
 // Answers are those of Prometheus but for this: rates are what was counted,
 // divided by the time in which it could be, without extrapolation; a counter that

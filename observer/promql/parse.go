@@ -296,19 +296,19 @@ func (p *parser) shape(e *Expr) {
 		return
 	}
 	one := func(label string) bool { return len(e.by) == 1 && e.by[0] == label }
+	unknown := slices.ContainsFunc(e.by, func(l string) bool { return !ofTraffic(l) })
 	ok := false
 	switch e.family {
 	case history.Latency:
 		ok = e.quantile > 0 && e.quantile <= 1 && e.function == increase && one("le")
 		e.by = nil
 	case history.Requests:
-		ok = p.replaced && e.function != read && one(partialCode) || !p.replaced && e.function == rate && one("method")
+		ok = p.replaced && e.function != read && one(partialCode) || !p.replaced && e.function == rate && (one("method") || !unknown && len(e.by) > 0)
 	case history.Traffic:
 		switch {
 		case e.minus >= 0:
-			ok = len(e.by) == 0
+			ok = !unknown
 		case e.counter == history.Sent || e.counter == history.Received:
-			unknown := slices.ContainsFunc(e.by, func(l string) bool { return !ofTraffic(l) })
 			ok = !unknown && (e.function == rate || e.function == read && len(e.by) > 0)
 		}
 	}
