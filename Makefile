@@ -12,7 +12,7 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 TIMEOUT  = -timeout 10m
 
 .DEFAULT_GOAL := build
-.PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt trixie kills fuzz golden docs package clean
+.PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt trixie kills fuzz golden docs package console pictures clean
 
 build: ## build the static binary ./skupper
 	$(BUILD) -o skupper ./cmd/skupper
@@ -113,6 +113,15 @@ golden: ## rewrite the golden files, then show the difference
 
 docs: ## man pages, command reference and completion from the command tables
 	$(GO) run ./cmd/skupper generate-docs all packaging
+
+console: ## the libraries of the observer's console again, from its package-lock.json (needs npm)
+	./observer/console/npm/vendor
+	git diff --stat observer/console
+
+pictures: ## the pictures of docs/console.md (needs Chromium)
+	@mkdir -p docs/console
+	$(GO) test -count=1 ./observer/console -run TestPictures -pictures $(CURDIR)/docs/console
+	git diff --stat docs/console
 
 clean: ## remove what was built
 	rm -rf skupper dist
