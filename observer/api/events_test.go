@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/skupper-host/skupper/observer/network"
+	"github.com/skupper-host/skupper/observer/recorded"
 	"github.com/skupper-host/skupper/router/vanflow"
 )
 
@@ -143,12 +144,10 @@ func TestEventsOfAllKinds(t *testing.T) {
 	streaming(t, func(n *network.Network, listen func(string, ...string) (*sink, context.CancelFunc)) {
 		s, _ := listen("?kinds=" + strings.Join(all[:3], ",") + "&kinds=" + strings.Join(all[3:], ","))
 		s.took()
-		for _, name := range []string{"flush-full-state", "go-controller", "flows", "logs"} {
-			replay(t, n, name)
+		for _, name := range recorded.Names() {
+			recorded.Replay(t, n, name)
 		}
-		for i := range 40 {
-			n.Tick(then.Add(time.Duration(i) * time.Second))
-		}
+		recorded.Settle(n)
 		time.Sleep(2 * eventEvery)
 		got := s.took()
 		for _, kind := range all {
