@@ -98,8 +98,9 @@ trixie: ## the life of sites under the systemd of Debian 13 (as root, with mmdeb
 	  mv $(TRIXIE).new $(TRIXIE); }
 	SKUPPER_BOX_LOWER=$(TRIXIE) $(GO) test -count=1 $(TIMEOUT) ./cmd/skupper -run TestUnderSystemd
 
-kills: ## a site whose command, agent or router is killed 200 times at random moments
+kills: ## a site whose command, agent or router is killed 200 times at random moments, and one that loses power at each step
 	$(GO) test $(TIMEOUT) ./cmd/skupper -run TestKilledAtAnyMoment -kills 200
+	$(GO) test $(TIMEOUT) ./system -run TestPowerCutAtEachStep -powercuts
 
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@for pkg in $$($(GO) list ./...); do \

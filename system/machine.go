@@ -58,14 +58,6 @@ func (m *machine) manual() bool {
 	return asked == ReloadManual
 }
 
-// step is about to be taken.
-func (m *machine) step(what string) error {
-	if m.options.Step == nil {
-		return nil
-	}
-	return m.options.Step(what)
-}
-
 // makeHome makes the directories that all namespaces share. In the system
 // instance routers run as a user of their own, who must be able to pass through
 // but to look at nothing; its group may use the

@@ -37,9 +37,10 @@ type namespace struct {
 	store    *input.Store
 	texts    documents
 	writer   config.Writer
-	lastFail string // the failure that was logged last
-	noted    string // the failure that is in the events last
-	unkept   bool   // a generation began that is not in the history
+	told     *network // what the files say of the network; nil before they do
+	lastFail string   // the failure that was logged last
+	noted    string   // the failure that is in the events last
+	unkept   bool     // a generation began that is not in the history
 
 	quiet  *quiet    // owned by the loop; nil when the last look found something
 	passed time.Time // owned by the loop; when its last pass ended

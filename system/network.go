@@ -25,6 +25,9 @@ type network struct {
 
 	told   sync.Once
 	status *resource.ConfigMap // what tools are told of it, made when it is first asked for
+
+	recorded sync.Once
+	shape    []resource.SiteRecord // what records returns, made when it is first asked for
 }
 
 type networkSite struct {
@@ -298,8 +301,13 @@ func bridgeName(r row) string {
 	return name
 }
 
-// records are the sites in the shape of a Site's status.
+// records are the sites in the shape of a Site's status. They are not changed.
 func (n *network) records() []resource.SiteRecord {
+	n.recorded.Do(func() { n.shape = n.makeRecords() })
+	return n.shape
+}
+
+func (n *network) makeRecords() []resource.SiteRecord {
 	var list []resource.SiteRecord
 	for _, key := range slices.Sorted(maps.Keys(n.sites)) {
 		s := n.sites[key]

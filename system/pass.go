@@ -160,7 +160,7 @@ func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace, fir
 		return nil, cmp.Or(n.resume(ctx, w, h, have, before), error(errWaits))
 	}
 	if c.site == nil || memory.Generation == 0 && !w.start || w.store {
-		return n.storeOnly(w, before, c)
+		return n.storeOnly(w, h, before, c)
 	}
 	return n.converge(ctx, w, h, have, memory, c)
 }
@@ -305,21 +305,24 @@ func (n *namespace) firstPlan(w wish, c *composed) (_ *outcome, err error) {
 }
 
 // storeOnly writes the input and runs nothing.
-func (n *namespace) storeOnly(w wish, memory state.Memory, c *composed) (*outcome, error) {
+func (n *namespace) storeOnly(w wish, h *host.Namespace, memory state.Memory, c *composed) (*outcome, error) {
 	o := &outcome{changes: c.changes, warnings: c.warnings, dropped: c.dropped, memory: memory, site: c.site, defined: memory.Generation == 0}
 	if w.dryRun {
 		return o, nil
 	}
-	written, err := c.edit.Write()
+	change, err := c.edit.Stage()
 	if err != nil {
 		return nil, err
 	}
+	if err := h.Place(change); err != nil {
+		return nil, errors.Join(err, change.Undo())
+	}
 	if memory.Generation == 0 {
 		if err := n.keepChoice(w.platform); err != nil {
-			return nil, errors.Join(err, written.Undo())
+			return nil, errors.Join(err, change.Undo())
 		}
 	}
-	written.Done()
+	change.Done()
 	v := *n.seen.Load()
 	v.memory, v.warnings, v.dropped, v.hasInput, v.failure = memory, c.warnings, c.dropped, c.edit.Set().Len() > 0, ""
 	v.input, v.siteName = c.edit.Set(), ""
@@ -339,7 +342,8 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	book := n.book(ctx, w, c.site)
 	l := n.lookFor(ctx, w, memory)
 	n.late(w, have, c)
-	objects, written := n.foreseen(c, l, n.survey(ctx, w, l), book, memory)
+	net := n.survey(ctx, w, l)
+	objects, written := n.foreseen(w, c, l, net, book, memory)
 	out, err := n.render(c, c.site, memory, have, w, objects)
 	if err == nil && n.texts.known {
 		err = h.Records(&have, n.texts.moved(n.paths))
@@ -371,16 +375,11 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 			return nil, err
 		}
 	}
-	if err := n.m.step("write input"); err != nil {
-		return nil, err
-	}
-	change, err := c.edit.Write()
+	change, err := c.edit.Stage()
 	if err != nil {
 		return nil, err
 	}
-	if err = n.m.step("input written"); err == nil {
-		err = n.carryOut(ctx, h, have, steps, out, after)
-	}
+	err = n.carryOut(ctx, h, change, have, steps, out, after)
 	if err == nil {
 		n.texts.done()
 	} else {
@@ -398,6 +397,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 		return nil, err
 	}
 	change.Done()
+	n.told = net
 	n.publish(o, written, book)
 	n.unkept = out.Memory.Generation != memory.Generation || n.unkept
 	return o, nil
@@ -514,10 +514,11 @@ func withRestart(steps []plan.Step, unit string, want state.State) []plan.Step {
 	return append(steps, plan.Step{Op: plan.Restart, Subject: "router", Unit: unit, Spec: want.Units[unit]})
 }
 
-// carryOut applies a plan. after are the entities that the router gets by it.
-func (n *namespace) carryOut(ctx context.Context, h *host.Namespace, have state.State, steps []plan.Step, out render.Output, after []state.Entity) error {
+// carryOut applies a plan, together with the change of the input that it comes
+// from. after are the entities that the router gets by it.
+func (n *namespace) carryOut(ctx context.Context, h *host.Namespace, change *input.Change, have state.State, steps []plan.Step, out render.Output, after []state.Entity) error {
 	if len(steps) == 0 {
-		return nil
+		return h.Place(change)
 	}
 	if touches(steps) {
 		n.log.Info("applying", keyGeneration, out.Memory.Generation, keyPlan, plan.Summarize(steps).String())
@@ -525,7 +526,7 @@ func (n *namespace) carryOut(ctx context.Context, h *host.Namespace, have state.
 			n.log.Debug("plan", keyPlan, plan.Lines(steps))
 		}
 	}
-	err := h.Apply(ctx, have, steps, host.Confirm(func(ctx context.Context) error { return n.confirm(ctx, steps, out, after) }))
+	err := h.ApplyWith(ctx, change, have, steps, host.Confirm(func(ctx context.Context) error { return n.confirm(ctx, steps, out, after) }))
 	n.chronicle(h, steps, out, err)
 	return err
 }
@@ -595,7 +596,7 @@ var errSilent = errors.New("no answer")
 // router as it is now. What the new configuration changes is written by a later
 // pass, when the router says so. Whoever changes one object of thousands does
 // not wait until the others are looked at, either: they stay as they are shown.
-func (n *namespace) foreseen(c *composed, l *live, net *network, book grantBook, memory state.Memory) ([]resource.Object, shown) {
+func (n *namespace) foreseen(w wish, c *composed, l *live, net *network, book grantBook, memory state.Memory) ([]resource.Object, shown) {
 	v := n.seen.Load()
 	with := *c.site
 	with.Objects = resource.NewSet()
@@ -613,12 +614,16 @@ func (n *namespace) foreseen(c *composed, l *live, net *network, book grantBook,
 		all = append(all, o)
 	}
 	ports, now := host.NewPortOwners(), time.Now()
+	taken := n.takenByOthers(context.Background(), ports)
+	if w.change != nil {
+		taken = nil // the sockets of the machine are not looked through meanwhile, either
+	}
 	why := "router starting"
 	if memory.Stopped {
 		why = "router stopped"
 	}
 	assess(&moment{
-		site: &with, live: l, network: net, why: why, owner: ports.Of, taken: n.takenByOthers(context.Background(), ports), creds: judged(v.credentials, now), before: v.shown.health, now: now,
+		site: &with, live: l, network: net, why: why, owner: ports.Of, taken: taken, creds: judged(v.credentials, now), before: v.shown.health, now: now,
 		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(memory.Redeemed),
 	})
 	written := showing(all)
@@ -666,13 +671,14 @@ func (s shown) copy(from shown, ref resource.Ref) {
 }
 
 // survey is what is known of the network around l, for the status in the files.
-// Whoever asked for a change does not wait for news.
+// Whoever asked for a change does not wait for news, nor until those that came
+// meanwhile are written.
 func (n *namespace) survey(ctx context.Context, w wish, l *live) *network {
 	switch {
 	case l == nil || l.id == "":
 		return nil
 	case w.change != nil:
-		return n.router.surveyed()
+		return cmp.Or(n.told, n.router.surveyed())
 	}
 	return n.router.network(ctx, l)
 }

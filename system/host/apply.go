@@ -43,18 +43,44 @@ func (e *ApplyError) Unwrap() []error {
 // *ApplyError, and the machine is as it was before, unless that failed, too. In
 // that case, and when the process dies, the next Open goes on.
 func (n *Namespace) Apply(ctx context.Context, have state.State, steps []plan.Step, confirm ...Confirm) error {
+	return n.ApplyWith(ctx, nil, have, steps, confirm...)
+}
+
+// ApplyWith is Apply together with the change of a companion. Whoever calls takes
+// that back if there is an error.
+func (n *Namespace) ApplyWith(ctx context.Context, with Companion, have state.State, steps []plan.Step, confirm ...Confirm) error {
 	steps = n.withPending(steps)
-	if len(steps) == 0 {
+	switch {
+	case len(steps) == 0 && with == nil:
 		return nil
+	case len(steps) == 0:
+		return n.Place(with)
 	}
 	t := newTransaction(n)
+	t.with = with
 	defer t.folders.close()
 	if err := t.run(ctx, steps, confirm); err != nil {
+		_ = t.awaitNames() // they are undone
 		err.Undo = n.undo(context.WithoutCancel(ctx), t, have, steps)
 		return err
 	}
 	n.Pending = nil
 	return nil
+}
+
+// Place makes the change of a companion alone: nothing of the machine changes, and
+// what an interrupted change left to do stays so.
+func (n *Namespace) Place(with Companion) error {
+	t := newTransaction(n)
+	t.with = with
+	defer t.folders.close()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if err := with.Place(); err != nil {
+		return err
+	}
+	return errors.Join(t.beginNames(), t.awaitNames())
 }
 
 // undo goes back to the State that was there before. What the failed
@@ -71,6 +97,7 @@ func (n *Namespace) undo(ctx context.Context, failed *transaction, have state.St
 		return err
 	}
 	if err := t.run(ctx, plan.Make(previous(have, steps), now), nil); err != nil {
+		_ = t.awaitNames() // the next who opens the namespace goes on
 		return err
 	}
 	failed.cleanUp()

@@ -230,10 +230,11 @@ func (d *folder) makeDir(name string, mode fs.FileMode, o ids) error {
 }
 
 // folders opens directories once each. Those below root are reached from it
-// without following symbolic links; all others are trusted.
+// without following symbolic links, unless it is trusting; all others are trusted.
 type folders struct {
-	root string
-	open map[string]*folder
+	root     string
+	trusting bool // links are followed below root, too
+	open     map[string]*folder
 }
 
 func newFolders(root string) *folders {
@@ -247,7 +248,7 @@ func (f *folders) at(path string) (*folder, error) {
 	}
 	var d *folder
 	var err error
-	if strings.HasPrefix(path, f.root+"/") {
+	if !f.trusting && strings.HasPrefix(path, f.root+"/") {
 		var parent *folder
 		if parent, err = f.at(filepath.Dir(path)); err == nil {
 			d, err = parent.sub(filepath.Base(path))

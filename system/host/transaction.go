@@ -29,6 +29,8 @@ type transaction struct {
 	durable []string          // those that must survive a loss of power
 	kept    map[string]string // files that an earlier transaction kept, by path
 	touched map[string]bool   // directories whose entries must survive it, too
+	with    Companion         // nil: nobody
+	names   func() error      // waits for entries that are being flushed; nil: none are
 
 	complete bool // everything is done
 }
@@ -37,12 +39,10 @@ func newTransaction(n *Namespace) *transaction {
 	return &transaction{ns: n, id: rand.Text(), folders: newFolders(n.paths.Dir), owners: newOwners(), touched: make(map[string]bool)}
 }
 
-// flushEach is up to how many files are flushed one by one; beyond it flushing
-// the whole file system is faster.
-const flushEach = 16
-
 // run takes the steps: directories, then everything that can fail for want of
-// space or rights, then the journal, then the rest.
+// space or rights, then the journal, then the rest. The disk is waited for twice:
+// for the new files before anything changes, and for their names at the end. These
+// are flushed while units are told and asked.
 func (t *transaction) run(ctx context.Context, steps []plan.Step, confirm []Confirm) *ApplyError {
 	for _, s := range steps {
 		if s.Op == plan.MakeDir {
@@ -59,6 +59,11 @@ func (t *transaction) run(ctx context.Context, steps []plan.Step, confirm []Conf
 	if err := t.flush(); err != nil {
 		return &ApplyError{Step: "flush new files", Err: errors.Join(err, t.unstage())}
 	}
+	if t.with != nil {
+		if err := t.with.Place(); err != nil {
+			return &ApplyError{Step: "place new files", Err: errors.Join(err, t.unstage())}
+		}
+	}
 	matters := slices.ContainsFunc(t.tasks, func(s task) bool { return s.Op != plan.RemoveDir })
 	if matters {
 		if err := t.commit(steps); err != nil {
@@ -66,7 +71,10 @@ func (t *transaction) run(ctx context.Context, steps []plan.Step, confirm []Conf
 		}
 	}
 	for i := range t.tasks {
-		err := t.do(ctx, &t.tasks[i])
+		err := t.turnTo(&t.tasks[i])
+		if err == nil {
+			err = t.do(ctx, &t.tasks[i])
+		}
 		if err == nil && matters {
 			err = t.ns.markDone(i)
 		}
@@ -81,6 +89,18 @@ func (t *transaction) run(ctx context.Context, steps []plan.Step, confirm []Conf
 	}
 	if err := t.finish(); err != nil {
 		return &ApplyError{Step: "clean up", Err: err}
+	}
+	return nil
+}
+
+// turnTo has entries of directories flushed before units are told, and waits for
+// that before others change.
+func (t *transaction) turnTo(s *task) error {
+	switch {
+	case !onUnit(s.Op):
+		return t.awaitNames()
+	case t.names == nil:
+		return t.beginNames()
 	}
 	return nil
 }
@@ -196,41 +216,6 @@ func (t *transaction) stageFile(temp string, f state.File) error {
 		t.durable = append(t.durable, temp)
 	}
 	return d.create(name, f.Data, f.Mode, owner)
-}
-
-// flush makes what was staged survive a loss of power.
-func (t *transaction) flush() error {
-	if len(t.durable) == 0 {
-		return nil
-	}
-	if err := t.reach("flush"); err != nil {
-		return err
-	}
-	if len(t.durable) > flushEach {
-		var errs []error
-		for _, path := range []string{t.durable[0], t.durable[len(t.durable)-1]} { // unit files may be elsewhere
-			d, err := t.folders.at(filepath.Dir(path))
-			if err != nil {
-				return err
-			}
-			errs = append(errs, d.syncAll())
-		}
-		return errors.Join(errs...)
-	}
-	// Writing begins with all of them, so that they share one commit of the
-	// file system's journal.
-	for _, do := range []func(*folder, string) error{(*folder).beginFlush, (*folder).flush} {
-		for _, path := range t.durable {
-			d, name, err := t.folders.of(path)
-			if err != nil {
-				return err
-			}
-			if err := do(d, name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // unstage removes what was staged for nothing.
@@ -414,17 +399,8 @@ func (t *transaction) finish() error {
 	if err := t.reach("end journal"); err != nil {
 		return err
 	}
-	for path := range t.touched {
-		d, err := t.folders.at(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := d.sync(); err != nil {
-			return err
-		}
+	if err := errors.Join(t.awaitNames(), t.beginNames(), t.awaitNames()); err != nil {
+		return err
 	}
 	if err := t.ns.dropJournal(); err != nil {
 		return err

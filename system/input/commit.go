@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/skupper-host/skupper/system/layout"
 )
@@ -44,90 +43,155 @@ func (s *Store) Complete() error {
 	}
 	var list []replacement
 	if json.Unmarshal(data, &list) == nil { // else it is not ours: a journal appears whole
-		if err := s.replaceAll(list); err != nil {
+		if err := s.replaceDurably(list); err != nil {
 			return fmt.Errorf("input: interrupted change: %w", err)
 		}
 	}
 	return os.Remove(journalOf(s.paths))
 }
 
-// Written is a change that was made.
-type Written struct {
-	store *Store
-	list  []replacement
-	old   map[string][]byte // by path; nil: there was no file
-	kept  map[string]string // what was there, under another name; by path
-}
-
-// commit gives files new content; those without content go. Of several, all
+// Change gives files new content; those without content go. Of several, all
 // change or none: when one fails, those before it have old content again, and
 // when the process dies in between, Complete goes on. What was there keeps a
 // second name until Done: going back takes no room on the disk.
-func (s *Store) commit(change, old map[string][]byte) (*Written, error) {
-	w := &Written{store: s, old: old, kept: map[string]string{}}
-	if len(change) == 0 {
-		return w, nil
+type Change struct {
+	store  *Store
+	list   []replacement
+	old    map[string][]byte // by path; nil: there was no file
+	kept   map[string]string // what was there, under another name; by path
+	placed bool
+}
+
+// stage writes what files are to hold beside them.
+func (s *Store) stage(content, old map[string][]byte) (*Change, error) {
+	c := &Change{store: s, old: old, kept: map[string]string{}}
+	if len(content) == 0 {
+		return c, nil
 	}
 	if err := errors.Join(s.reach("stage the input"), sweep(s.paths.InputResources())); err != nil {
 		return nil, err
 	}
-	var err error
-	if w.list, err = s.stage(change); err != nil {
-		return nil, errors.Join(err, sweep(s.paths.InputResources()))
-	}
-	w.keep()
-	several := len(w.list) > 1
-	if several {
-		if err = s.reach("journal of the input"); err == nil {
-			err = s.writeJournal(w.list)
-		}
+	dir := "" // that is known to be there
+	for _, path := range sorted(content) {
+		rel, err := filepath.Rel(s.paths.InputDir(), path)
 		if err != nil {
-			return nil, errors.Join(err, sweep(s.paths.InputResources()))
+			return nil, errors.Join(err, c.Undo())
+		}
+		r := replacement{Path: rel}
+		if data := content[path]; data != nil {
+			if filepath.Dir(path) != dir {
+				dir = filepath.Dir(path)
+				if err := os.MkdirAll(dir, 0o700); err != nil {
+					return nil, errors.Join(err, c.Undo())
+				}
+			}
+			temp, err := create(path, data, false)
+			if err != nil {
+				return nil, errors.Join(err, c.Undo())
+			}
+			r.Temp = filepath.Join(filepath.Dir(rel), filepath.Base(temp))
+		}
+		c.list = append(c.list, r)
+	}
+	return c, nil
+}
+
+// Files are those that have to be on the disk before Place.
+func (c *Change) Files() []string {
+	var files []string
+	for _, r := range c.list {
+		if r.Temp != "" {
+			files = append(files, filepath.Join(c.store.paths.InputDir(), r.Temp))
 		}
 	}
-	if err := s.replaceAll(w.list); err != nil {
-		errs := []error{err}
-		if several {
-			errs = append(errs, os.Remove(journalOf(s.paths)))
-		}
-		return nil, errors.Join(append(errs, w.restore(), sweep(s.paths.InputResources()))...)
+	return files
+}
+
+// Place makes the change. It survives a loss of power once Dirs are flushed.
+func (c *Change) Place() error {
+	if len(c.list) == 0 {
+		return nil
 	}
-	if !several {
-		return w, nil
+	err := c.place()
+	if err != nil {
+		c.list = nil // nothing of it is left
+		return fmt.Errorf("input: %w", err)
+	}
+	c.placed = true
+	return nil
+}
+
+func (c *Change) place() error {
+	s := c.store
+	c.keep()
+	if len(c.list) == 1 {
+		return c.orNothing(s.replaceAll(c.list))
+	}
+	err := s.reach("journal of the input")
+	if err == nil {
+		err = s.writeJournal(c.list)
+	}
+	if err != nil {
+		return errors.Join(err, sweep(s.paths.InputResources()))
+	}
+	if err := s.replaceDurably(c.list); err != nil {
+		return c.orNothing(errors.Join(err, os.Remove(journalOf(s.paths))))
 	}
 	if err := s.reach("end of the journal of the input"); err != nil {
-		return nil, err
+		return err
 	}
-	return w, os.Remove(journalOf(s.paths))
+	return os.Remove(journalOf(s.paths))
+}
+
+// orNothing has everything as it was if there is an error.
+func (c *Change) orNothing(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, c.restore(), sweep(c.store.paths.InputResources()))
+}
+
+// Dirs are the directories whose names of files have changed and may not be on
+// the disk yet.
+func (c *Change) Dirs() []string {
+	if len(c.list) != 1 {
+		return nil // several are on the disk before their journal goes
+	}
+	return c.store.dirs(c.list)
 }
 
 // keep gives files that are about to change a second name. Where the file system
 // knows no such thing, going back writes them again.
-func (w *Written) keep() {
-	for _, r := range w.list {
-		path := filepath.Join(w.store.paths.InputDir(), r.Path)
-		if w.old[path] == nil {
+func (c *Change) keep() {
+	for _, r := range c.list {
+		path := filepath.Join(c.store.paths.InputDir(), r.Path)
+		if c.old[path] == nil {
 			continue
 		}
 		kept := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp-"+rand.Text())
 		if os.Link(path, kept) == nil {
-			w.kept[path] = kept
+			c.kept[path] = kept
 		}
 	}
 }
 
 // Undo goes back: all of it or, if the process dies meanwhile, Complete does.
-func (w *Written) Undo() error {
-	if len(w.list) == 0 {
-		return nil
+func (c *Change) Undo() error {
+	if !c.placed {
+		var errs []error
+		for _, file := range c.Files() {
+			errs = append(errs, os.Remove(file))
+		}
+		c.list = nil
+		return errors.Join(errs...)
 	}
 	var back []replacement
-	for _, r := range w.list {
-		path := filepath.Join(w.store.paths.InputDir(), r.Path)
+	for _, r := range c.list {
+		path := filepath.Join(c.store.paths.InputDir(), r.Path)
 		r.Temp = ""
-		if kept, ok := w.kept[path]; ok {
+		if kept, ok := c.kept[path]; ok {
 			r.Temp = filepath.Join(filepath.Dir(r.Path), filepath.Base(kept))
-		} else if data := w.old[path]; data != nil {
+		} else if data := c.old[path]; data != nil {
 			temp, err := create(path, data, true)
 			if err != nil {
 				return err
@@ -137,22 +201,23 @@ func (w *Written) Undo() error {
 		back = append(back, r)
 	}
 	// Without room for a journal there is none.
-	journal := len(back) > 1 && w.store.reach("journal of the way back") == nil && w.store.writeJournal(back) == nil
-	if err := w.store.replaceAll(back); err != nil || !journal {
+	s := c.store
+	journal := len(back) > 1 && s.reach("journal of the way back") == nil && s.writeJournal(back) == nil
+	if err := s.replaceDurably(back); err != nil || !journal {
 		return err
 	}
-	if err := w.store.reach("end of the journal of the way back"); err != nil {
+	if err := s.reach("end of the journal of the way back"); err != nil {
 		return err
 	}
-	return os.Remove(journalOf(w.store.paths))
+	return os.Remove(journalOf(s.paths))
 }
 
 // restore gives every file of a change that failed the content that it had. It
 // goes on where one fails.
-func (w *Written) restore() error {
+func (c *Change) restore() error {
 	var errs []error
-	for path, data := range w.old {
-		if kept, ok := w.kept[path]; ok {
+	for path, data := range c.old {
+		if kept, ok := c.kept[path]; ok {
 			errs = append(errs, os.Rename(kept, path))
 		} else {
 			errs = append(errs, restore(path, data))
@@ -162,42 +227,10 @@ func (w *Written) restore() error {
 }
 
 // Done forgets what was there before.
-func (w *Written) Done() {
-	for _, kept := range w.kept {
+func (c *Change) Done() {
+	for _, kept := range c.kept {
 		_ = os.Remove(kept) // what is left is swept by the next change
 	}
-}
-
-// stage writes what files are to hold beside them, on the disk.
-func (s *Store) stage(change map[string][]byte) ([]replacement, error) {
-	few := len(change) <= syncFew
-	var list []replacement
-	dir := "" // that is known to be there
-	for _, path := range sorted(change) {
-		rel, err := filepath.Rel(s.paths.InputDir(), path)
-		if err != nil {
-			return nil, err
-		}
-		r := replacement{Path: rel}
-		if data := change[path]; data != nil {
-			if filepath.Dir(path) != dir {
-				dir = filepath.Dir(path)
-				if err := os.MkdirAll(dir, 0o700); err != nil {
-					return nil, err
-				}
-			}
-			temp, err := create(path, data, few)
-			if err != nil {
-				return nil, err
-			}
-			r.Temp = filepath.Join(filepath.Dir(rel), filepath.Base(temp))
-		}
-		list = append(list, r)
-	}
-	if few {
-		return list, nil
-	}
-	return list, syncAll(s.paths.InputResources())
 }
 
 // writeJournal makes a change certain.
@@ -211,7 +244,6 @@ func (s *Store) writeJournal(list []replacement) error {
 
 // replaceAll makes a change, or the rest of one.
 func (s *Store) replaceAll(list []replacement) error {
-	var touched []string
 	for _, r := range list {
 		if !filepath.IsLocal(r.Path) || r.Temp != "" && (!filepath.IsLocal(r.Temp) || filepath.Dir(r.Temp) != filepath.Dir(r.Path) || !isTemporary(filepath.Base(r.Temp))) {
 			return fmt.Errorf("%s is not in the input", r.Path)
@@ -229,9 +261,31 @@ func (s *Store) replaceAll(list []replacement) error {
 		if err != nil && !errors.Is(err, os.ErrNotExist) { // else it is done
 			return err
 		}
-		touched = append(touched, path)
 	}
-	return syncDirs(slices.Compact(touched))
+	return nil
+}
+
+// replaceDurably is replaceAll for what has to be on the disk at once.
+func (s *Store) replaceDurably(list []replacement) error {
+	if err := s.replaceAll(list); err != nil {
+		return err
+	}
+	dirs := s.dirs(list)
+	for _, dir := range dirs {
+		if err := s.reach("sync " + dir); err != nil {
+			return err
+		}
+	}
+	return syncDirs(dirs)
+}
+
+// dirs are the directories of files, each once.
+func (s *Store) dirs(list []replacement) []string {
+	dirs := map[string]bool{}
+	for _, r := range list {
+		dirs[filepath.Dir(filepath.Join(s.paths.InputDir(), r.Path))] = true
+	}
+	return sorted(dirs)
 }
 
 // restore gives a file the content that it had, if it existed.

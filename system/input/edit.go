@@ -117,47 +117,32 @@ func (e *Edit) Hash() string {
 	return after.hash()
 }
 
-// Write makes the change: all of it, also if the process dies meanwhile, or
-// none of it. Whoever writes says when it is Done, or has it undone.
-func (e *Edit) Write() (*Written, error) {
-	change, old := map[string][]byte{}, map[string][]byte{}
+// Stage writes what the change puts into files beside them; nothing has changed
+// yet. Whoever stages has it flushed and placed, and says when it is Done, or has
+// it undone.
+func (e *Edit) Stage() (*Change, error) {
+	content, old := map[string][]byte{}, map[string][]byte{}
 	for path, t := range e.texts {
 		old[path] = nil
 		if f := e.snap.files[path]; f != nil {
 			old[path] = f.data
 		}
-		change[path] = nil
+		content[path] = nil
 		if !t.Empty() {
-			change[path] = t.Bytes()
+			content[path] = t.Bytes()
 		}
 	}
-	w, err := e.snap.store.commit(change, old)
+	c, err := e.snap.store.stage(content, old)
 	if err != nil {
 		return nil, fmt.Errorf("input: %w", err)
 	}
-	return w, nil
-}
-
-// syncFew is how many files are flushed one by one; more are flushed with
-// everything else on their disk, which is faster.
-const syncFew = 16
-
-func syncAll(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(unix.Syncfs(int(d.Fd())), d.Close())
+	return c, nil
 }
 
 // syncDirs makes the names of files durable.
-func syncDirs(paths []string) error {
-	dirs := map[string]bool{}
-	for _, p := range paths {
-		dirs[filepath.Dir(p)] = true
-	}
+func syncDirs(dirs []string) error {
 	var errs []error
-	for dir := range dirs {
+	for _, dir := range dirs {
 		d, err := os.Open(dir)
 		if err != nil {
 			continue // renamed; only the durability is unknown
@@ -206,7 +191,7 @@ func Replace(path string, data []byte) error {
 	if err := os.Rename(temporary, path); err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
-	return syncDirs([]string{path})
+	return syncDirs([]string{filepath.Dir(path)})
 }
 
 // create writes a temporary file beside path and says where. Its mode is 0600,

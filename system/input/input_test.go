@@ -45,6 +45,15 @@ func load(t *testing.T, s *Store) *Snapshot {
 	return snap
 }
 
+// write makes a change at once.
+func write(e *Edit) (*Change, error) {
+	c, err := e.Stage()
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Place()
+}
+
 func listener(name string, port int) *resource.Listener {
 	l := &resource.Listener{Meta: resource.Meta{Name: name}}
 	l.Spec.RoutingKey, l.Spec.Host, l.Spec.Port = name, "127.0.0.1", port
@@ -130,7 +139,7 @@ func TestEditKeepsWhatAPersonWrote(t *testing.T) {
 	half := filepath.Join(n.InputResources(), ".Listener-x.yaml.tmp-7")
 	put(t, half, "of a process that was killed")
 	hash := edit.Hash()
-	if _, err := edit.Write(); err != nil {
+	if _, err := write(edit); err != nil {
 		t.Fatal(err)
 	}
 	if now := load(t, s).Hash; now != hash {
@@ -171,7 +180,7 @@ func TestUndo(t *testing.T) {
 			t.Fatalf("remove %s: %v, %v", name, was, err)
 		}
 	}
-	written, err := edit.Write()
+	written, err := write(edit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +228,7 @@ func TestUndoTakesNoRoom(t *testing.T) {
 				}
 				before[path] = info
 			}
-			written, err := edit.Write()
+			written, err := write(edit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -259,7 +268,7 @@ func TestFailedWriteLeavesTheRest(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(n.InputResource("Listener", "b"), "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := edit.Write(); err == nil {
+	if _, err := write(edit); err == nil {
 		t.Fatal("no error")
 	}
 	if snap := load(t, s); !snap.Empty() {
@@ -301,7 +310,7 @@ func TestKilledInAChange(t *testing.T) {
 						panic(r)
 					}
 				}()
-				written, err := edit.Write()
+				written, err := write(edit)
 				if err != nil {
 					t.Fatal(err)
 				}
