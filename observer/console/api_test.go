@@ -154,7 +154,7 @@ func (o *observed) events(w http.ResponseWriter, r *http.Request) {
 		o.mu.Lock()
 		changed := o.changed
 		o.mu.Unlock()
-		fmt.Fprintf(w, "event: change\ndata: {\"version\":%d}\n\n", n)
+		fmt.Fprintf(w, "event: sites\ndata: {\"change\":\"update\",\"record\":{\"identity\":\"%d\"}}\n\n", n)
 		w.(http.Flusher).Flush()
 		select {
 		case <-changed:

@@ -58,6 +58,7 @@ func TestConsole(t *testing.T) {
 		name string
 		try  func(*testing.T, context.Context)
 	}{
+		{"Functions", functions},
 		{"Empty", everyPageOfNothing},
 		{"Normal", everyPage},
 		{"Phone", everyPageOnAPhone},
@@ -69,6 +70,7 @@ func TestConsole(t *testing.T) {
 		{"Theme", theme},
 		{"Live", liveView},
 		{"Refused", refused},
+		{"RealAPI", realAPI},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.try(t, browser) })
 	}

@@ -5,10 +5,13 @@ import { address } from './api.js';
 import { useState, useEffect } from './html.js';
 
 const atLeast = 2000; // ms between two refreshes, however much changes
-const quiet = 15000; // ms: rates move although no record changes
+const quiet = 5000; // ms: rates and connections move although nothing is announced
 const poll = 5000; // ms without a stream
 const retry = 20000; // ms until the stream is tried again
-const names = ['message', 'change', 'changed', 'hello', 'version', 'update'];
+
+// Lists whose changes are announced as they happen. Those of connections and
+// requests never rest.
+const lists = ['sites', 'routers', 'routerlinks', 'listeners', 'connectors', 'services', 'components', 'processes', 'sources', 'logs'];
 
 class Live {
   constructor() {
@@ -58,9 +61,9 @@ class Live {
   connect() {
     this.become('polling');
     this.every(poll);
-    const stream = (this.stream = new EventSource(address('events')));
+    const stream = (this.stream = new EventSource(address('events', { kinds: lists.join(',') })));
     const changed = () => this.change();
-    for (const name of names) stream.addEventListener(name, changed);
+    for (const name of [...lists, 'resync']) stream.addEventListener(name, changed);
     stream.addEventListener('open', () => {
       this.become('live');
       this.every(quiet);

@@ -99,7 +99,7 @@ function Theme() {
 function User() {
   const { data } = useQuery('user');
   if (!data?.username) return null;
-  return html`<div class="user"><${Icon} name="user" /><span>${data.username}</span><form method="post" action="api/v2alpha1/logout"><button type="submit" class="link">Sign out</button></form></div>`;
+  return html`<div class="user"><${Icon} name="user" /><span>${data.username}</span><form method="post" action="logout"><button type="submit" class="link">Sign out</button></form></div>`;
 }
 
 function Menu({ at, open, close }) {

@@ -26,15 +26,12 @@ export function place({ nodes, edges }, places, shape) {
   for (const n of nodes) places.set(n.id, { x: n.x, y: n.y });
 }
 
-// settle lets nodes push and links pull until they rest. It works on a plane
-// as wide as high and stretches it to the shape of the drawing.
+// settle lets nodes push and links pull until they rest.
 function settle(nodes, edges, some, shape) {
   const many = crowded(nodes);
-  const stretch = Math.min(1.3, Math.max(0.8, Math.sqrt(shape)));
-  for (const n of nodes) if (n.x !== undefined) [n.x, n.y] = [n.x / stretch, n.y * stretch];
   const linked = new Set(edges.flatMap((e) => [e.source, e.target]));
   const hold = (n) => (linked.has(n.id) ? 0.05 : 0.11);
-  const room = (n) => (many ? 24 : 34) + Math.min(n.name.length, 20) * (many ? 1.1 : 1.5);
+  const room = (n) => (many ? 24 : 42) + Math.min(n.name.length, 20) * (many ? 1.1 : 1.5);
   const ticks = Math.max(60, Math.min(220, Math.round(12000 / (nodes.length + 1))));
   const simulation = forceSimulation(nodes)
     .force('charge', forceManyBody().strength(many ? -260 : -700).distanceMax(600))
@@ -46,7 +43,28 @@ function settle(nodes, edges, some, shape) {
     .alphaDecay(1 - 0.002 ** (1 / ticks))
     .stop();
   for (let i = 0; i < ticks; i++) simulation.tick();
+  if (some) return;
+  turn(nodes, shape);
+  const stretch = many ? Math.min(1.35, Math.max(0.75, Math.sqrt(shape))) : 1;
   for (const n of nodes) [n.x, n.y] = [n.x * stretch, n.y / stretch];
+}
+
+// turn lays the longest extent of the nodes along the longer side of the
+// drawing.
+function turn(nodes, shape) {
+  const [mx, my] = ['x', 'y'].map((axis) => nodes.reduce((sum, n) => sum + n[axis], 0) / nodes.length);
+  let [xx, xy, yy] = [0, 0, 0];
+  for (const { x, y } of nodes) {
+    xx += (x - mx) ** 2;
+    xy += (x - mx) * (y - my);
+    yy += (y - my) ** 2;
+  }
+  const angle = (shape >= 1 ? 0 : Math.PI / 2) - Math.atan2(2 * xy, xx - yy) / 2;
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  for (const n of nodes) {
+    const [dx, dy] = [n.x - mx, n.y - my];
+    [n.x, n.y] = [dx * cos - dy * sin, dx * sin + dy * cos];
+  }
 }
 
 // bounds is the box that holds all nodes with their names.
@@ -54,6 +72,6 @@ export function bounds(nodes) {
   if (nodes.length === 0) return { x: -200, y: -150, w: 400, h: 300 };
   const xs = nodes.map((n) => n.x);
   const ys = nodes.map((n) => n.y);
-  const [left, right, top, bottom] = [Math.min(...xs) - 75, Math.max(...xs) + 75, Math.min(...ys) - 45, Math.max(...ys) + 60];
+  const [left, right, top, bottom] = [Math.min(...xs) - 75, Math.max(...xs) + 75, Math.min(...ys) - 45, Math.max(...ys) + 80];
   return { x: left, y: top, w: right - left, h: bottom - top };
 }

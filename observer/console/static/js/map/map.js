@@ -14,10 +14,9 @@ export function NetworkMap({ model, name, label, chosen, choose }) {
     if (!remembered.has(name)) remembered.set(name, new Map());
     return remembered.get(name);
   }, [name]);
-  const shape = size ? Math.min(2, Math.max(0.6, size.w / size.h)) : 1.5;
-  useMemo(() => place(model, places, shape), [model, places, !size]);
-  useEffect(() => performance.mark('map-drawn'), []); // for whoever measures the first paint
-  const whole = bounds(model.nodes);
+  useMemo(() => size && place(model, places, size.w / size.h), [model, places, !size]);
+  useEffect(() => void (size && performance.mark('map-drawn')), [!size]); // for whoever measures the first paint
+  const whole = bounds(size ? model.nodes : []);
   const [view, setView] = useState(null); // null: all of it
   useEffect(() => setView(null), [name]);
   const shown = view ?? fit(whole, size);
@@ -25,6 +24,8 @@ export function NetworkMap({ model, name, label, chosen, choose }) {
   const at = model.nodes.some((n) => n.id === chosen) ? chosen : model.nodes[0]?.id;
   const by = new Map(model.nodes.map((n) => [n.id, n]));
   const many = crowded(model.nodes);
+  const scale = size ? size.w / shown.w : 1;
+  const zoom = Math.min(many ? 1.3 : 1.6, Math.max(1, 0.9 / scale)); // what is written stays readable from afar
   const walk = (e) => {
     const next = neighbourIn(e.key, by.get(e.currentTarget.dataset.node), model.nodes);
     if (!next) return;
@@ -34,8 +35,8 @@ export function NetworkMap({ model, name, label, chosen, choose }) {
   return html`<div class="map" ref=${frame}>
     <svg role="group" aria-label=${label} class=${many ? 'many' : ''} viewBox="${shown.x} ${shown.y} ${shown.w} ${shown.h}" ...${camera.handlers}>
       <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 .5 7.500 4 0 7.500z" /></marker></defs>
-      <g class="edges">${model.edges.map((e) => html`<${Edge} key=${e.id} edge=${e} from=${by.get(e.source)} to=${by.get(e.target)} dim=${chosen && by.has(chosen) && e.source !== chosen && e.target !== chosen} />`)}</g>
-      <g class="nodes">${model.nodes.map((n) => html`<${Node} key=${n.id} node=${n} chosen=${n.id === chosen} stop=${n.id === at} small=${many} choose=${choose} walk=${walk} />`)}</g>
+      ${size && html`<g class="edges">${model.edges.map((e) => html`<${Edge} key=${e.id} edge=${e} from=${by.get(e.source)} to=${by.get(e.target)} dim=${chosen && by.has(chosen) && e.source !== chosen && e.target !== chosen} />`)}</g>
+      <g class="nodes">${model.nodes.map((n) => html`<${Node} key=${n.id} node=${n} chosen=${n.id === chosen} stop=${n.id === at} small=${many} zoom=${zoom} choose=${choose} walk=${walk} />`)}</g>`}
     </svg>
     <div class="map-tools" role="group" aria-label="View of the map">
       <button type="button" class="round" aria-label="Zoom in" title="Zoom in" onClick=${() => camera.zoom(1 / 1.4)}><${Icon} name="plus" /></button>
@@ -55,7 +56,7 @@ const glyphs = {
   internal: 'M-4.500-4.500h9v9h-9zM-1.500-1.500h3v3h-3z',
 };
 
-function Node({ node, chosen, stop, small, choose, walk }) {
+function Node({ node, chosen, stop, small, zoom, choose, walk }) {
   const open = node.state === 'open';
   const r = open ? 7 : small ? 11 : 17;
   const name = node.name.length > 30 ? node.name.slice(0, 29) + '…' : node.name;
@@ -65,7 +66,7 @@ function Node({ node, chosen, stop, small, choose, walk }) {
   };
   const key = (e) => (e.key === 'Enter' || e.key === ' ' ? pick(e) : walk(e));
   return html`<g role="button" class="node ${node.state} ${chosen ? 'chosen' : ''}" tabindex=${stop ? 0 : -1} data-node=${node.id}
-    aria-label=${node.label} aria-pressed=${chosen} transform="translate(${node.x} ${node.y})" onClick=${pick} onKeyDown=${key}>
+    aria-label=${node.label} aria-pressed=${chosen} transform="translate(${node.x} ${node.y}) scale(${zoom})" onClick=${pick} onKeyDown=${key}>
     <circle class="halo" r=${r + 6} />
     ${node.many && html`<circle class="behind" r=${r} cx="4" cy="-3" />`}
     <circle class="body" r=${r} />

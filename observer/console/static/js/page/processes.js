@@ -26,10 +26,10 @@ const fields = [
 // A service of a process is written name@id@protocol.
 function Services({ of: list }) {
   if (!list?.length) return '–';
-  return list.map((text) => {
+  return html`<span class="tags">${list.map((text) => {
     const [name, id] = text.split('@');
     return html`<a class="tag" key=${text} href=${href(['services', id])}>${name}</a>`;
-  });
+  })}</span>`;
 }
 
 const Binding = ({ of: p }) => (p.binding === 'bound' ? html`<${Badge} kind="good">Bound<//>` : html`<${Badge} kind="idle">Not bound<//>`);

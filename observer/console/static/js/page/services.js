@@ -25,7 +25,7 @@ function Bound({ of: s }) {
   return html`<${Badge} kind="warn" title=${s.connectorCount ? 'no listener' : 'no connector'}>${s.connectorCount ? 'No listener' : 'No connector'}<//>`;
 }
 
-const Protocols = ({ of: s }) => html`<${Tag}>${known(s.protocol).toUpperCase()}<//>${(s.observedApplicationProtocols ?? []).map((p) => html`<${Tag} key=${p}>${protocolName(p)}<//>`)}`;
+const Protocols = ({ of: s }) => html`<span class="tags"><${Tag}>${known(s.protocol).toUpperCase()}<//>${(s.observedApplicationProtocols ?? []).map((p) => html`<${Tag} key=${p}>${protocolName(p)}<//>`)}</span>`;
 
 const columns = [
   { key: 'name', label: 'Service', sort: 'name', cell: (s) => html`<${ServiceLink} id=${s.identity} name=${s.name} />` },
