@@ -137,6 +137,7 @@ func hostFor(a *site.Access, asked string) (string, []string, error) {
 	if ip := net.ParseIP(best); ip != nil && ip.IsPrivate() {
 		warnings[0] += ", a private address"
 	}
+	warnings[0] += "; --host names another"
 	return best, warnings, nil
 }
 

@@ -137,7 +137,7 @@ func (p *program) bundleFile(in *command.Input, kind string) (string, error) {
 	file, name := in.String("output"), in.Arg(0)
 	switch {
 	case file == "" && name == "":
-		return "", &command.UsageError{Message: "no name is given", Advice: "skupper system generate-bundle NAME"}
+		return "", &command.UsageError{Message: "no name is given", Advice: "`skupper system generate-bundle NAME`"}
 	case file == "":
 		if strings.ContainsRune(name, '/') || strings.HasPrefix(name, ".") || strings.ContainsFunc(name, isControl) {
 			return "", &command.UsageError{Message: fmt.Sprintf("%q is not a name for a file of the bundles directory", name), Advice: "--output writes to any place"}

@@ -156,9 +156,12 @@ func (p *program) checkSupervision(agent *api.Agent) check {
 // checkSite tests what the status of a site says.
 func checkSite(s *api.Status) []check {
 	var list []check
-	if s.Error != "" {
+	switch {
+	case s.Error != "":
 		list = append(list, failed("input", s.Error, "mend the file; the last good state goes on"))
-	} else {
+	case s.Generation == 0:
+		list = append(list, pass("input", "valid; the site is not started"))
+	default:
 		list = append(list, pass("input", fmt.Sprintf("generation %d is in effect", s.Generation)))
 	}
 	switch {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
@@ -248,10 +249,21 @@ func (p *program) linkCreate(ctx context.Context, in *command.Input) error {
 func reach(ctx context.Context, address string) error {
 	d := net.Dialer{Timeout: reachTimeout}
 	conn, err := d.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return err
+	var dns *net.DNSError
+	var network net.Error
+	switch {
+	case err == nil:
+		return conn.Close()
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Errorf("the name %s is not known", dns.Name)
+	case errors.As(err, &dns):
+		return fmt.Errorf("the name %s cannot be looked up: %s", dns.Name, dns.Err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%s refuses connections", address)
+	case errors.As(err, &network) && network.Timeout():
+		return fmt.Errorf("%s does not answer within %s", address, reachTimeout)
 	}
-	return conn.Close()
+	return err
 }
 
 func (p *program) linkUpdate(ctx context.Context, in *command.Input) error {
@@ -268,7 +280,7 @@ func (p *program) linkUpdate(ctx context.Context, in *command.Input) error {
 // needsAgent says that something needs the agent, or that there is nothing for it
 // to be done with.
 func (p *program) needsAgent(ctx context.Context, c api.Controller, what string) error {
-	if _, err := c.Names(ctx, p.namespace); err != nil {
+	if err := p.exists(ctx, c); err != nil {
 		return err
 	}
 	return &exitError{code: exitDenied, message: fmt.Sprintf("%s, and no agent runs", what), hint: "`skupper system start` starts it"}

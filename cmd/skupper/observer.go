@@ -28,8 +28,11 @@ func (p *program) observerCommands() *command.Command {
 				{Name: "flow-record-ttl", Kind: command.Duration, Default: "15m", Usage: "how long connections and requests are kept after their end"},
 				{Name: "vanflow-logging-profile", Kind: command.String, Hidden: true, Usage: "accepted"},
 			},
-			Examples: []command.Example{{Line: "skupper network-observer run -n west", Text: "Observe the network of the site in namespace west"}},
-			Run:      p.observerRun,
+			Examples: []command.Example{
+				{Line: "skupper network-observer run -n west", Text: "Observe the network of the site in namespace west"},
+				{Line: "skupper network-observer run --router-endpoint unix:/run/skupper/west/router.sock", Text: "Observe that of a router by its socket"},
+			},
+			Run: p.observerRun,
 		}},
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
@@ -80,8 +81,8 @@ func siteFlags() []command.Flag {
 		{Name: "edge", Kind: command.Bool, Usage: "an edge site: it links to others, carries nothing for them"},
 		{Name: "enable-ha", Kind: command.Bool, Usage: "kept in the description; a host runs one router"},
 		{Name: "router-access-host", Kind: command.Strings, Value: "HOST", Usage: "a name or address at which other sites reach this host"},
-		{Name: "inter-router-port", Kind: command.Int, Value: "PORT", Usage: "port for links of interior sites (with --router-access-host)"},
-		{Name: "edge-port", Kind: command.Int, Value: "PORT", Usage: "port for links of edge sites (with --router-access-host)"},
+		{Name: "inter-router-port", Kind: command.Int, Value: "PORT", Usage: "port for links of interior sites"},
+		{Name: "edge-port", Kind: command.Int, Value: "PORT", Usage: "port for links of edge sites"},
 		{Name: "set", Kind: command.Strings, Value: "KEY=VALUE", Usage: "a setting of the site"},
 	}
 }
@@ -102,19 +103,16 @@ func (p *program) siteObjects(in *command.Input) ([]resource.Object, error) {
 		s.Spec.Settings = settings
 	}
 	objects := []resource.Object{s}
-	if ra := routerAccess(in, p.namespace); ra != nil {
-		objects = append(objects, ra)
+	if changesAccess(in) {
+		objects = append(objects, routerAccess(in, in.Arg(0), p.namespace))
 	}
 	return objects, validate(objects...)
 }
 
-// routerAccess describes where other sites reach this one; nil where the
-// defaults do. It has the name that the site's own would have.
-func routerAccess(in *command.Input, namespace string) *resource.RouterAccess {
-	if !in.Changed("router-access-host") && !in.Changed("inter-router-port") && !in.Changed("edge-port") {
-		return nil
-	}
-	ra := &resource.RouterAccess{Meta: resource.Meta{Name: in.Arg(0), Namespace: namespace}}
+// routerAccess describes where other sites reach a site. It has the name that the
+// site's own would have.
+func routerAccess(in *command.Input, site, namespace string) *resource.RouterAccess {
+	ra := &resource.RouterAccess{Meta: resource.Meta{Name: site, Namespace: namespace}}
 	ra.Spec.SubjectAlternativeNames = in.Strings("router-access-host")
 	ra.Spec.Roles = []resource.Role{
 		{Name: "inter-router", Port: in.Int("inter-router-port")},
@@ -197,13 +195,89 @@ func (p *program) siteUpdate(ctx context.Context, in *command.Input) error {
 		return err
 	}
 	setSettings(fields, settings)
-	if in.Changed("router-access-host") || in.Changed("inter-router-port") || in.Changed("edge-port") {
+	if !changesAccess(in) {
+		return p.update(ctx, in, waitReady, ref, fields)
+	}
+	if len(fields) > 0 {
 		return &command.UsageError{
-			Message: "where other sites reach this one is a resource of its own once the site exists",
-			Advice:  "edit the RouterAccess and `skupper system apply` it",
+			Message: "where other sites reach this one is a resource of its own, and changes alone",
+			Advice:  "give --router-access-host, --inter-router-port and --edge-port to an update without other flags",
 		}
 	}
-	return p.update(ctx, in, waitReady, ref, fields)
+	return p.accessUpdate(ctx, in, ref.Name)
+}
+
+// accessUpdate changes where other sites reach this one: the RouterAccess that has
+// the name of the site. Where there is none it is made.
+func (p *program) accessUpdate(ctx context.Context, in *command.Input, site string) error {
+	c, online, err := p.changer(ctx, in)
+	if err != nil {
+		return err
+	}
+	s, err := c.Status(ctx, p.namespace)
+	if err != nil {
+		return err
+	}
+	list, err := views(s, string(resource.KindSite), string(resource.KindRouterAccess))
+	if err != nil {
+		return err
+	}
+	ra := routerAccess(in, site, p.namespace)
+	known := false
+	for _, v := range list {
+		switch {
+		case v.Metadata.Name != site:
+		case v.Kind == string(resource.KindSite):
+			known = true
+		default:
+			old := resource.Of[*resource.RouterAccess](resource.NewSet(resource.ParseFile(resource.Input{Name: "agent's answer.json", Data: v.raw}).Objects...))
+			if len(old) == 1 {
+				ra = changedAccess(old[0], ra, in)
+			}
+		}
+	}
+	if !known {
+		return &api.Error{Kind: api.Missing, Message: fmt.Sprintf("site/%s does not exist", site), Advice: "`skupper site status` lists what there is"}
+	}
+	if err := validate(ra); err != nil {
+		return err
+	}
+	if dryRunOfClient(in) {
+		return p.preview(in, ra)
+	}
+	result, err := c.Apply(ctx, p.namespace, api.ApplyRequest{Files: typed(ra), DryRun: in.Changed("dry-run"), Platform: p.platform})
+	if err != nil {
+		return err
+	}
+	return p.finish(ctx, in, c, online, waitReady, result)
+}
+
+// changedAccess is a RouterAccess with what flags say of another; what they do not
+// say stays.
+func changedAccess(old, asked *resource.RouterAccess, in *command.Input) *resource.RouterAccess {
+	c, ok := resource.WithoutStatus(old).(*resource.RouterAccess)
+	if !ok {
+		return asked
+	}
+	if in.Changed("router-access-host") {
+		c.Spec.SubjectAlternativeNames = asked.Spec.SubjectAlternativeNames
+	}
+	for i, role := range asked.Spec.Roles {
+		if !in.Changed(role.Name + "-port") {
+			continue
+		}
+		at := slices.IndexFunc(c.Spec.Roles, func(r resource.Role) bool { return r.Name == role.Name })
+		if at < 0 {
+			c.Spec.Roles = append(c.Spec.Roles, asked.Spec.Roles[i])
+			continue
+		}
+		c.Spec.Roles[at].Port = role.Port
+	}
+	return c
+}
+
+func changesAccess(in *command.Input) bool {
+	return in.Changed("router-access-host") || in.Changed("inter-router-port") || in.Changed("edge-port")
 }
 
 func (p *program) siteDelete(ctx context.Context, in *command.Input) error {

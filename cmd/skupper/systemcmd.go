@@ -272,7 +272,7 @@ func (p *program) operate(ctx context.Context, in *command.Input, op api.Operati
 		return err
 	}
 	if !online && !in.Changed("dry-run") {
-		if _, err := c.Names(ctx, p.namespace); err != nil { // no agent is started for what is not there
+		if err := p.exists(ctx, c); err != nil { // no agent is started for what is not there
 			return err
 		}
 		if op == api.Stop { // what was started has had its agent started
@@ -339,6 +339,13 @@ func (p *program) systemMigrate(ctx context.Context, in *command.Input) error {
 
 func (p *program) systemTeardown(ctx context.Context, in *command.Input) error {
 	if !in.Changed("dry-run") {
+		c, _, err := p.controller(ctx)
+		if err != nil {
+			return err
+		}
+		if err := p.exists(ctx, c); err != nil { // nobody is asked about what is not there
+			return err
+		}
 		if err := p.confirm(ctx, in, "remove the site of namespace "+p.namespace+" with its keys"); err != nil {
 			return err
 		}

@@ -81,6 +81,15 @@ func (p *program) changer(ctx context.Context, in *command.Input) (c api.Control
 	return c, err == nil, err
 }
 
+// exists is the error about a namespace that is not there. One whose input cannot
+// be read is there.
+func (p *program) exists(ctx context.Context, c api.Controller) error {
+	if _, err := c.Names(ctx, p.namespace); api.KindOf(err) == api.Missing || api.KindOf(err) == api.Denied {
+		return err
+	}
+	return nil
+}
+
 // started reports whether the namespace was ever started.
 func (p *program) started() bool {
 	ns, err := p.paths.Namespace(p.namespace)
