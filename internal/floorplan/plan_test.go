@@ -84,6 +84,16 @@ func plan() []row {
 
 		{pkg: "observer/record", never: pureStd(vocabulary), calls: clockless()},
 		{pkg: "observer/network", may: []string{"observer/record", "router/vanflow"}, never: pureStd(pure), calls: clockless()},
+		{pkg: "observer/query", never: pureStd(pure), calls: clockless()},
+		{pkg: "observer/history", may: []string{"observer/network"}, never: pureStd(pure), calls: clockless()},
+		{pkg: "observer/promql", may: []string{"observer/history", "observer/network"}, never: pureStd(pure), calls: clockless()},
+		{pkg: "observer/access"},
+		{pkg: "observer/recorded", may: []string{"observer/network", "router/vanflow"}}, // tests only
+		{pkg: "observer/metrics", may: []string{"observer/history", "observer/network", "observer/record"}},
+		{
+			pkg: "observer/api", may: []string{"observer/history", "observer/network", "observer/promql", "observer/query", "observer/record"},
+			never: map[string]string{"observer/access": "who may ask is decided around it"},
+		},
 		{pkg: "observer/collect", may: []string{"observer/network", "router/vanflow"}},
 		{
 			pkg: "observer/...", may: []string{"observer/...", "router/amqp", "router/session", "router/conn", "router/vanflow"},
