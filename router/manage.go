@@ -2,10 +2,13 @@ package router
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/forward"
@@ -25,12 +28,22 @@ type management struct {
 	r        *Router
 	node     *manage.Node
 	requests chan []byte
-	octets   atomic.Int64 // of requests that wait
+	octets   atomic.Int64  // of requests that wait
+	probes   chan struct{} // a slot for each that is under way
 }
+
+// Bounds of probes of servers.
+const (
+	maxProbes    = 8
+	probeTimeout = 5 * time.Second
+)
+
+// errProbes is why one is refused.
+var errProbes = errors.New("this router is probing enough servers already; ask again")
 
 // addProcesses adds the parts of the router that take messages.
 func (r *Router) addProcesses() {
-	m := &management{r: r, requests: make(chan []byte, maxRequests)}
+	m := &management{r: r, requests: make(chan []byte, maxRequests), probes: make(chan struct{}, maxProbes)}
 	m.node = manage.New(store{r})
 	m.showSchema()
 	target := &process{handle: m.take, limit: maxRequest, incomplete: &r.incomplete}
@@ -75,26 +88,49 @@ func (m *management) take(message []byte) {
 
 // serve answers requests until ctx is done.
 func (m *management) serve(ctx context.Context) {
+	var probing sync.WaitGroup
+	defer probing.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case data := <-m.requests:
 			m.octets.Add(-int64(len(data)))
-			m.answer(ctx, data)
+			msg, err := amqp.ParseMessage(data)
+			if err != nil {
+				m.r.log.Debug("malformed management request", "module", "AGENT", "err", err)
+				continue
+			}
+			if operationOf(msg) != manage.OperationProbe {
+				m.answer(ctx, msg)
+				continue
+			}
+			select {
+			case m.probes <- struct{}{}:
+				probing.Go(func() {
+					defer func() { <-m.probes }()
+					ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+					defer cancel()
+					m.answer(ctx, msg)
+				})
+			default:
+				ctx, cancel := context.WithCancelCause(ctx)
+				cancel(errProbes)
+				m.answer(ctx, msg)
+			}
 		}
 	}
 }
 
-func (m *management) answer(ctx context.Context, data []byte) {
-	msg, err := amqp.ParseMessage(data)
-	if err != nil {
-		m.r.log.Debug("malformed management request", "module", "AGENT", "err", err)
-		return
-	}
+func operationOf(msg *amqp.Message) string {
 	operation, _ := msg.ApplicationProperties.Get("operation").(string)
+	return operation
+}
+
+func (m *management) answer(ctx context.Context, msg *amqp.Message) {
+	operation := operationOf(msg)
 	m.r.log.Debug("Agent request", "module", "AGENT", "operation", operation, "type", msg.ApplicationProperties.Get("type"))
-	res := m.node.Handle(msg, manage.Caller{})
+	res := m.node.Handle(ctx, msg, manage.Caller{})
 	level := slog.LevelDebug
 	if !res.OK() {
 		level = slog.LevelError

@@ -18,6 +18,7 @@ import (
 	"github.com/skupper-host/skupper/router/forward"
 	"github.com/skupper-host/skupper/router/linkstate"
 	"github.com/skupper-host/skupper/router/manage"
+	"github.com/skupper-host/skupper/router/tcp"
 	"github.com/skupper-host/skupper/router/trunk"
 )
 
@@ -318,6 +319,25 @@ func (s store) Addresses() (rows []manage.Address) {
 	})
 	slices.SortFunc(rows, func(a, b manage.Address) int { return strings.Compare(a.Key, b.Key) })
 	return rows
+}
+
+// Probe implements manage.Store.
+func (s store) Probe(ctx context.Context, connector string) (time.Duration, error) {
+	var c *tcp.Connector
+	s.on(func() {
+		for _, e := range s.r.entities {
+			if x, ok := e.(*connectorService); ok && x.cfg.Name == connector {
+				c = x.connector
+			}
+		}
+	})
+	if c == nil {
+		return 0, manage.ErrNoConnector
+	}
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	return c.Probe(ctx)
 }
 
 // RoundTrips implements manage.Store.

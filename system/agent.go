@@ -323,6 +323,11 @@ func (a *Agent) Check(ctx context.Context, name string, r api.CheckRequest) (*ap
 	return existing(ctx, a, name, func(n *namespace, ctx context.Context) (*api.Check, error) { return n.check(ctx, r) })
 }
 
+// Ping implements api.Controller.
+func (a *Agent) Ping(ctx context.Context, name string, r api.PingRequest) (*api.Ping, error) {
+	return existing(ctx, a, name, func(n *namespace, ctx context.Context) (*api.Ping, error) { return n.ping(ctx, r) })
+}
+
 // Apply implements api.Controller.
 func (a *Agent) Apply(ctx context.Context, name string, r api.ApplyRequest) (*api.Result, error) {
 	n, err := a.space(ctx, name)

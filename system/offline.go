@@ -101,6 +101,16 @@ func (o *Offline) Check(ctx context.Context, name string, r api.CheckRequest) (*
 	return n.check(ctx, r)
 }
 
+// Ping implements api.Controller.
+func (o *Offline) Ping(ctx context.Context, name string, r api.PingRequest) (*api.Ping, error) {
+	n, err := o.space(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer n.router.close()
+	return n.ping(ctx, r)
+}
+
 // Apply implements api.Controller: the input is written, nothing is started.
 func (o *Offline) Apply(ctx context.Context, name string, r api.ApplyRequest) (*api.Result, error) {
 	r.Store = r.Store || !r.DryRun

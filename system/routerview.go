@@ -84,7 +84,12 @@ func (r *routerView) forget() {
 // ask puts a question. A connection that turns out to be dead, as after a
 // restart, is replaced once.
 func (r *routerView) ask(ctx context.Context, question func(context.Context, Asker) error) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	return r.askFor(ctx, queryTimeout, question)
+}
+
+// askFor is ask for a question that may take another time.
+func (r *routerView) askFor(ctx context.Context, limit time.Duration, question func(context.Context, Asker) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		conn, fresh, err := r.connection(ctx)

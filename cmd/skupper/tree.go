@@ -35,6 +35,7 @@ func (p *program) tree() *command.Command {
 			p.networkCommands(),
 			p.serviceCommands(),
 			p.certCommands(),
+			p.pingCommand(),
 			p.debugCommands(),
 			p.explainCommand(),
 			p.versionCommand(),

@@ -65,3 +65,23 @@ func TestRoundTrips(t *testing.T) {
 		t.Errorf("status %d (-want +got):\n%s", r.Status, diff)
 	}
 }
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	node := manage.New(&fixture{config: config.New()})
+	for _, row := range []struct {
+		connector string
+		status    int
+		want      amqp.Map
+	}{
+		{"connector/db", manage.StatusOK, properties("microseconds", int64(1500))},
+		{"connector/dead", manage.StatusOK, properties("microseconds", int64(1000), "error", "connect to 127.0.0.1:1: connection refused")},
+		{"connector/none", manage.StatusNotFound, amqp.Map{}},
+		{"", manage.StatusBadRequest, amqp.Map{}},
+	} {
+		r, body := call(t, node, properties("operation", manage.OperationProbe, "type", "org.amqp.management", "name", "self", "connector", row.connector), nil)
+		if diff := cmp.Diff(row.want, body); diff != "" || r.Status != row.status {
+			t.Errorf("%q: status %d, want %d (-want +got):\n%s", row.connector, r.Status, row.status, diff)
+		}
+	}
+}

@@ -78,7 +78,7 @@ func TestRepliesAreUpstreams(t *testing.T) {
 	node := manage.New(west(t))
 	different := differences()
 	for _, x := range exchanges(t) {
-		got := node.Handle(x.request, manage.Caller{Connection: 6})
+		got := node.Handle(t.Context(), x.request, manage.Caller{Connection: 6})
 		if got.Reply == nil {
 			t.Fatalf("%s: no reply", x.name)
 		}

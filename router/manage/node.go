@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -35,8 +36,10 @@ type Result struct {
 // OK reports whether the request was performed.
 func (r *Result) OK() bool { return r.Status/100 == 2 }
 
-// Handle performs one request.
-func (n *Node) Handle(msg *amqp.Message, caller Caller) Result {
+// Handle performs one request. ctx bounds how long the servers of an
+// OperationProbe may take; requests of that operation may be handled at the same
+// time as others.
+func (n *Node) Handle(ctx context.Context, msg *amqp.Message, caller Caller) Result {
 	if msg.Properties == nil || msg.Properties.ReplyTo == "" {
 		return Result{}
 	}
@@ -48,7 +51,7 @@ func (n *Node) Handle(msg *amqp.Message, caller Caller) Result {
 	if r.Entity == "" {
 		r.Entity = q.text("identity")
 	}
-	status, body, err := n.perform(&q)
+	status, body, err := n.perform(ctx, &q)
 	r.Status, r.Description = status, statusText(status)
 	if err != nil {
 		refused := refusal(err)
@@ -163,7 +166,7 @@ func nodeOperation(name string) operation {
 }
 
 // perform finds the object of the request and performs the operation.
-func (n *Node) perform(q *request) (status int, body any, err error) {
+func (n *Node) perform(ctx context.Context, q *request) (status int, body any, err error) {
 	name := q.text("operation")
 	if name == "" {
 		return 0, nil, badRequest("No 'operation' property")
@@ -183,6 +186,9 @@ func (n *Node) perform(q *request) (status int, body any, err error) {
 		return StatusOK, body, err
 	case OperationRoundTrips:
 		return StatusOK, n.roundTrips(), nil
+	case OperationProbe:
+		body, err := n.probe(ctx, q)
+		return StatusOK, body, err
 	}
 	e, err := n.object(q)
 	if err != nil {

@@ -27,7 +27,7 @@ func properties(kv ...any) amqp.Map {
 // reply.
 func call(t *testing.T, n *manage.Node, app amqp.Map, body any) (manage.Result, any) {
 	t.Helper()
-	r := n.Handle(&amqp.Message{
+	r := n.Handle(t.Context(), &amqp.Message{
 		Properties:            &amqp.Properties{ReplyTo: "reply", CorrelationID: uint64(9)},
 		ApplicationProperties: app, Kind: amqp.BodyValue, Value: body,
 	}, manage.Caller{Connection: 6})
@@ -117,7 +117,7 @@ func TestRequestWithoutReplyToIsNotPerformed(t *testing.T) {
 	node := manage.New(store)
 	before := len(store.config.Listeners)
 	for _, p := range []*amqp.Properties{nil, {CorrelationID: uint64(1)}} {
-		r := node.Handle(&amqp.Message{Properties: p, ApplicationProperties: properties("operation", "DELETE", "name", "amqp", "type", "listener")}, manage.Caller{})
+		r := node.Handle(t.Context(), &amqp.Message{Properties: p, ApplicationProperties: properties("operation", "DELETE", "name", "amqp", "type", "listener")}, manage.Caller{})
 		if r.Reply != nil || len(store.config.Listeners) != before {
 			t.Errorf("%+v", r)
 		}
@@ -426,7 +426,7 @@ func FuzzHandle(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := manage.New(&fixture{config: c}).Handle(msg, manage.Caller{})
+		r := manage.New(&fixture{config: c}).Handle(t.Context(), msg, manage.Caller{})
 		if r.Reply == nil {
 			return
 		}

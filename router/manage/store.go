@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"context"
 	"time"
 
 	"github.com/skupper-host/skupper/router/config"
@@ -50,6 +51,10 @@ type Store interface {
 	// RoundTrips returns how long the hosts of the neighbors take to answer, by
 	// the ids of their routers. Those that are not known are left out.
 	RoundTrips() map[string]time.Duration
+
+	// Probe connects to the server of a tcpConnector once and returns how long
+	// that took. It is ErrNoConnector if there is none of that name.
+	Probe(ctx context.Context, connector string) (time.Duration, error)
 
 	// LogStats returns the counters of each log module.
 	LogStats() []LogStats

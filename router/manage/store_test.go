@@ -1,6 +1,8 @@
 package manage_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -98,6 +100,16 @@ func (f *fixture) Addresses() []manage.Address {
 		out = append(out, manage.Address{Key: key, Distribution: "flood", Priority: -1, TransitOutstanding: []int64{0}})
 	}
 	return out
+}
+
+func (*fixture) Probe(_ context.Context, connector string) (time.Duration, error) {
+	switch connector {
+	case "connector/db":
+		return 1500 * time.Microsecond, nil
+	case "connector/dead":
+		return time.Millisecond, errors.New("connect to 127.0.0.1:1: connection refused")
+	}
+	return 0, manage.ErrNoConnector
 }
 
 func (f *fixture) RoundTrips() map[string]time.Duration {

@@ -248,16 +248,36 @@ func (c *Connector) reach(ctx context.Context, alpn string) (net.Conn, error) {
 
 func (c *Connector) done(error) { c.closed.Add(1) }
 
+// Probe connects to the server once, TLS included, hangs up and returns how long
+// connecting took. It is counted nowhere. The error is a *DialError, or
+// stream.ErrLimit if too many connections are being made.
+func (c *Connector) Probe(ctx context.Context) (time.Duration, error) {
+	begin := time.Now()
+	nc, err := c.reach(ctx, "")
+	took := time.Since(begin)
+	if err != nil {
+		return took, c.worded(err)
+	}
+	_ = nc.Close() // nothing was sent
+	return took, nil
+}
+
+// worded is why a connection could not be made, in words.
+func (c *Connector) worded(err error) error {
+	if errors.Is(err, stream.ErrLimit) {
+		return err
+	}
+	cause := reason(err)
+	if c.cfg.Explain != nil {
+		err = c.cfg.Explain(err)
+	}
+	return &DialError{Host: c.cfg.Host, Port: c.cfg.Port, Err: err, cause: cause}
+}
+
 // failed notes err and words it.
 func (c *Connector) failed(err error) error {
-	if !errors.Is(err, stream.ErrLimit) {
-		cause := reason(err)
-		c.tlsFailed(err)
-		if c.cfg.Explain != nil {
-			err = c.cfg.Explain(err)
-		}
-		err = &DialError{Host: c.cfg.Host, Port: c.cfg.Port, Err: err, cause: cause}
-	}
+	c.tlsFailed(err)
+	err = c.worded(err)
 	c.missed.Add(1)
 	c.failing.Store(true)
 	c.mu.Lock()

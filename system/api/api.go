@@ -20,6 +20,8 @@ type Controller interface {
 	Names(ctx context.Context, namespace string) (*[]Ref, error)
 	// Check tells whether an input is in effect and its objects are as wanted.
 	Check(ctx context.Context, namespace string, r CheckRequest) (*Check, error)
+	// Ping follows the way to the servers of a routing key, or to a site.
+	Ping(ctx context.Context, namespace string, r PingRequest) (*Ping, error)
 	// Apply adds and changes resources.
 	Apply(ctx context.Context, namespace string, r ApplyRequest) (*Result, error)
 	// Delete removes resources.

@@ -37,6 +37,10 @@ func (e echo) Check(_ context.Context, ns string, r CheckRequest) (*Check, error
 	return &Check{Missing: fmt.Sprint(ns, r)}, e.err
 }
 
+func (e echo) Ping(_ context.Context, ns string, r PingRequest) (*Ping, error) {
+	return &Ping{Target: ns + r.Target, Paths: []PingPath{{Router: "r", Hops: []PingHop{{Cost: 3}}, Servers: []PingServer{{OK: true}}}}}, e.err
+}
+
 func (e echo) Apply(_ context.Context, ns string, r ApplyRequest) (*Result, error) {
 	return &Result{Summary: ns + " " + string(r.Files[0].Data), Changes: []Change{{Object: "site/west", Action: Created}}}, e.err
 }
@@ -104,6 +108,7 @@ func TestClientAsksWhatTheControllerHears(t *testing.T) {
 		{"check", func(c Controller) (any, error) {
 			return c.Check(ctx, "west", CheckRequest{Generation: 3, Objects: []Ref{{"Listener", "db"}}, Ready: true})
 		}},
+		{"ping", func(c Controller) (any, error) { return c.Ping(ctx, "west", PingRequest{Target: "db"}) }},
 		{"apply", func(c Controller) (any, error) {
 			return c.Apply(ctx, "west", ApplyRequest{Files: []File{{"a.yaml", []byte("kind: Site")}}})
 		}},
@@ -240,6 +245,11 @@ func TestDescriptionNamesEveryRouteAndField(t *testing.T) {
 		LinkRequest{},
 		LinkFile{},
 		CheckRequest{},
+		PingRequest{},
+		Ping{},
+		PingPath{},
+		PingHop{},
+		PingServer{},
 		Check{},
 		RenewRequest{},
 		TokenRequest{},

@@ -65,6 +65,11 @@ func (c *Client) Check(ctx context.Context, namespace string, r CheckRequest) (*
 	return call[Check](ctx, c, "POST", path(namespace, "/check"), r)
 }
 
+// Ping implements Controller.
+func (c *Client) Ping(ctx context.Context, namespace string, r PingRequest) (*Ping, error) {
+	return call[Ping](ctx, c, "POST", path(namespace, "/ping"), r)
+}
+
 // Apply implements Controller.
 func (c *Client) Apply(ctx context.Context, namespace string, r ApplyRequest) (*Result, error) {
 	return call[Result](ctx, c, "POST", path(namespace, "/apply"), r)

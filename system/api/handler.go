@@ -38,6 +38,7 @@ func routes() []route {
 			return c.Names(r.Context(), r.PathValue("namespace"))
 		}},
 		{"POST", "/v1/namespaces/{namespace}/check", with(Controller.Check)},
+		{"POST", "/v1/namespaces/{namespace}/ping", with(Controller.Ping)},
 		{"POST", "/v1/namespaces/{namespace}/apply", with(Controller.Apply)},
 		{"POST", "/v1/namespaces/{namespace}/delete", with(Controller.Delete)},
 		{"POST", "/v1/namespaces/{namespace}/patch", with(Controller.Patch)},

@@ -31,6 +31,16 @@ func (s *store) Config() *config.Config                     { return s.config }
 func (s *store) Statuses(list []config.Entity) []manage.Row { return make([]manage.Row, len(list)) }
 func (s *store) Reload(string) error                        { return nil }
 func (s *store) Nodes() []manage.RouterNode                 { return nil }
+func (*store) Probe(_ context.Context, connector string) (time.Duration, error) {
+	switch connector {
+	case "connector/db":
+		return 1500 * time.Microsecond, nil
+	case "connector/dead":
+		return time.Millisecond, errors.New("connect to 127.0.0.1:1: connection refused")
+	}
+	return 0, manage.ErrNoConnector
+}
+
 func (s *store) RoundTrips() map[string]time.Duration {
 	return map[string]time.Duration{"east": 250 * time.Microsecond}
 }
@@ -51,7 +61,9 @@ func router(t *testing.T) *server {
 	c := config.New()
 	c.Router.ID = "A"
 	node := manage.New(&store{config: c})
-	return &server{answer: func(m *amqp.Message) *amqp.Message { return node.Handle(m, manage.Caller{}).Reply }}
+	return &server{answer: func(m *amqp.Message) *amqp.Message {
+		return node.Handle(context.Background(), m, manage.Caller{}).Reply
+	}}
 }
 
 // connect returns a client of s.
@@ -371,6 +383,17 @@ func TestOwnOperations(t *testing.T) {
 	trips, err := c.RoundTrips(t.Context())
 	if err != nil || len(trips) != 1 || trips["east"] != 250*time.Microsecond {
 		t.Errorf("round trips %v, %v", trips, err)
+	}
+	if took, err := c.Probe(t.Context(), "connector/db"); err != nil || took != 1500*time.Microsecond {
+		t.Errorf("probe: %v, %v", took, err)
+	}
+	var failed *client.ProbeError
+	if _, err := c.Probe(t.Context(), "connector/dead"); !errors.As(err, &failed) || failed.Error() != "connect to 127.0.0.1:1: connection refused" {
+		t.Errorf("probe of a dead server: %v", err)
+	}
+	var refused *client.Error
+	if _, err := c.Probe(t.Context(), "connector/none"); !errors.As(err, &refused) || refused.Status != 404 {
+		t.Errorf("probe of no connector: %v", err)
 	}
 	attributes := map[string][]string{"tcpListener": {"port"}, "log": {"enable"}}
 	one, err := c.Digest(t.Context(), attributes)

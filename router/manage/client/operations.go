@@ -150,6 +150,37 @@ func (c *Client) RoundTrips(ctx context.Context) (map[string]time.Duration, erro
 	return trips, nil
 }
 
+// operationProbe is another operation of our routers alone.
+const operationProbe = "PROBE"
+
+// ProbeError says why a router cannot connect to a server.
+type ProbeError struct{ Reason string }
+
+// Error returns the reason.
+func (e *ProbeError) Error() string { return e.Reason }
+
+// Probe asks the router to connect to the server of a tcpConnector once, TLS
+// included, and returns how long that took. A server that cannot be reached is a
+// *ProbeError; routers other than ours refuse with an *Error.
+func (c *Client) Probe(ctx context.Context, connector string) (time.Duration, error) {
+	properties := Ref{Type: "org.amqp.management", Name: "self"}.properties(operationProbe)
+	properties = append(properties, amqp.Pair{Key: "connector", Value: connector})
+	reply, err := c.perform(ctx, operationProbe, connector, properties, amqp.Map{})
+	if err != nil {
+		return 0, err
+	}
+	m, _ := reply.(amqp.Map)
+	us, ok := m.Get("microseconds").(int64)
+	if !ok {
+		return 0, fmt.Errorf("%s: the answer does not say how long it took", operationProbe)
+	}
+	took := time.Duration(us) * time.Microsecond
+	if reason, failed := m.Get("error").(string); failed {
+		return took, &ProbeError{Reason: reason}
+	}
+	return took, nil
+}
+
 // table makes entities of the answer to a query.
 func table(body any) ([]Entity, error) {
 	m, _ := body.(amqp.Map)
