@@ -270,11 +270,13 @@ type amqpConnector struct {
 	r      *Router
 	cfg    *config.Connector
 	owner  *connections
+	dial   trunk.DialConfig
 	dialer *trunk.Dialer
 	task   *task
 }
 
-func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
+// newAMQPConnector makes a connector, in the place of another one or of nil.
+func (r *Router) newAMQPConnector(c *config.Connector, old *amqpConnector) (entity, error) {
 	role, err := roleOf(c.Role)
 	if err != nil {
 		return nil, err
@@ -302,6 +304,11 @@ func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
 	if role == trunk.InterRouter {
 		dial.Correlator, dial.Data = discriminator(), r.dataConnections()
 	}
+	if old != nil {
+		k.owner.before = old.owner
+		dial.Correlator, dial.Succession = old.dial.Correlator, old.dial.Succession+1
+	}
+	k.dial = dial
 	k.owner.link = r.flows.newLinkFlow(c, dial.Ordinal)
 	k.dialer = trunk.NewDialer(dial, r.groups, k.owner)
 	k.task = r.run(func(ctx context.Context) {
@@ -314,6 +321,38 @@ func (r *Router) newAMQPConnector(c *config.Connector) (entity, error) {
 }
 
 func (k *amqpConnector) remove(bool) { k.r.stop(k.task, 0) }
+
+// succeededBy reports whether the connector has a link that is to last until the
+// one in its place has one, too. For a while there are two of them, which only
+// links between routers can be.
+func (k *amqpConnector) succeededBy(e config.Entity) bool {
+	next, ok := e.(*config.Connector)
+	if !ok || next.Role != k.cfg.Role || next.Role != config.RoleInterRouter && next.Role != config.RoleEdge {
+		return false
+	}
+	for _, p := range k.r.peers {
+		if p.owner == k.owner && (p.linkUp || k.r.uplink != nil && k.r.uplink.active() == p) {
+			return true
+		}
+	}
+	return false
+}
+
+// succeed makes a connector in the place of one that has a link. That one serves
+// until the new one has its own, and then the streams that it has, for as long as
+// removed services do.
+func (r *Router) succeed(old *amqpConnector, next *config.Connector) error {
+	made, err := r.newAMQPConnector(next, old)
+	if err != nil {
+		r.failed[keyOf(next)] = true // the old one goes on until the new one can be made
+		return err
+	}
+	delete(r.failed, keyOf(next))
+	r.entities[keyOf(next)] = made
+	old.dialer.Retire()
+	r.stop(old.task, r.grace(true))
+	return nil
+}
 
 func (k *amqpConnector) profile() string { return k.cfg.SSLProfile }
 

@@ -253,7 +253,11 @@ func (r *Router) controlAttached(p *peer, l *conn.Link) {
 	replaced := p.member.Ready()
 	r.setHop(forward.HopID(p.id), p)
 	up := linkstate.LinkUp{Link: p.linkID(), Cost: p.cost, Prompt: p.prompt}
-	if replaced == nil {
+	old := r.predecessor(p)
+	if replaced != nil {
+		old = replaced.App.(*peer)
+	}
+	if old == nil {
 		r.noteSecond(p)
 		r.step(up)
 		return
@@ -261,7 +265,6 @@ func (r *Router) controlAttached(p *peer, l *conn.Link) {
 	// compat: with skupper-router 3.x, too, the new connection carries the
 	// route from now on at either side, and the dialing one detaches the old
 	// links at once.
-	old := replaced.App.(*peer)
 	if old.remote == p.remote {
 		up.Replaces = old.linkID()
 	}
@@ -274,6 +277,20 @@ func (r *Router) controlAttached(p *peer, l *conn.Link) {
 			l.Detach(nil)
 		}
 	}
+}
+
+// predecessor is the control connection of the connector in whose place that of p
+// is, nil if there is none.
+func (r *Router) predecessor(p *peer) *peer {
+	if p.owner.before == nil {
+		return nil
+	}
+	for _, o := range r.peers {
+		if o.owner == p.owner.before && o.linkUp {
+			return o
+		}
+	}
+	return nil
 }
 
 // noteSecond reports a link to a router to which there is one already.

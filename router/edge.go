@@ -2,7 +2,9 @@ package router
 
 import (
 	"cmp"
+	"context"
 	"slices"
+	"time"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/conn"
@@ -151,7 +153,11 @@ type proxyKey struct {
 type proxy struct {
 	link     *conn.Link
 	consumer *forward.Consumer // bound while the address is reachable; of senders
+	presumed bool              // it was before, and nobody has said so since
 }
+
+// settling is how long the interior router may take to know a new connection.
+const settling = 2 * time.Second
 
 func (u *uplink) active() *peer {
 	if len(u.ready) == 0 {
@@ -161,14 +167,15 @@ func (u *uplink) active() *peer {
 }
 
 // opened takes a connection into use if there is none, or if it was made with
-// newer credentials; else it waits.
+// newer credentials or by a connector in the place of the other's; else it waits.
 func (u *uplink) opened(p *peer) {
 	was := u.active()
-	if was == nil || p.member.Ordinal() > was.member.Ordinal() {
+	if was == nil || p.owner.before == was.owner || p.member.Ordinal() > was.member.Ordinal() {
 		u.ready = append([]*peer{p}, u.ready...)
 		if was != nil {
-			u.r.log.Info("uplink moves to a connection with newer credentials", "module", "ROUTER_CORE", "conn", p.id, "from", was.id)
-			u.retire()
+			u.r.log.Info("uplink moves to a newer connection", "module", "ROUTER_CORE", "conn", p.id, "from", was.id)
+			attached, reachable := u.retire()
+			defer u.settle(p, attached, reachable)
 		}
 		u.activate(p)
 		return
@@ -176,16 +183,46 @@ func (u *uplink) opened(p *peer) {
 	u.ready = append(u.ready, p)
 }
 
-// retire takes what is attached away from the connection in use. Streams on it
-// go on.
-func (u *uplink) retire() {
-	for _, l := range u.links {
-		l.Detach(nil)
-	}
-	for _, x := range u.proxies {
-		x.link.Detach(nil)
+// retire is forget, for a connection that lives on. It returns what is attached
+// on it, and which addresses are reachable over it.
+func (u *uplink) retire() (attached []*conn.Link, reachable []forward.Key) {
+	attached = u.links
+	for k, x := range u.proxies {
+		attached = append(attached, x.link)
+		if x.consumer != nil {
+			reachable = append(reachable, k.key)
+		}
 	}
 	u.forget()
+	return attached, reachable
+}
+
+// settle makes p the successor of a connection on which links are attached. Until
+// the interior router knows what is attached to p, these stay, so that it always
+// has a way to what is here; and until it has said what is reachable, that is what
+// was: listeners go on listening, and new streams have somewhere to go.
+func (u *uplink) settle(p *peer, attached []*conn.Link, reachable []forward.Key) {
+	for _, key := range reachable {
+		u.tracked(p, key, true)
+		if x := u.proxies[proxyKey{key, true}]; x != nil {
+			x.presumed = true
+		}
+	}
+	u.r.spawn(func(ctx context.Context) {
+		if !pause(ctx, settling) {
+			return
+		}
+		u.r.box.post(func() {
+			for _, l := range attached {
+				l.Detach(nil)
+			}
+			for _, key := range reachable {
+				if x := u.proxies[proxyKey{key, true}]; x != nil && x.presumed {
+					u.tracked(p, key, false)
+				}
+			}
+		})
+	})
 }
 
 // forget undoes what activate did here.
@@ -354,7 +391,11 @@ func (e *trackedEvents) Begin(rcv *conn.Receiving) conn.Sink {
 // tracked binds the link of an address to it, or takes it away.
 func (u *uplink) tracked(p *peer, key forward.Key, reachable bool) {
 	x := u.proxies[proxyKey{key, true}]
-	if x == nil || u.active() != p || reachable == (x.consumer != nil) {
+	if x == nil || u.active() != p {
+		return
+	}
+	x.presumed = false
+	if reachable == (x.consumer != nil) {
 		return
 	}
 	if !reachable {

@@ -96,6 +96,12 @@ func (r *Router) change(c config.Change, drain bool) error {
 			}
 		}
 	}
+	if c.Op == config.OpReplace && r.grace(drain) > 0 {
+		old, _ := r.entities[keyOf(c.Old)].(*amqpConnector)
+		if old != nil && old.succeededBy(c.New) {
+			return r.succeed(old, c.New.(*config.Connector))
+		}
+	}
 	if c.Op != config.OpCreate {
 		r.removeEntity(c.Old, drain)
 	}
@@ -139,7 +145,7 @@ func (r *Router) createEntity(e config.Entity) error {
 			made, err = r.newAMQPListener(e)
 		}
 	case *config.Connector:
-		made, err = r.newAMQPConnector(e)
+		made, err = r.newAMQPConnector(e, nil)
 	case *config.AutoLink:
 		made = r.newAutoLink(e)
 	case *config.TCPListener:

@@ -24,6 +24,8 @@ type connections struct {
 	set      linkSettings
 	cost     atomic.Int64
 
+	before *connections // those of the connector in whose place this one is; nil: none
+
 	// Owned by the control loop: why the last attempt of a connector failed, and
 	// what was said of a connection to the wrong router.
 	failure, split string

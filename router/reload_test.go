@@ -7,11 +7,13 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/router/config"
 )
 
@@ -299,6 +301,122 @@ func TestLinkMovesAtReload(t *testing.T) {
 		t.Error(err)
 	}
 	eventually(t, "the first router has no destination any more", func() error { return refused(at) })
+}
+
+// TestLinkChangesItsEndpoint: a connector whose endpoint changes keeps its link
+// until there is one to the new endpoint: no request fails, and streams that are
+// open go on.
+func TestLinkChangesItsEndpoint(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"interior", "edge"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			role := map[string]string{"interior": "inter-router", "edge": "edge"}[mode]
+			west, east := newNode(t, "west", "interior"), newNode(t, "east", mode)
+			host, port := west.listens("first", role, nil)
+			_, other := west.listens("second", role, nil)
+			east.dials("link", role, host, port, nil)
+			merge(east.entities[0].attrs, attrs{"drainSeconds": 600, "dataConnectionCount": "2"})
+			west.offers("in", "of east") // in both directions
+			east.serves("out", "of east", serve(t, echo))
+			east.offers("in", "of west")
+			west.serves("out", "of west", serve(t, echo))
+			west.start()
+			east.start()
+			at := []string{west.address("in"), east.address("in")}
+			var open []net.Conn
+			for _, a := range at {
+				c := dial(t, a)
+				if err := roundTrip(c, "before"); err != nil {
+					t.Fatal(err)
+				}
+				open = append(open, c)
+			}
+			first := east.peersOf("link")[0]
+
+			done, failed := make(chan struct{}), make(chan error, 1)
+			go func() {
+				for i := 0; ; i++ {
+					select {
+					case <-done:
+						failed <- nil
+						return
+					default:
+					}
+					if err := request(at[i%2]); err != nil {
+						failed <- err
+						return
+					}
+				}
+			}()
+			merge(east.entity("connector", "link"), attrs{"port": other})
+			east.reloads()
+			eventually(t, "the new link is in use", func() (err error) {
+				east.on(func(r *Router) {
+					err = errors.New("it is not")
+					for _, p := range r.peers {
+						if p.owner.name == "link" && p.owner != first.owner && (p.linkUp || r.uplink != nil && r.uplink.active() == p) {
+							err = nil
+						}
+					}
+					if err == nil && first.linkUp {
+						err = errors.New("the control links of the first are attached")
+					}
+				})
+				return err
+			})
+			close(done)
+			if err := <-failed; err != nil {
+				t.Errorf("a request while the link moved: %v", err)
+			}
+			for i, c := range open {
+				if err := roundTrip(c, "after"); err != nil {
+					t.Errorf("stream %d over the first link: %v", i, err)
+				}
+				if err := request(at[i]); err != nil {
+					t.Error(err)
+				}
+			}
+			if log := west.log.String() + east.log.String(); strings.Contains(log, "not listening any more") {
+				t.Errorf("a listener has given up its socket:\n%s", log)
+			}
+			if log := west.log.String() + east.log.String(); strings.Contains(log, "second link to the same router") {
+				t.Errorf("two links are told of:\n%s", log)
+			}
+		})
+	}
+}
+
+// TestLinkToNowhere: a connector whose new endpoint does not answer serves what
+// it has for as long as a removed service does, and no longer.
+func TestLinkToNowhere(t *testing.T) {
+	t.Parallel()
+	west, east := newNode(t, "west", "interior"), newNode(t, "east", "interior")
+	host, port := west.listens("links", "inter-router", nil)
+	east.dials("link", "inter-router", host, port, nil)
+	east.entities[0].attrs["drainSeconds"] = 1
+	west.offers("in", "svc")
+	east.serves("out", "svc", serve(t, echo))
+	west.start()
+	east.start()
+	at := west.address("in")
+	if err := request(at); err != nil {
+		t.Fatal(err)
+	}
+	merge(east.entity("connector", "link"), attrs{"host": "127.0.0.1", "port": strconv.Itoa(freeport.Get(t))})
+	east.reloads()
+	eventually(t, "the link is gone", func() error {
+		if n := len(east.peersOf("link")); n > 0 {
+			return fmt.Errorf("%d connections", n)
+		}
+		return nil
+	})
+	eventually(t, "the service is gone", func() error { return refused(at) })
+	merge(east.entity("connector", "link"), attrs{"host": host, "port": port})
+	east.reloads()
+	if err := request(west.address("in")); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestHangUp: the process reads its file again on SIGHUP.

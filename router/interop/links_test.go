@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -203,6 +205,45 @@ func TestCostChangeMovesTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	cost("to-2", 20, w.nodes[1].name)
+}
+
+// TestLinkChangesItsEndpoint: a connector of ours that is sent to another port of
+// an upstream router costs no stream and no request.
+func TestLinkChangesItsEndpoint(t *testing.T) {
+	t.Parallel()
+	for _, edges := range [][]int{nil, {0}} {
+		t.Run(fmt.Sprintf("%d edges", len(edges)), func(t *testing.T) {
+			t.Parallel()
+			w := topology{kinds: []kind{ours, theirs}, edges: edges, links: line(2)}.build(t)
+			first, second := w.nodes[0], w.nodes[1]
+			more := entity{"listener", maps.Clone(second.last("listener").Attrs)} // another way in
+			port := strconv.Itoa(freeport.Get(t))
+			more.Attrs["name"], more.Attrs["port"] = "more", port
+			second.add(more.Type, more.Attrs)
+			a := first.admin()
+			newService(t, w.back).run(echo)
+			w.start()
+			old := w.streams(t, 5)
+			first.set("connector", "port", port)
+			first.write()
+			first.signal(syscall.SIGHUP, false)
+			var during []net.Conn
+			eventually(t, 20*time.Second, "the link is another one", func() error {
+				during = append(during, w.streams(t, 1)...)
+				rows, err := a.query("connection", "host", "dir")
+				for _, r := range rows {
+					if r["dir"] == "out" && r["host"] == "localhost:"+port {
+						return err
+					}
+				}
+				return cmp.Or(err, fmt.Errorf("connections %v", rows))
+			})
+			later := w.streams(t, 5)
+			if streams := slices.Concat(old, during, later); len(alive(streams)) != len(streams) {
+				t.Errorf("%d of %d streams go on", len(alive(streams)), len(streams))
+			}
+		})
+	}
 }
 
 // TestTwoLinksBetweenTheSameRouters: both sites have linked to each other.

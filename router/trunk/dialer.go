@@ -36,6 +36,9 @@ type DialConfig struct {
 	Correlator string
 	// Ordinal is the generation of the credentials; see Dialer.SetOrdinal.
 	Ordinal uint64
+	// Succession counts the dialers with this correlator before this one. To the
+	// peer its connections are a newer generation of theirs; see Dialer.Retire.
+	Succession uint64
 
 	// Dial reaches an address; nil is a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -48,10 +51,12 @@ type Dialer struct {
 	owner  Owner
 	group  *Group
 	// announce says that the peer is told the ordinal: it is one of TLS
-	// credentials.
+	// credentials, or of a successor.
 	announce bool
 
 	changed chan struct{} // capacity 1: SetOrdinal was called
+	retired chan struct{} // closed by Retire
+	retire  sync.Once
 
 	mu     sync.Mutex
 	newest uint64 // Guarded by mu: ordinal of new connections.
@@ -85,8 +90,8 @@ type Status struct {
 
 // NewDialer returns a dialer. Run makes it live.
 func NewDialer(cfg DialConfig, groups *Groups, owner Owner) *Dialer {
-	d := &Dialer{cfg: cfg, groups: groups, owner: owner, newest: cfg.Ordinal, endpoints: cfg.Endpoints, changed: make(chan struct{}, 1)}
-	d.group, d.announce = groups.newGroup(""), cfg.TLS != nil
+	d := &Dialer{cfg: cfg, groups: groups, owner: owner, newest: cfg.Ordinal, endpoints: cfg.Endpoints, changed: make(chan struct{}, 1), retired: make(chan struct{})}
+	d.group, d.announce = groups.newGroup(""), cfg.TLS != nil || cfg.Succession > 0
 	if d.cfg.Dial == nil {
 		d.cfg.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: false}}).DialContext
 	}
@@ -128,8 +133,12 @@ func (d *Dialer) SetOrdinal(newest, oldest uint64) {
 	}
 }
 
-// Run makes the connections, again and again, until ctx is done. When it
-// returns, all of them have ended.
+// Retire has the dialer make no connection any more: a successor does. Those that
+// stand serve their streams; Run returns when they have ended.
+func (d *Dialer) Retire() { d.retire.Do(func() { close(d.retired) }) }
+
+// Run makes the connections, again and again, until ctx is done or, after Retire,
+// the last one has ended. When it returns, all of them have ended.
 func (d *Dialer) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -143,9 +152,9 @@ func (d *Dialer) Run(ctx context.Context) error {
 		for range d.dataCount() {
 			wg.Go(func() { d.keepData(ctx, current, ordinal, control) })
 		}
-		err := d.awaitNewer(ctx, ordinal)
+		more := d.awaitNewer(ctx, ordinal)
 		supersede()
-		if err != nil {
+		if !more {
 			return nil
 		}
 	}
@@ -158,19 +167,22 @@ func (d *Dialer) dataCount() int {
 	return d.cfg.Data
 }
 
-// awaitNewer waits for a generation after ordinal, or for the end of ctx.
-func (d *Dialer) awaitNewer(ctx context.Context, ordinal uint64) error {
+// awaitNewer waits for a generation after ordinal. It reports false when there
+// will be none.
+func (d *Dialer) awaitNewer(ctx context.Context, ordinal uint64) bool {
 	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false
+		case <-d.retired:
+			return false
 		case <-d.changed:
 		}
 		d.mu.Lock()
 		newer := d.newest > ordinal
 		d.mu.Unlock()
 		if newer {
-			return nil
+			return true
 		}
 	}
 }
@@ -292,7 +304,7 @@ func (d *Dialer) complete(cfg *conn.Config, m *Member, e Endpoint) {
 		add(propCorrelator, d.cfg.Correlator)
 	}
 	if d.announce {
-		add(propOrdinal, m.ordinal)
+		add(propOrdinal, m.ordinal+d.cfg.Succession)
 	}
 }
 

@@ -66,7 +66,7 @@ func siteFields() []Field {
 		},
 		{
 			Path: "spec.settings." + SettingDrain, Default: "30",
-			Doc: "How many seconds the connections of a deleted or changed listener or connector may go on.",
+			Doc: "How many seconds the connections of a deleted or changed listener or connector may go on, and those over a link that is sent elsewhere.",
 		},
 		{Path: "status", Doc: "How the site is."},
 		{Path: "status.endpoints", Doc: "Where other sites can link to."},
