@@ -26,10 +26,12 @@ export function useQuery(path, params) {
   return { data: held.data, error: held.error, first: false, stale: held.url !== url };
 }
 
+const none = [];
+
 // useList is useQuery of a list: {rows, total, error, first}.
 export function useList(path, params) {
   const { data, error, first, stale } = useQuery(path, params);
-  return { rows: data?.results ?? [], total: data?.timeRangeCount ?? 0, error, first, stale };
+  return { rows: data?.results ?? none, total: data?.timeRangeCount ?? 0, error, first, stale };
 }
 
 // useOne is useQuery of one record: {record, error, first}.

@@ -34,7 +34,7 @@ function settle(nodes, edges, some, shape) {
   const room = (n) => (many ? 24 : 42) + Math.min(n.name.length, 20) * (many ? 1.1 : 1.5);
   const ticks = Math.max(60, Math.min(220, Math.round(12000 / (nodes.length + 1))));
   const simulation = forceSimulation(nodes)
-    .force('charge', forceManyBody().strength(many ? -260 : -700).distanceMax(600))
+    .force('charge', forceManyBody().strength(many ? -260 : -700).distanceMax(many ? 600 : 320))
     .force('link', forceLink(edges.map((e) => ({ source: e.source, target: e.target }))).id((n) => n.id).distance(many ? 60 : 110).strength(many ? 0.35 : 0.5))
     .force('x', forceX().strength(hold))
     .force('y', forceY().strength(hold))

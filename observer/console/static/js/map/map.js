@@ -35,7 +35,7 @@ export function NetworkMap({ model, name, label, chosen, choose }) {
   return html`<div class="map" ref=${frame}>
     <svg role="group" aria-label=${label} class=${many ? 'many' : ''} viewBox="${shown.x} ${shown.y} ${shown.w} ${shown.h}" ...${camera.handlers}>
       <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 .5 7.500 4 0 7.500z" /></marker></defs>
-      ${size && html`<g class="edges">${model.edges.map((e) => html`<${Edge} key=${e.id} edge=${e} from=${by.get(e.source)} to=${by.get(e.target)} dim=${chosen && by.has(chosen) && e.source !== chosen && e.target !== chosen} />`)}</g>
+      ${size && html`<g class="edges">${model.edges.map((e) => html`<${Edge} key=${e.id} edge=${e} room=${(many ? 14 : 20) * zoom} from=${by.get(e.source)} to=${by.get(e.target)} dim=${chosen && by.has(chosen) && e.source !== chosen && e.target !== chosen} />`)}</g>
       <g class="nodes">${model.nodes.map((n) => html`<${Node} key=${n.id} node=${n} chosen=${n.id === chosen} stop=${n.id === at} small=${many} zoom=${zoom} choose=${choose} walk=${walk} />`)}</g>`}
     </svg>
     <div class="map-tools" role="group" aria-label="View of the map">
@@ -78,10 +78,10 @@ function Node({ node, chosen, stop, small, zoom, choose, walk }) {
   </g>`;
 }
 
-function Edge({ edge, from, to, dim }) {
+function Edge({ edge, from, to, dim, room }) {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const length = Math.hypot(dx, dy) || 1;
-  const stop = edge.arrow ? 21 / length : 0;
+  const stop = edge.arrow ? Math.min(0.5, room / length) : 0;
   const [x2, y2] = [to.x - dx * stop, to.y - dy * stop];
   const [mx, my] = [from.x + dx / 2, from.y + dy / 2];
   return html`<g class="edge ${edge.state} ${dim ? 'dim' : ''}"><title>${edge.label}</title>

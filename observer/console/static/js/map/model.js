@@ -59,14 +59,23 @@ export function silentSites(sources) {
 }
 
 // pairModel: components or processes are nodes; the pairs of one client and one
-// server, of whatever protocol, are one edge with a direction.
-export function pairModel(records, pairs, word) {
-  const nodes = records.map((r) => ({ id: r.identity, name: r.name, kind: r.role, state: 'good', note: r.siteName ?? plural(r.processCount ?? 0, 'process', 'processes'), in: 0, out: 0 }));
-  const by = new Map(nodes.map((n) => [n.id, n]));
+// server, of whatever protocol, are one edge with a direction. Those that talk
+// come first; room is how many nodes there may be.
+export function pairModel(records, pairs, word, room) {
+  const known = new Map(records.map((r) => [r.identity, r]));
+  const by = new Map();
   const edges = new Map();
+  const node = (id, name, note, kind) => {
+    if (by.has(id)) return by.get(id);
+    if (by.size >= room) return undefined;
+    const r = known.get(id);
+    const made = { id, name, kind: r?.role ?? kind, state: 'good', note: r?.siteName ?? note ?? (r ? plural(r.processCount ?? 0, 'process', 'processes') : ''), in: 0, out: 0 };
+    by.set(id, made);
+    return made;
+  };
   for (const p of pairs) {
-    const from = by.get(p.sourceId);
-    const to = by.get(p.destinationId);
+    const from = node(p.sourceId, p.sourceName, p.sourceSiteName, 'remote');
+    const to = node(p.destinationId, p.destinationName, p.destinationSiteName, 'internal');
     if (!from || !to || from === to) continue;
     const key = `${from.id}\n${to.id}`;
     const edge = edges.get(key) ?? { id: key, source: from.id, target: to.id, protocols: new Set(), state: 'flow', arrow: true };
@@ -78,6 +87,7 @@ export function pairModel(records, pairs, word) {
     edge.label = `${from.name} to ${to.name}, ${[...edge.protocols].join(', ')}`;
     edges.set(key, edge);
   }
-  for (const n of nodes) n.label = `${n.name} ${n.note}, a ${word.toLowerCase()}, client of ${n.out}, server of ${n.in}`;
-  return { nodes, edges: [...edges.values()] };
+  for (const r of records) node(r.identity, r.name);
+  for (const n of by.values()) n.label = `${n.name} ${n.note}, a ${word.toLowerCase()}, client of ${n.out}, server of ${n.in}`;
+  return { nodes: [...by.values()], edges: [...edges.values()] };
 }

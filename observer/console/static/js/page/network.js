@@ -16,7 +16,7 @@ import { count, known, plural } from '../format.js';
 import { segment } from '../api.js';
 
 const views = [['sites', 'Sites'], ['components', 'Components'], ['processes', 'Processes']];
-const most = { nodes: 150, edges: 600 }; // more cannot be read, and is not asked for
+const most = { nodes: 150, edges: 600, chosen: 80 }; // more cannot be read, and is not asked for
 
 export function Page() {
   const view = useTab(views, 'view');
@@ -73,7 +73,7 @@ function Drawn({ what, lists, model, name, picked, choose, label, empty, side, l
     ${error && html`<${Problem} error=${error} />`}
     ${first ? html`<${Loading} what="the map" />` : model.nodes.length === 0 ? !error && empty : html`<div class=${side ? 'map-and-side' : ''}>
       <${NetworkMap} model=${model} name=${name} label=${label} chosen=${picked} choose=${choose} />${side}</div>`}
-    <div class="legend">${legend}${(nodes.total > most.nodes || edges.total > most.edges) && html`<p class="muted">Drawn: ${count(nodes.rows.length)} of ${count(nodes.total)} ${what}, ${count(model.edges.length)} connections between them. Filter to see the rest.</p>`}</div>
+    <div class="legend">${legend}${(nodes.total > most.nodes || edges.total > most.edges) && html`<p class="muted">Drawn: ${count(model.nodes.length)} of ${count(nodes.total)} ${what}. Filter to see the rest.</p>`}</div>
   </section>`;
 }
 
@@ -109,14 +109,19 @@ const kinds = {
 function PairsView({ kind }) {
   const { params } = useRoute();
   const { word, pairs, fields } = kinds[kind];
-  const records = useList(kind, { state: 'active', ...chosen(params, fields), sortBy: 'name.asc', limit: most.nodes });
-  const between = useList(pairs, { state: 'active', limit: most.edges });
-  const model = useMemo(() => pairModel(records.rows, between.rows, word), [records.rows, between.rows]);
-  const picked = params.get('node');
   const narrowed = fields.some((f) => params.get(f.key));
+  const records = useList(kind, { state: 'active', ...chosen(params, fields), sortBy: 'name.asc', limit: most.nodes });
+  // Of those that a filter chooses, whoever they talk to is drawn as well.
+  const ids = narrowed ? records.rows.map((r) => r.identity).slice(0, most.chosen) : [];
+  const all = useList(narrowed ? null : pairs, { state: 'active', limit: most.edges });
+  const out = useList(ids.length ? pairs : null, { state: 'active', limit: most.edges, sourceId: ids });
+  const into = useList(ids.length ? pairs : null, { state: 'active', limit: most.edges, destinationId: ids });
+  const between = [...all.rows, ...out.rows, ...into.rows];
+  const model = useMemo(() => pairModel(records.rows, between, word, most.nodes), [records.rows, all.rows, out.rows, into.rows]);
+  const picked = params.get('node');
   return html`
     <${Filters} fields=${fields} />
-    <${Drawn} what=${kind} lists=${[records, between]} model=${model} name=${kind} picked=${picked} choose=${(id) => setParams({ node: id === picked ? '' : id })}
+    <${Drawn} what=${kind} lists=${[records, narrowed ? out : all]} model=${model} name=${kind} picked=${picked} choose=${(id) => setParams({ node: id === picked ? '' : id })}
       label="Map of the ${kind} and who talks to whom. The table below says the same."
       empty=${html`<${Empty} title=${narrowed ? `No ${kind} match` : `No ${kind} are known yet`}>${narrowed ? 'Names are compared from their first letter, capitals included.' : 'They appear with the first connection to a service.'}<//>`}
       side=${picked && html`<${PairPanel} kind=${kind} node=${model.nodes.find((n) => n.id === picked)} model=${model} />`}

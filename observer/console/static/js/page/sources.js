@@ -1,6 +1,7 @@
 // Who tells the observer what, and who has stopped.
 import { html } from '../html.js';
 import { useRoute } from '../route.js';
+import { useList } from '../query.js';
 import { ServerTable } from '../table.js';
 import { Filters, chosen } from '../filters.js';
 import { always } from '../liveness.js';
@@ -22,7 +23,7 @@ const columns = [
   { key: 'name', label: 'Source', sort: 'name', cell: (s) => known(s.name) === '–' ? s.identity : s.name },
   { key: 'type', label: 'Kind', sort: 'type', cell: (s) => ({ ROUTER: 'Router', CONTROLLER: 'Site' })[s.type] ?? known(s.type) },
   { key: 'state', label: 'State', sort: 'state', cell: (s) => html`<${State} of=${s} />` },
-  { key: 'site', label: 'Site', cell: (s) => html`<${SiteLink} id=${s.siteId} name=${s.siteName ?? 'Open'} />` },
+  { key: 'site', label: 'Site', cell: (s, sites) => html`<${SiteLink} id=${s.siteId} name=${sites.get(s.siteId) ?? s.siteId} />` },
   { key: 'heard', label: 'Last heard', sort: 'lastHeard', newest: true, cell: (s) => html`<${Ago} us=${s.lastHeard} />` },
   { key: 'beat', label: 'Last heartbeat', sort: 'lastHeartbeat', newest: true, cell: (s) => html`<${Ago} us=${s.lastHeartbeat} />` },
   { key: 'records', label: 'Records', sort: 'records', number: true, cell: (s) => count(s.records) },
@@ -37,8 +38,15 @@ function skew(us) {
   return `${micros(Math.abs(us))} ${us > 0 ? 'ahead' : 'behind'}`;
 }
 
+// useSiteNames is the names of the sites that the rows belong to.
+function useSiteNames(rows) {
+  const ids = [...new Set(rows.map((s) => s.siteId).filter((id) => known(id) !== '–'))];
+  const { rows: sites } = useList(ids.length ? 'sites' : null, { state: 'active', identity: ids, limit: ids.length });
+  return new Map(sites.map((s) => [s.identity, s.name]));
+}
+
 export function SourceTable({ id, params, without = [], caption = 'Event sources' }) {
-  return html`<${ServerTable} id=${id} path="sources" params=${{ ...always, ...params }} caption=${caption} sort="lastHeard.asc" columns=${columns.filter((c) => !without.includes(c.key))}
+  return html`<${ServerTable} id=${id} path="sources" params=${{ ...always, ...params }} caption=${caption} sort="lastHeard.asc" columns=${columns.filter((c) => !without.includes(c.key))} useMore=${useSiteNames}
     empty=${html`<${Empty} title="Nothing has been heard">The observer hears routers and sites through the router that it is attached to. <code>skupper system network-observer status</code> says whether that is so.<//>`} />`;
 }
 
