@@ -2,40 +2,212 @@ package observer
 
 import (
 	"context"
+	"crypto/tls"
+	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
+	"github.com/skupper-host/skupper/observer/access"
+	"github.com/skupper-host/skupper/observer/api"
 	"github.com/skupper-host/skupper/observer/collect"
+	"github.com/skupper-host/skupper/observer/console"
+	"github.com/skupper-host/skupper/observer/history"
+	"github.com/skupper-host/skupper/observer/metrics"
 	"github.com/skupper-host/skupper/observer/network"
 )
 
-// Config says what an observer observes.
+// Config says what an observer observes, and to whom it shows it.
 type Config struct {
 	Router        string        // URL of a router: amqps://, amqp:// or unix:PATH
 	Cert, Key, CA string        // files of mutual TLS with it
 	Insecure      bool          // do not check who the router is
 	TTL           time.Duration // how long connections and requests are kept after their end; 0: 15 min
 	NoLogs        bool          // leave the routers' logs alone
-	Log           *slog.Logger
-	Ready         func() // called when the observer works; may be nil
+
+	Listen           string   // HOST:PORT
+	TLSCert, TLSKey  string   // files, to serve HTTPS
+	Users            string   // htpasswd file of those who may log in; "": nobody has to
+	Open             bool     // nobody has to log in, though others than this host reach the listener
+	Hosts            []string // names under which it may be asked then
+	NoConsole        bool     // neither the console nor what it alone needs
+	Console          string   // directory of another console; "": the own one
+	Prometheus       string   // base URL of one that answers the console's queries; "": the history does
+	CORS, LogRequest bool
+	ListenMetrics    string // HOST:PORT of a listener for /metrics alone, open to whom it reaches; "": none
+	Version          string
+
+	Log   *slog.Logger
+	Ready func() // called when the observer serves; may be nil
 }
 
-// Run observes until ctx is done. While the router cannot be reached it goes on
-// trying. Errors are about the configuration.
+// Error is about a Config.
+type Error struct{ what, hint string }
+
+func (e *Error) Error() string { return e.what }
+
+// Hint says what to do about it.
+func (e *Error) Hint() string { return e.hint }
+
+// Run observes and serves until ctx is done. While the router cannot be reached
+// it goes on trying. Errors are about the configuration or the listener.
 func Run(ctx context.Context, cfg Config) error {
 	endpoint, err := collect.ParseEndpoint(cfg.Router, collect.Certificates{Cert: cfg.Cert, Key: cfg.Key, CA: cfg.CA, Insecure: cfg.Insecure})
 	if err != nil {
+		return &Error{what: err.Error()}
+	}
+	gate, users, err := cfg.gate()
+	if err != nil {
 		return err
 	}
-	n := network.New(network.Limits{TTL: cfg.TTL})
+	n, ring := network.New(network.Limits{TTL: cfg.TTL}), history.New()
+	figures, err := metrics.Handler(n, ring, cfg.Version)
+	if err != nil {
+		return err
+	}
+	served, err := cfg.serve(n, ring, figures, gate, users)
+	if err != nil {
+		return err
+	}
+	secure, err := cfg.secure()
+	if err != nil {
+		return err
+	}
+	l, err := listen(ctx, cfg.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // it is closed already, unless nothing was served
+	var m net.Listener
+	if cfg.ListenMetrics != "" {
+		if m, err = listen(ctx, cfg.ListenMetrics); err != nil {
+			return err
+		}
+	}
 	c := collect.New(collect.Config{Endpoint: endpoint, NoLogs: cfg.NoLogs, Log: cfg.Log}, n)
+	live, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { _ = c.Run(ctx) }) // it returns nil
+	defer stop()
+	wg.Go(func() { _ = c.Run(live) })      // it returns nil
+	wg.Go(func() { _ = served.Run(live) }) // it ends with the context
+	wg.Go(func() { remember(live, ring, n) })
+	if m != nil {
+		alone := http.NewServeMux()
+		alone.Handle("GET /metrics", figures)
+		wg.Go(func() {
+			if err := api.Serve(live, m, alone, nil, cfg.Log); err != nil && cfg.Log != nil {
+				cfg.Log.Error("metrics are no longer served", "err", err)
+			}
+		})
+	}
 	if cfg.Ready != nil {
 		cfg.Ready()
 	}
-	<-ctx.Done()
-	return nil
+	return api.Serve(live, l, gate.Wrap(served.Handler()), secure, cfg.Log)
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("network observer: %w", err)
+	}
+	return l, nil
+}
+
+// remember writes the history of the counters until ctx is done.
+func remember(ctx context.Context, ring *history.Ring, n *network.Network) {
+	ticker := time.NewTicker(history.Step)
+	defer ticker.Stop()
+	for {
+		ring.Observe(time.Now(), n.Traffic())
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// gate makes who may see what. A listener that others reach has a login and TLS,
+// unless it is open on purpose.
+func (cfg *Config) gate() (gate *access.Gate, users *access.Users, err error) {
+	if !cfg.Open && !loopback(cfg.Listen) && (cfg.Users == "" || cfg.TLSCert == "") {
+		return nil, nil, &Error{
+			cfg.Listen + " is reached by others, and shows the network to whoever asks or listens",
+			"listen on 127.0.0.1, or use --htpasswd, --tls-cert and --tls-key; --open if something else stands in front of it",
+		}
+	}
+	if cfg.Users != "" {
+		made, err := access.Generate(cfg.Users)
+		if err != nil {
+			return nil, nil, err
+		}
+		if made && cfg.Log != nil {
+			cfg.Log.Info("a login was made", "user", access.GeneratedUser, "file", cfg.Users)
+		}
+		if users, err = access.ReadUsers(cfg.Users); err != nil {
+			return nil, nil, err
+		}
+	}
+	return access.New(access.Options{
+		Users: users, Hosts: cfg.Hosts, Any: cfg.Open && len(cfg.Hosts) == 0, Open: []string{api.HealthPath}, TLS: cfg.TLSCert != "", Log: cfg.Log,
+	}), users, nil
+}
+
+// loopback reports whether only this host reaches a listener.
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// serve makes what is served.
+func (cfg *Config) serve(n *network.Network, ring *history.Ring, figures http.Handler, gate *access.Gate, users *access.Users) (*api.API, error) {
+	o := api.Options{Network: n, History: ring, Metrics: figures, CORS: cfg.CORS, Access: cfg.LogRequest, Log: cfg.Log}
+	if users != nil {
+		o.User, o.Logout = access.User, gate.Logout
+	}
+	var err error
+	switch {
+	case cfg.NoConsole:
+	case cfg.Console != "":
+		if o.Console, err = api.Directory(cfg.Console); err != nil {
+			return nil, &Error{what: err.Error()}
+		}
+	default:
+		if o.Console, err = console.Handler(); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Prometheus != "" {
+		u, err := url.Parse(cfg.Prometheus)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, &Error{what: fmt.Sprintf("Prometheus %q: write http://HOST:PORT or https://HOST:PORT", cfg.Prometheus)}
+		}
+		o.Prometheus = u
+	}
+	return api.New(o), nil
+}
+
+// secure reads the certificate of the listener, nil without one.
+func (cfg *Config) secure() (*tls.Config, error) {
+	if cfg.TLSCert == "" && cfg.TLSKey == "" {
+		return nil, nil
+	}
+	if cfg.TLSCert == "" || cfg.TLSKey == "" {
+		return nil, &Error{what: "the certificate of the listener and its key belong together"}
+	}
+	pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
+	if err != nil {
+		return nil, &Error{what: fmt.Sprintf("certificate of the listener: %v", err)}
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/observer"
@@ -26,11 +27,23 @@ func (p *program) observerCommands() *command.Command {
 				{Name: "router-tls-key", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "with amqps: its key"},
 				{Name: "router-tls-insecure", Kind: command.Bool, Usage: "with amqps: do not check who the router is"},
 				{Name: "flow-record-ttl", Kind: command.Duration, Default: "15m", Usage: "how long connections and requests are kept after their end"},
+				{Name: "listen", Kind: command.String, Value: "HOST:PORT", Default: "127.0.0.1:8080", Usage: "where the console, the API (described at /swagger/) and /metrics are served"},
+				{Name: "listen-metrics", Kind: command.String, Value: "HOST:PORT", Usage: "where /metrics is served beside that, without a login"},
+				{Name: "tls-cert", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "the certificate to serve it with HTTPS"},
+				{Name: "tls-key", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "its key"},
+				{Name: "htpasswd", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "who may log in (bcrypt); made with one user and a password where there is none"},
+				{Name: "open", Kind: command.Bool, Usage: "serve others without a login, or without TLS: something else protects it"},
+				{Name: "host", Kind: command.Strings, Value: "NAME", Usage: "a name of this host by which it may be asked without a login"},
+				{Name: "console-location", Kind: command.String, Value: "DIR", Source: command.Files, Usage: "a build of Skupper's console to serve instead of the own one"},
+				{Name: "enable-console", Kind: command.Bool, Default: "true", Usage: "serve a console"},
+				{Name: "prometheus-api", Kind: command.String, Value: "URL", Usage: "a Prometheus that answers what that console asks; else the observer does"},
+				{Name: "cors-allow-all", Kind: command.Bool, Usage: "let pages of any origin ask"},
+				{Name: "enable-access-logs", Kind: command.Bool, Usage: "log every request"},
 				{Name: "vanflow-logging-profile", Kind: command.String, Hidden: true, Usage: "accepted"},
 			},
 			Examples: []command.Example{
-				{Line: "skupper network-observer run -n west", Text: "Observe the network of the site in namespace west"},
-				{Line: "skupper network-observer run --router-endpoint unix:/run/skupper/west/router.sock", Text: "Observe that of a router by its socket"},
+				{Line: "skupper network-observer run -n west", Text: "Observe the network of the site in namespace west; see http://127.0.0.1:8080/"},
+				{Line: "skupper network-observer run --listen :8443 --htpasswd users --tls-cert tls.crt --tls-key tls.key", Text: "Show it to others, who have to log in"},
 			},
 			Run: p.observerRun,
 		}},
@@ -51,9 +64,13 @@ func (p *program) observerRun(ctx context.Context, in *command.Input) error {
 	err := observer.Run(ctx, observer.Config{
 		Router: endpoint, CA: in.String("router-tls-ca"), Cert: in.String("router-tls-cert"), Key: in.String("router-tls-key"),
 		Insecure: in.Bool("router-tls-insecure"), TTL: in.Duration("flow-record-ttl"), Log: p.logger(p.stderr), Ready: notifier.Ready,
+		Listen: in.String("listen"), TLSCert: in.String("tls-cert"), TLSKey: in.String("tls-key"), Users: in.String("htpasswd"), Open: in.Bool("open"),
+		Hosts: in.Strings("host"), Console: in.String("console-location"), Prometheus: in.String("prometheus-api"),
+		NoConsole: !in.Bool("enable-console"), ListenMetrics: in.String("listen-metrics"), Version: p.version,
+		CORS: in.Bool("cors-allow-all"), LogRequest: in.Bool("enable-access-logs"),
 	})
-	if err != nil {
-		return &api.Error{Kind: api.Invalid, Message: err.Error()}
+	if wrong := (*observer.Error)(nil); errors.As(err, &wrong) {
+		return &api.Error{Kind: api.Invalid, Message: wrong.Error(), Advice: wrong.Hint()}
 	}
-	return nil
+	return err
 }
