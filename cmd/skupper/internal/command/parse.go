@@ -139,7 +139,10 @@ func (p *parser) long(token string) error {
 
 // bare emits a flag without "=": its value is implied or the next token.
 func (p *parser) bare(f *Flag, global bool, typed string) error {
-	if !f.TakesValue() {
+	switch {
+	case f.Kind == Bool:
+		return p.emit(f, global, "true")
+	case !f.TakesValue():
 		return p.emit(f, global, f.Implied)
 	}
 	if len(p.rest) == 0 {
@@ -187,9 +190,6 @@ func (p *parser) find(in func([]Flag) *Flag) (f *Flag, global bool) {
 }
 
 func (p *parser) emit(f *Flag, global bool, value string) error {
-	if f.Kind == Bool && value == "" {
-		value = "true"
-	}
 	if err := f.check(value); err != nil {
 		return &UsageError{Message: fmt.Sprintf("--%s %q: %v", f.Name, value, err)}
 	}
