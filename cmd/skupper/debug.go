@@ -71,7 +71,7 @@ func (p *program) debugCheck(ctx context.Context, in *command.Input) error {
 		if c.Hint != "" {
 			message += "; " + c.Hint
 		}
-		t.Add(c.Name, c.Result, message)
+		t.Add(c.Name, c.Result, p.here(message))
 		bad = bad || c.Result == "FAIL"
 	}
 	if err := p.listOf(in, t, checks); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/resource"
 )
 
@@ -71,11 +72,19 @@ func (p *program) namespaceTable(list []api.Namespace, wide bool) *output.Table 
 	for _, n := range list {
 		row := []string{n.Name, n.Platform, n.Site, string(n.State)}
 		if wide {
-			row = append(row, first(n.Unit, "-"), pid(n.PID), n.Dir, n.Message)
+			row = append(row, first(n.Unit, "-"), pid(n.PID), n.Dir, messageOf(n))
 		}
 		t.Add(row...)
 	}
 	return t
+}
+
+// messageOf is what there is to say about a namespace, with commands for it.
+func messageOf(n api.Namespace) string {
+	if n.Name == layout.DefaultNamespace {
+		return n.Message
+	}
+	return inNamespace(n.Message, n.Name)
 }
 
 func pid(n int) string {

@@ -76,16 +76,26 @@ func (p *program) report(err error) int {
 }
 
 // here has commands of an advice be about the namespace that was asked for with
-// --namespace: who types them as they stand means that one. Those to be typed on
-// another site stay as they are.
+// --namespace: who types them as they stand means that one.
 func (p *program) here(advice string) string {
-	if p.asked == "" || strings.Contains(advice, "other site") {
+	if p.asked == "" {
 		return advice
+	}
+	return inNamespace(advice, p.asked)
+}
+
+// inNamespace has commands of an advice be about a namespace. Those to be typed on
+// another site stay as they are.
+func inNamespace(advice, namespace string) string {
+	for _, elsewhere := range []string{"other site", "site of the", "both sites", "` there"} {
+		if strings.Contains(advice, elsewhere) {
+			return advice
+		}
 	}
 	parts := strings.Split(advice, "`") // every second one is a command
 	for i := 1; i < len(parts); i += 2 {
 		if words := strings.Fields(parts[i]); ofNamespace(words) {
-			parts[i] = strings.Join(slices.Insert(words, 1, "-n", p.asked), " ")
+			parts[i] = strings.Join(slices.Insert(words, 1, "-n", namespace), " ")
 		}
 	}
 	return strings.Join(parts, "`")

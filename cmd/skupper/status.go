@@ -193,7 +193,7 @@ func (p *program) statusTable(noun string, s *api.Status, list []*view, wide boo
 		}
 	}
 	for _, v := range list {
-		row := usualCells(noun, v)
+		row := p.usualCells(noun, v)
 		if wide {
 			row = append(row, wideCells(noun, s, v)...)
 		}
@@ -202,8 +202,8 @@ func (p *program) statusTable(noun string, s *api.Status, list []*view, wide boo
 	return t
 }
 
-func usualCells(noun string, v *view) []string {
-	name, status, message := v.Metadata.Name, v.Status.Status, v.Status.Message
+func (p *program) usualCells(noun string, v *view) []string {
+	name, status, message := v.Metadata.Name, v.Status.Status, p.here(v.Status.Message)
 	port := strconv.Itoa(v.Spec.Port)
 	switch noun {
 	case "link":

@@ -448,7 +448,7 @@ func (p *program) siteTable(list []api.Namespace, wide bool) *output.Table {
 	for _, n := range list {
 		row := []string{
 			n.Name, n.Platform, n.Site, string(n.State), n.Links.String(), strconv.Itoa(n.RemoteLinks), n.Listeners.String(),
-			strconv.FormatInt(n.Connections, 10), n.Message,
+			strconv.FormatInt(n.Connections, 10), messageOf(n),
 		}
 		if wide {
 			row = append(row, first(n.RouterID, "-"), first(n.Version, "-"), uptime(n.Since), ago(n.Expires, now), first(n.Unit, "-"), pid(n.PID), n.Dir)

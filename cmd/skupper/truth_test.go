@@ -550,7 +550,7 @@ func TestTruthOfSpentGrants(t *testing.T) {
 	h.must("token", "issue", token, "--name", "spent", "--host", "localhost")
 	h.must("token", "issue", other, "--name", "short", "--host", "localhost")
 	for _, f := range []fault{
-		{"used up", func(*truth) { east.must("token", "redeem", token, "--wait", "none") }, "AccessGrant/spent", "Pending", []string{"used up", "`skupper token issue`"}, false},
+		{"used up", func(*truth) { east.must("token", "redeem", token, "--wait", "none") }, "AccessGrant/spent", "Pending", []string{"used up", "token issue` makes another one"}, false},
 		{"too late for the last", func(*truth) {
 			data := strings.Replace(read(h.t, token), "name: spent", "name: late", 1)
 			h.drop("input/resources/AccessToken-late.yaml", data)
@@ -561,7 +561,7 @@ func TestTruthOfSpentGrants(t *testing.T) {
 		}, "AccessToken/short", "Error", []string{"404: No such claim", "issue another"}, false},
 		{"expired", func(*truth) {
 			h.applies("apiVersion: skupper.io/v2alpha1\nkind: AccessGrant\nmetadata: {name: blink}\nspec: {expirationWindow: 1s}\n")
-		}, "AccessGrant/blink", "Pending", []string{"expired ", "`skupper token issue`"}, false},
+		}, "AccessGrant/blink", "Pending", []string{"expired ", "token issue` makes another one"}, false},
 	} {
 		t.Run(f.name, func(t *testing.T) { h.tells(t, f) })
 	}

@@ -97,7 +97,7 @@ func (p *program) await(ctx context.Context, c api.Controller, a awaited, r api.
 		case err == nil && check.Done:
 			return nil
 		case err == nil:
-			missing = check.Missing
+			missing = p.here(check.Missing)
 			show.say(missing)
 		}
 		select {
