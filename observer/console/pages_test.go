@@ -233,6 +233,7 @@ func filtersInTheAddress(t *testing.T, browser context.Context) {
 	p.until(`location.hash === '#/services?name=gra'`) // and the page is the first again
 	p.says("grafana")
 	p.until(`!document.querySelector('main').innerText.includes('postgres')`)
+	p.until(`document.querySelector('[role=status]').innerText === 'Services: 1'`) // is read aloud
 	p.do(chromedp.Reload())
 	p.until(`document.querySelector('[name=name]')?.value === 'gra'`)
 	p.do(chromedp.Click(chromedp.CSS(".clear")))

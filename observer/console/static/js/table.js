@@ -1,7 +1,7 @@
 // Tables. Rows come from the server a page at a time; order, page and filters
 // stand in the address. On a narrow screen a row becomes a card, so roles are
 // written out: a browser drops those of a table that is not displayed as one.
-import { html } from './html.js';
+import { html, useState, useEffect, useRef } from './html.js';
 import { useRoute, setParams } from './route.js';
 import { useList } from './query.js';
 import { count } from './format.js';
@@ -49,11 +49,13 @@ export function ServerTable({ id = '', path, params = {}, columns, caption, sort
   const order = route.get(key('sort')) ?? sort;
   const page = Math.max(1, Number.parseInt(route.get(key('page')) ?? '1', 10) || 1);
   const asked = { ...params, sortBy: order, limit: size, offset: (page - 1) * size };
-  const { rows, total, error, first } = useList(path, asked);
+  const { rows, total, error, first, stale } = useList(path, asked);
+  const said = useSaid(JSON.stringify({ ...asked, timeRangeStart: undefined }), stale, `${caption}: ${count(total)}`);
   const last = Math.max(1, Math.ceil(total / size));
   const more = useMore(rows);
   return html`<section class="card table" aria-label=${caption}>
     <div class="card-head"><h2>${caption} ${!first && html`<span class="count">${count(total)}</span>`}</h2>${toolbar}</div>
+    <p class="unseen" role="status">${said}</p>
     ${error && html`<${Problem} error=${error} />`}
     ${first && html`<${Loading} what=${caption.toLowerCase()} />`}
     ${!first && rows.length === 0 && !error && (page > last ? html`<${Empty} title="This page is empty now"><button type="button" class="link" onClick=${() => setParams({ [key('page')]: '' })}>Go to the first page</button><//>` : empty)}
@@ -63,10 +65,28 @@ export function ServerTable({ id = '', path, params = {}, columns, caption, sort
   </section>`;
 }
 
+// useSaid is what is read aloud: the outcome of what somebody asked for, and not
+// of every refresh.
+function useSaid(asked, stale, text) {
+  const [said, say] = useState('');
+  const before = useRef(asked);
+  const waits = useRef(false);
+  if (before.current !== asked) {
+    before.current = asked;
+    waits.current = true;
+  }
+  useEffect(() => {
+    if (!waits.current || stale) return;
+    waits.current = false;
+    say(text);
+  });
+  return said;
+}
+
 function Pages({ caption, page, size, total, last, go }) {
   const from = (page - 1) * size + 1;
   return html`<nav class="pages" aria-label="Pages of ${caption.toLowerCase()}">
-    <span aria-live="polite">${count(Math.min(from, total))}–${count(Math.min(page * size, total))} of ${count(total)}</span>
+    <span>${count(Math.min(from, total))}–${count(Math.min(page * size, total))} of ${count(total)}</span>
     <button type="button" class="plain" disabled=${page <= 1} onClick=${() => go(page - 1)}><${Icon} name="left" />Previous</button>
     <button type="button" class="plain" disabled=${page >= last} onClick=${() => go(page + 1)}>Next<${Icon} name="right" /></button>
   </nav>`;

@@ -35,7 +35,7 @@ function Totals() {
   const of = [
     ['Sites', sites, href(['sites'])],
     ['Links up', up, href(['network'], { status: 'up' })],
-    ['Links down', down, href(['network'], { status: 'down' }), down.total > 0 && html`<${Badge} kind="bad">Look<//>`],
+    ['Links down', down, href(['network'], { status: 'down' }), down.total > 0 && html`<${Badge} kind="bad">Check<//>`],
     ['Services', services, href(['services'])],
     ['Open connections', open, href(['connections'], { state: 'active' })],
   ];
