@@ -183,12 +183,26 @@ func (p *program) finish(ctx context.Context, in *command.Input, c api.Controlle
 		if in.Changed("wait") {
 			return &exitError{code: exitDenied, message: "cannot wait: the site is stopped", hint: "`skupper system start` starts it again"}
 		}
-		p.hint("the site is stopped; `skupper system start` starts it again")
+		p.stoppedHint()
 		return nil
 	}
 	return p.wait(ctx, c, awaited{
 		namespace: p.namespace, generation: result.Generation, refs: changed(result), target: target, timeout: in.Duration("timeout"),
 	})
+}
+
+// letRest prints what a change did to a site that is stopped and stays so: whoever
+// describes a whole site, or links it, need not know whether it runs.
+func (p *program) letRest(in *command.Input, result *api.Result) error {
+	if err := p.printResult(in, result); err != nil || in.Changed("dry-run") {
+		return err
+	}
+	p.stoppedHint()
+	return nil
+}
+
+func (p *program) stoppedHint() {
+	p.hint("the site is stopped; `skupper system start` starts it again")
 }
 
 // changed lists the objects that a result names and that are there.

@@ -172,6 +172,9 @@ func (p *program) systemApply(ctx context.Context, in *command.Input) error {
 	if r.Store {
 		return p.printResult(in, result)
 	}
+	if result.State == api.Stopped {
+		return p.letRest(in, result)
+	}
 	if !in.Changed("wait") && result.Started {
 		return p.finishStart(ctx, in, c, result)
 	}

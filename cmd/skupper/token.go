@@ -223,7 +223,12 @@ func (p *program) redeem(ctx context.Context, in *command.Input, r api.RedeemReq
 	if err != nil {
 		return err
 	}
-	if err := p.finish(ctx, in, c, online, waitReady, result); err != nil {
+	if result.State == api.Stopped {
+		err = p.letRest(in, result)
+	} else {
+		err = p.finish(ctx, in, c, online, waitReady, result)
+	}
+	if err != nil {
 		return err
 	}
 	if in.Arg(0) != "-" {
