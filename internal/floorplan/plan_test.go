@@ -72,6 +72,7 @@ func plan() []row {
 		{pkg: "system/container", never: map[string]string{"net": vocabulary, "os": vocabulary, "log/slog": vocabulary}, calls: clockless()},
 		{pkg: "system/container/podman", may: []string{"system/container"}},
 		{pkg: "system/container/docker", may: []string{"system/container"}},
+		{pkg: "system/container/enginetest"}, // tests only
 		{pkg: "system/container/image", may: []string{"system/container"}},
 		{pkg: "system/watch"},
 		{pkg: "system/token", may: []string{"system/resource", "system/pki"}},

@@ -5,59 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/skupper-host/skupper/system/container"
+	"github.com/skupper-host/skupper/system/container/enginetest"
 )
 
-// engine answers over a Unix socket as Docker 20.10 does; answers are by method
-// and path. What is asked besides is an error of the test.
-type engine struct {
-	t       *testing.T
-	answers map[string]answer
-
-	mu     sync.Mutex
-	bodies map[string][]byte // guarded by mu; what was sent, by method and path
-}
-
-type answer struct {
-	status int
-	body   string
-}
-
-func (e *engine) sent(what string) []byte {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.bodies[what]
-}
-
-func serve(t *testing.T, answers map[string]answer) (*Client, *engine) {
+// serve gives a client of a Docker 20.10 that has some answers.
+func serve(t *testing.T, answers enginetest.Answers) (*Client, *enginetest.Engine) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "dock") // socket paths are short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	socket := filepath.Join(dir, "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &engine{t: t, answers: answers, bodies: map[string][]byte{}}
-	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: e}}
-	s.Start()
-	t.Cleanup(s.Close)
-	c, err := New("unix://" + socket)
+	e := enginetest.Serve(t, "/v1.41", answers)
+	c, err := New("unix://" + e.Socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,36 +26,13 @@ func serve(t *testing.T, answers map[string]answer) (*Client, *engine) {
 	return c, e
 }
 
-func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	what := r.Method + " " + strings.TrimPrefix(r.URL.RequestURI(), "/v1.41")
-	if strings.HasSuffix(what, "/_ping") {
-		w.Header().Set("Api-Version", "1.41")
-		return
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		e.t.Error(err)
-	}
-	e.mu.Lock()
-	e.bodies[what] = body
-	e.mu.Unlock()
-	a, ok := e.answers[what]
-	if !ok {
-		e.t.Errorf("asked %s", what)
-		a.status = http.StatusTeapot
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(a.status)
-	_, _ = io.WriteString(w, a.body) // who does not read it has failed already
-}
-
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	c, _ := serve(t, map[string]answer{"GET /version": {200, `{"Version":"20.10.24","ApiVersion":"1.41"}`}})
+	c, _ := serve(t, enginetest.Answers{"GET /version": enginetest.Say(200, `{"Version":"20.10.24","ApiVersion":"1.41"}`)})
 	if v, err := c.Version(t.Context()); err != nil || v.Engine != "20.10.24" || v.API != "1.41" {
 		t.Errorf("%+v %v", v, err)
 	}
-	c, _ = serve(t, map[string]answer{"GET /version": {200, `{"Version":"19.03.1","ApiVersion":"1.40"}`}})
+	c, _ = serve(t, enginetest.Answers{"GET /version": enginetest.Say(200, `{"Version":"19.03.1","ApiVersion":"1.40"}`)})
 	_, err := c.Version(t.Context())
 	var old *container.TooOldError
 	if !errors.As(err, &old) || old.Hint() == "" {
@@ -120,15 +58,15 @@ func TestUnreachable(t *testing.T) {
 
 func TestImages(t *testing.T) {
 	t.Parallel()
-	c, e := serve(t, map[string]answer{
-		"GET /images/localhost/r:1/json":                                                    {200, `{"Id":"abc","Config":{"Labels":{"k":"v"}}}`},
-		"GET /images/localhost/r:2/json":                                                    {404, `{"message":"No such image"}`},
-		"POST /images/load?quiet=0":                                                         {200, `{"stream":"Loaded image"}`},
-		"POST /images/create?fromImage=docker.io%2Flibrary%2Fx&tag=1":                       {200, `{"status":"Pulling"}` + "\n" + `{"errorDetail":{"message":"no route"},"error":"no route"}`},
-		"GET /images/json?filters=%7B%22reference%22%3A%7B%22localhost%2Fr%22%3Atrue%7D%7D": {200, `[{"Id":"1","RepoTags":["localhost/r:1","other:2"]}]`},
-		"DELETE /images/localhost/r:1":                                                      {200, `[]`},
-		"DELETE /images/localhost/r:2":                                                      {404, `{"message":"No such image"}`},
-		"DELETE /images/localhost/r:3":                                                      {409, `{"message":"image is being used"}`},
+	c, e := serve(t, enginetest.Answers{
+		"GET /images/localhost/r:1/json":                                                    enginetest.Say(200, `{"Id":"abc","Config":{"Labels":{"k":"v"}}}`),
+		"GET /images/localhost/r:2/json":                                                    enginetest.Say(404, `{"message":"No such image"}`),
+		"POST /images/load?quiet=0":                                                         enginetest.Say(200, `{"stream":"Loaded image"}`),
+		"POST /images/create?fromImage=docker.io%2Flibrary%2Fx&tag=1":                       enginetest.Say(200, `{"status":"Pulling"}`+"\n"+`{"errorDetail":{"message":"no route"},"error":"no route"}`),
+		"GET /images/json?filters=%7B%22reference%22%3A%7B%22localhost%2Fr%22%3Atrue%7D%7D": enginetest.Say(200, `[{"Id":"1","RepoTags":["localhost/r:1","other:2"]}]`),
+		"DELETE /images/localhost/r:1":                                                      enginetest.Say(200, `[]`),
+		"DELETE /images/localhost/r:2":                                                      enginetest.Say(404, `{"message":"No such image"}`),
+		"DELETE /images/localhost/r:3":                                                      enginetest.Say(409, `{"message":"image is being used"}`),
 	})
 	ctx := t.Context()
 	if i, ok, err := c.Image(ctx, "localhost/r:1"); err != nil || !ok || i.ID != "abc" || i.Labels["k"] != "v" {
@@ -137,7 +75,7 @@ func TestImages(t *testing.T) {
 	if _, ok, err := c.Image(ctx, "localhost/r:2"); err != nil || ok {
 		t.Errorf("no image: %v %v", ok, err)
 	}
-	if err := c.Load(ctx, strings.NewReader("archive")); err != nil || string(e.sent("POST /images/load?quiet=0")) != "archive" {
+	if err := c.Load(ctx, strings.NewReader("archive")); err != nil || string(e.Sent("POST /images/load?quiet=0")) != "archive" {
 		t.Errorf("load: %v", err)
 	}
 	if err := c.Pull(ctx, "x:1"); err == nil || err.Error() != "docker: no route" {
@@ -156,21 +94,21 @@ func TestImages(t *testing.T) {
 
 func TestContainers(t *testing.T) {
 	t.Parallel()
-	c, e := serve(t, map[string]answer{
-		"POST /containers/create?name=n":     {201, `{"Id":"1"}`},
-		"POST /containers/n/start":           {204, ""},
-		"POST /containers/x/start":           {500, `{"message":"mounts denied"}`},
-		"POST /containers/n/kill?signal=HUP": {204, ""},
-		"POST /containers/n/stop?t=70":       {304, ""},
-		"POST /containers/x/stop?t=70":       {404, `{"message":"no such container"}`},
-		"DELETE /containers/n?force=1":       {204, ""},
-		"DELETE /containers/x?force=1":       {404, `{"message":"no such container"}`},
-		"GET /containers/n/json": {200, `{"Id":"1","RestartCount":2,"Config":{"Labels":{"a":"b"}},
-			"State":{"Status":"running","Pid":7,"StartedAt":"2026-01-02T03:04:05Z","Health":{"Status":"unhealthy"}}}`},
-		"GET /containers/dead/json":                         {200, `{"State":{"Status":"exited","ExitCode":1,"Error":"no","FinishedAt":"2026-01-02T03:04:06Z"}}`},
-		"GET /containers/again/json":                        {200, `{"State":{"Status":"restarting","ExitCode":137}}`},
-		"GET /containers/x/json":                            {404, `{"message":"no such container"}`},
-		"GET /containers/n/logs?stderr=1&stdout=1&tail=all": {200, "\x02\x00\x00\x00\x00\x00\x00\x05hello\x01\x00\x00\x00\x00\x00\x00\x01\n"},
+	c, e := serve(t, enginetest.Answers{
+		"POST /containers/create?name=n":     enginetest.Say(201, `{"Id":"1"}`),
+		"POST /containers/n/start":           enginetest.Say(204, ""),
+		"POST /containers/x/start":           enginetest.Say(500, `{"message":"mounts denied"}`),
+		"POST /containers/n/kill?signal=HUP": enginetest.Say(204, ""),
+		"POST /containers/n/stop?t=70":       enginetest.Say(304, ""),
+		"POST /containers/x/stop?t=70":       enginetest.Say(404, `{"message":"no such container"}`),
+		"DELETE /containers/n?force=1":       enginetest.Say(204, ""),
+		"DELETE /containers/x?force=1":       enginetest.Say(404, `{"message":"no such container"}`),
+		"GET /containers/n/json": enginetest.Say(200, `{"Id":"1","RestartCount":2,"Config":{"Labels":{"a":"b"}},
+			"State":{"Status":"running","Pid":7,"StartedAt":"2026-01-02T03:04:05Z","Health":{"Status":"unhealthy"}}}`),
+		"GET /containers/dead/json":                         enginetest.Say(200, `{"State":{"Status":"exited","ExitCode":1,"Error":"no","FinishedAt":"2026-01-02T03:04:06Z"}}`),
+		"GET /containers/again/json":                        enginetest.Say(200, `{"State":{"Status":"restarting","ExitCode":137}}`),
+		"GET /containers/x/json":                            enginetest.Say(404, `{"message":"no such container"}`),
+		"GET /containers/n/logs?stderr=1&stdout=1&tail=all": enginetest.Say(200, "\x02\x00\x00\x00\x00\x00\x00\x05hello\x01\x00\x00\x00\x00\x00\x00\x01\n"),
 	})
 	ctx := t.Context()
 	d := container.Container{
@@ -193,7 +131,7 @@ func TestContainers(t *testing.T) {
 			SecurityOpt             []string
 		}
 	}
-	if err := json.Unmarshal(e.sent("POST /containers/create?name=n"), &sent); err != nil {
+	if err := json.Unmarshal(e.Sent("POST /containers/create?name=n"), &sent); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := fmt.Sprintf("%+v", sent), "{Image:i User:1:2 Env:[K=v] Labels:map[a:b c:d] Healthcheck:{Test:[CMD /skupper]} "+

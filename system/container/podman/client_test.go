@@ -5,87 +5,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/skupper-host/skupper/system/container"
+	"github.com/skupper-host/skupper/system/container/enginetest"
 )
 
-// engine answers over a Unix socket as podman does; answers are by method and
-// path. What is asked besides is an error of the test.
-type engine struct {
-	t       *testing.T
-	answers map[string]answer
-
-	mu     sync.Mutex
-	bodies map[string][]byte // guarded by mu; what was sent, by method and path
-}
-
-func (e *engine) sent(what string) []byte {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.bodies[what]
-}
-
-type answer struct {
-	status int
-	body   string
-}
-
-func serve(t *testing.T, answers map[string]answer) (*Client, *engine) {
+// serve gives a client of a podman that has some answers.
+func serve(t *testing.T, answers enginetest.Answers) (*Client, *enginetest.Engine) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pod") // socket paths are short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	socket := filepath.Join(dir, "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &engine{t: t, answers: answers, bodies: map[string][]byte{}}
-	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: e}}
-	s.Start()
-	t.Cleanup(s.Close)
-	return New("unix://" + socket), e
-}
-
-func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	what := r.Method + " " + strings.TrimPrefix(r.URL.RequestURI(), "/v4.0.0/libpod")
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		e.t.Error(err)
-	}
-	e.mu.Lock()
-	e.bodies[what] = body
-	e.mu.Unlock()
-	a, ok := e.answers[what]
-	if !ok {
-		e.t.Errorf("asked %s", what)
-		a.status = http.StatusTeapot
-	}
-	w.WriteHeader(a.status)
-	_, _ = io.WriteString(w, a.body) // who does not read it has failed already
+	e := enginetest.Serve(t, "/v"+Oldest+"/libpod", answers)
+	return New("unix://" + e.Socket), e
 }
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	c, _ := serve(t, map[string]answer{"GET /version": {200, `{"Version":"4.3.1","ApiVersion":"1.41"}`}})
+	c, _ := serve(t, enginetest.Answers{"GET /version": enginetest.Say(200, `{"Version":"4.3.1","ApiVersion":"1.41"}`)})
 	if v, err := c.Version(t.Context()); err != nil || v.Engine != "4.3.1" {
 		t.Errorf("%+v %v", v, err)
 	}
-	for _, a := range []answer{{200, `{"Version":"3.4.4"}`}, {404, "page not found"}} {
-		c, _ := serve(t, map[string]answer{"GET /version": a})
+	for _, a := range []enginetest.Answer{enginetest.Say(200, `{"Version":"3.4.4"}`), enginetest.Say(404, "page not found")} {
+		c, _ := serve(t, enginetest.Answers{"GET /version": a})
 		_, err := c.Version(t.Context())
 		var old *container.TooOldError
 		if !errors.As(err, &old) || old.Hint() == "" {
@@ -105,16 +48,16 @@ func TestUnreachable(t *testing.T) {
 
 func TestImages(t *testing.T) {
 	t.Parallel()
-	c, e := serve(t, map[string]answer{
-		"GET /images/localhost/r:1/json":          {200, `{"Id":"abc","Labels":{"k":"v"}}`},
-		"GET /images/localhost/r:2/json":          {404, `{"cause":"image not known","message":"no such image","response":404}`},
-		"POST /images/load":                       {200, `{"Names":["localhost/r:1"]}`},
-		"POST /images/pull?reference=quay.io%2Fx": {200, `{"stream":"Trying"}` + "\n" + `{"error":"no route"}`},
-		"POST /images/pull?reference=quay.io%2Fy": {200, `{"stream":"Trying"}` + "\n" + `{"images":["y"],"id":"y"}`},
-		"GET /images/json":                        {200, `[{"RepoTags":["localhost/r:1","localhost/r:2"]},{"RepoTags":["localhost/rr:1"]},{"RepoTags":null}]`},
-		"DELETE /images/localhost/r:1":            {200, `{}`},
-		"DELETE /images/localhost/r:2":            {404, `{"message":"no such image"}`},
-		"DELETE /images/localhost/r:3":            {409, `{"cause":"in use","message":"image is in use"}`},
+	c, e := serve(t, enginetest.Answers{
+		"GET /images/localhost/r:1/json":          enginetest.Say(200, `{"Id":"abc","Labels":{"k":"v"}}`),
+		"GET /images/localhost/r:2/json":          enginetest.Say(404, `{"cause":"image not known","message":"no such image","response":404}`),
+		"POST /images/load":                       enginetest.Say(200, `{"Names":["localhost/r:1"]}`),
+		"POST /images/pull?reference=quay.io%2Fx": enginetest.Say(200, `{"stream":"Trying"}`+"\n"+`{"error":"no route"}`),
+		"POST /images/pull?reference=quay.io%2Fy": enginetest.Say(200, `{"stream":"Trying"}`+"\n"+`{"images":["y"],"id":"y"}`),
+		"GET /images/json":                        enginetest.Say(200, `[{"RepoTags":["localhost/r:1","localhost/r:2"]},{"RepoTags":["localhost/rr:1"]},{"RepoTags":null}]`),
+		"DELETE /images/localhost/r:1":            enginetest.Say(200, `{}`),
+		"DELETE /images/localhost/r:2":            enginetest.Say(404, `{"message":"no such image"}`),
+		"DELETE /images/localhost/r:3":            enginetest.Say(409, `{"cause":"in use","message":"image is in use"}`),
 	})
 	ctx := t.Context()
 	if i, ok, err := c.Image(ctx, "localhost/r:1"); err != nil || !ok || i.ID != "abc" || i.Labels["k"] != "v" {
@@ -123,7 +66,7 @@ func TestImages(t *testing.T) {
 	if _, ok, err := c.Image(ctx, "localhost/r:2"); err != nil || ok {
 		t.Errorf("no image: %v %v", ok, err)
 	}
-	if err := c.Load(ctx, strings.NewReader("archive")); err != nil || string(e.sent("POST /images/load")) != "archive" {
+	if err := c.Load(ctx, strings.NewReader("archive")); err != nil || string(e.Sent("POST /images/load")) != "archive" {
 		t.Errorf("load: %v", err)
 	}
 	if err := c.Pull(ctx, "quay.io/x"); err == nil || err.Error() != "podman: no route" {
@@ -145,20 +88,20 @@ func TestImages(t *testing.T) {
 
 func TestContainers(t *testing.T) {
 	t.Parallel()
-	c, e := serve(t, map[string]answer{
-		"POST /containers/create":                   {201, `{"Id":"1"}`},
-		"POST /containers/n/start":                  {204, ""},
-		"POST /containers/n/kill?signal=HUP":        {204, ""},
-		"POST /containers/n/stop?timeout=70":        {304, ""},
-		"POST /containers/x/stop?timeout=70":        {404, `{"message":"no such container"}`},
-		"DELETE /containers/n?force=true&timeout=0": {200, "[]"},
-		"DELETE /containers/x?force=true&timeout=0": {404, "{}"},
-		"POST /containers/x/start":                  {500, "not JSON"},
-		"GET /containers/n/json": {200, `{"Id":"1","RestartCount":2,"Config":{"Labels":{"a":"b"}},
-			"State":{"Status":"running","Pid":7,"StartedAt":"2026-01-02T03:04:05Z","Healthcheck":{"Status":"healthy"}}}`},
-		"GET /containers/dead/json":                                   {200, `{"State":{"Status":"exited","Pid":0,"ExitCode":137,"FinishedAt":"2026-01-02T03:04:06Z"}}`},
-		"GET /containers/x/json":                                      {404, `{"message":"no such container"}`},
-		"GET /containers/n/logs?follow=false&stderr=true&stdout=true": {200, "\x02\x00\x00\x00\x00\x00\x00\x05hello\x01\x00\x00\x00\x00\x00\x00\x01\n"},
+	c, e := serve(t, enginetest.Answers{
+		"POST /containers/create":                   enginetest.Say(201, `{"Id":"1"}`),
+		"POST /containers/n/start":                  enginetest.Say(204, ""),
+		"POST /containers/n/kill?signal=HUP":        enginetest.Say(204, ""),
+		"POST /containers/n/stop?timeout=70":        enginetest.Say(304, ""),
+		"POST /containers/x/stop?timeout=70":        enginetest.Say(404, `{"message":"no such container"}`),
+		"DELETE /containers/n?force=true&timeout=0": enginetest.Say(200, "[]"),
+		"DELETE /containers/x?force=true&timeout=0": enginetest.Say(404, "{}"),
+		"POST /containers/x/start":                  enginetest.Say(500, "not JSON"),
+		"GET /containers/n/json": enginetest.Say(200, `{"Id":"1","RestartCount":2,"Config":{"Labels":{"a":"b"}},
+			"State":{"Status":"running","Pid":7,"StartedAt":"2026-01-02T03:04:05Z","Healthcheck":{"Status":"healthy"}}}`),
+		"GET /containers/dead/json":                                   enginetest.Say(200, `{"State":{"Status":"exited","Pid":0,"ExitCode":137,"FinishedAt":"2026-01-02T03:04:06Z"}}`),
+		"GET /containers/x/json":                                      enginetest.Say(404, `{"message":"no such container"}`),
+		"GET /containers/n/logs?follow=false&stderr=true&stdout=true": enginetest.Say(200, "\x02\x00\x00\x00\x00\x00\x00\x05hello\x01\x00\x00\x00\x00\x00\x00\x01\n"),
 	})
 	ctx := t.Context()
 	d := container.Container{
@@ -172,8 +115,8 @@ func TestContainers(t *testing.T) {
 	sent := `{"name":"n","image":"i","env":{"K":"v=w"},"labels":{"a":"b","c":"d"},"mounts":[{"Type":"bind","Source":"/f","Destination":"/t","Options":["rbind","ro","z"]}],
 		"user":"1:2","userns":{"nsmode":"keep-id"},"netns":{"nsmode":"host"},"cap_drop":["all"],"cap_add":["NET_BIND_SERVICE"],"read_only_filesystem":true,
 		"no_new_privileges":true,"restart_policy":"always","stop_timeout":70}`
-	if err := errors.Join(json.Unmarshal(e.sent("POST /containers/create"), &got), json.Unmarshal([]byte(sent), &want)); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("create: %v\n%s\nwant\n%s", err, e.sent("POST /containers/create"), sent)
+	if err := errors.Join(json.Unmarshal(e.Sent("POST /containers/create"), &got), json.Unmarshal([]byte(sent), &want)); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("create: %v\n%s\nwant\n%s", err, e.Sent("POST /containers/create"), sent)
 	}
 	if err := errors.Join(
 		c.Start(ctx, "n"), c.Signal(ctx, "n", "HUP"), c.Stop(ctx, "n", 70*time.Second), c.Stop(ctx, "x", 70*time.Second), c.Remove(ctx, "n"), c.Remove(ctx, "x"),
