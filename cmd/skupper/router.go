@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"os/user"
 	"runtime/debug"
 	"strconv"
@@ -134,6 +135,7 @@ func (p *program) skrouterd(ctx context.Context, args []string) error {
 	if p.getenv("GOGC") == "" {
 		debug.SetGCPercent(routerGC)
 	}
+	signal.Ignore(syscall.SIGPIPE) // who takes the log may end, as a container engine does; the router goes on
 	log := p.logger(os.Stderr)
 	notifier := &settled{Notifier: systemd.NewNotifier(p.getenv), log: log}
 	err = router.Run(ctx, router.Options{
