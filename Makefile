@@ -89,14 +89,14 @@ fmt: ## format every Go file
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
 
 # The tree is made once, outside of the checkout; hosts are booted on top of it.
-TRIXIE ?= $(or $(XDG_CACHE_HOME),/var/cache)/skupper-host/trixie
+TRIXIE ?= $(or $(XDG_CACHE_HOME),/var/cache)/skupper-host/trixie-engines
 
-trixie: ## the life of sites under the systemd of Debian 13 (as root, with mmdebstrap)
+trixie: ## the life of sites with the systemd, podman and Docker of Debian 13 (as root, with mmdebstrap)
 	@test -d $(TRIXIE) || { mkdir -p $(dir $(TRIXIE)) && rm -rf $(TRIXIE).new && \
 	  mmdebstrap --variant=minbase --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
-	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps,ca-certificates trixie $(TRIXIE).new && \
+	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps,ca-certificates,podman,crun,uidmap,passt,slirp4netns,fuse-overlayfs,netavark,nftables,iptables,docker.io,docker-cli,runc trixie $(TRIXIE).new && \
 	  mv $(TRIXIE).new $(TRIXIE); }
-	SKUPPER_BOX_LOWER=$(TRIXIE) $(GO) test -count=1 $(TIMEOUT) ./cmd/skupper -run TestUnderSystemd
+	SKUPPER_BOX_LOWER=$(TRIXIE) $(GO) test -count=1 $(TIMEOUT) ./cmd/skupper -run 'TestUnderSystemd|TestContainers'
 
 kills: ## a site whose command, agent or router is killed 200 times at random moments, and one that loses power at each step
 	$(GO) test $(TIMEOUT) ./cmd/skupper -run TestKilledAtAnyMoment -kills 200

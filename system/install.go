@@ -143,7 +143,7 @@ func (r InstallRecord) write(paths layout.Paths) error {
 // the routers, the agent's unit, enabled and started. It converges: what is
 // there already stays. conn is nil where no service manager answers. The lines
 // say what was changed; Missing says it beforehand.
-func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, linger, reloadType string) ([]string, error) {
+func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, reloadType string) ([]string, error) {
 	var lines []string
 	if err := possible(ctx, conn, paths); err != nil {
 		return nil, err
@@ -195,18 +195,27 @@ func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layou
 			lines = append(lines, "enabled "+agentUnit)
 		}
 	}
-	if linger != "" && !lingers(linger) {
-		if out, err := exec.CommandContext(ctx, "loginctl", "enable-linger", linger).CombinedOutput(); err != nil {
-			err = &api.Error{
-				Kind: api.Denied, Message: fmt.Sprintf("loginctl enable-linger %s: %v: %s", linger, err, bytes.TrimSpace(out)),
-				Advice: "everything else is done; have root run `loginctl enable-linger " + linger + "`",
-			}
-			return lines, errors.Join(err, r.write(paths))
-		}
-		r.Linger = linger
-		lines = append(lines, lingerLine(linger))
-	}
 	return lines, r.write(paths)
+}
+
+// Linger has the services of a user run without a login, as the last part of an
+// installation: on many hosts only root may. The lines say what was changed.
+func Linger(ctx context.Context, paths layout.Paths, user string) ([]string, error) {
+	if lingers(user) {
+		return nil, nil
+	}
+	r, err := ReadInstallRecord(paths)
+	if err != nil {
+		return nil, err
+	}
+	if out, err := exec.CommandContext(ctx, "loginctl", "enable-linger", user).CombinedOutput(); err != nil {
+		return nil, &api.Error{
+			Kind: api.Denied, Message: fmt.Sprintf("loginctl enable-linger %s: %v: %s", user, err, bytes.TrimSpace(out)),
+			Advice: "everything else is done; have root run `loginctl enable-linger " + user + "`",
+		}
+	}
+	r.Linger = user
+	return []string{lingerLine(user)}, r.write(paths)
 }
 
 // atRest reports whether a unit has no process.
@@ -218,7 +227,7 @@ func lingers(user string) bool {
 	return err == nil
 }
 
-// Missing says, in the words of Install, what Install would change.
+// Missing says, in the words of Install and Linger, what these would change.
 func Missing(ctx context.Context, conn *systemd.Conn, paths layout.Paths, linger, reloadType string) ([]string, error) {
 	var lines []string
 	if _, err := os.Stat(paths.NamespacesDir()); errors.Is(err, fs.ErrNotExist) {
@@ -326,10 +335,13 @@ func Uninstall(ctx context.Context, conn *systemd.Conn, paths layout.Paths) ([]s
 		}
 	}
 	if r.UnitFile != "" {
-		if err := os.Remove(r.UnitFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := os.Remove(r.UnitFile)
+		switch {
+		case err == nil:
+			lines = append(lines, "removed "+r.UnitFile)
+		case !errors.Is(err, fs.ErrNotExist):
 			return lines, err
 		}
-		lines = append(lines, "removed "+r.UnitFile)
 		if conn != nil {
 			if err := conn.Load(ctx); err != nil {
 				return lines, err
@@ -344,6 +356,9 @@ func Uninstall(ctx context.Context, conn *systemd.Conn, paths layout.Paths) ([]s
 	}
 	if err := os.Remove(paths.InstallRecord()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return lines, err
+	}
+	if _, err := os.Lstat(paths.DataHome); errors.Is(err, fs.ErrNotExist) {
+		return lines, nil
 	}
 	switch left, err := removeHome(paths); {
 	case err != nil:

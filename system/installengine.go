@@ -2,7 +2,9 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -45,10 +47,31 @@ func (s EngineSetup) missing(ctx context.Context, conn *systemd.Conn) (enable, s
 		return enable, start, true, nil // it cannot be asked yet
 	}
 	if _, err := s.Engine.Version(ctx); err != nil {
-		return false, false, false, err
+		return false, false, false, s.unserved(conn, err)
 	}
 	_, there, err := s.Engine.Image(ctx, s.Image)
 	return enable, start, !there, err
+}
+
+// unserved adds to the error of a podman that does not answer who is to serve its
+// socket: the usual advice is the command that has just failed.
+func (s EngineSetup) unserved(conn *systemd.Conn, err error) error {
+	var gone *container.UnreachableError
+	if s.Platform != container.Podman || !errors.As(err, &gone) {
+		return err
+	}
+	e := &api.Error{Kind: api.Internal, Message: err.Error()}
+	switch {
+	case errors.Is(gone.Err, fs.ErrPermission):
+		e.Kind, e.Advice = api.Denied, "use a podman of your own: unset CONTAINER_ENDPOINT"
+	case s.Endpoint != "":
+		e.Advice = fmt.Sprintf("start the podman that serves %s, or unset CONTAINER_ENDPOINT", s.Endpoint)
+	case conn == nil:
+		e.Advice = fmt.Sprintf("no systemd answers that would serve it: run `podman system service --time 0 unix://%s` as this user, now and at boot, then repeat the command", gone.Socket)
+	default:
+		e.Advice = "`systemctl status " + socketUnit + "` (of a user: `systemctl --user`) says why"
+	}
+	return e
 }
 
 // MissingEngine says what InstallEngine would do.
@@ -78,6 +101,9 @@ func InstallEngine(ctx context.Context, conn *systemd.Conn, paths layout.Paths, 
 	if err != nil {
 		return nil, err
 	}
+	if err := makeHome(paths); err != nil {
+		return nil, err
+	}
 	r, err := ReadInstallRecord(paths)
 	if err != nil {
 		return nil, err
@@ -99,6 +125,13 @@ func InstallEngine(ctx context.Context, conn *systemd.Conn, paths layout.Paths, 
 		}
 		r.Endpoints[s.Platform] = s.Endpoint
 	}
+	if !slices.Contains(r.Engines, s.Platform) {
+		r.Engines = append(r.Engines, s.Platform)
+	}
+	// What is done is on record even where the image cannot be made.
+	if err := r.write(paths); err != nil {
+		return s.lines(enable, start, false), err
+	}
 	_, there, err := s.Engine.Image(ctx, s.Image)
 	if err == nil {
 		err = host.Prepare(ctx, s.Engine, s.Platform, s.Image, s.Local, ProgramFile)
@@ -106,10 +139,7 @@ func InstallEngine(ctx context.Context, conn *systemd.Conn, paths layout.Paths, 
 	if err != nil {
 		return s.lines(enable, start, false), err
 	}
-	if !slices.Contains(r.Engines, s.Platform) {
-		r.Engines = append(r.Engines, s.Platform)
-	}
-	return s.lines(enable, start, !there), r.write(paths)
+	return s.lines(enable, start, !there), nil
 }
 
 // UninstallEngines undoes what InstallEngine recorded. Images that sites still

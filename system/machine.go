@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -161,8 +162,24 @@ func (m *machine) render(platform string) (render.Machine, error) {
 		if r.Podman, err = exec.LookPath("podman"); err != nil {
 			return r, &api.Error{Kind: api.Missing, Message: "podman is not installed", Advice: "install it, or use another platform: skupper system migrate --to linux"}
 		}
+		r.Quadlet = quadlets("/", m.options.Paths)
 	}
 	return r, nil
+}
+
+// quadlets reports whether podman has units made of files in the instance's
+// directory for them: it brings a generator for systemd since 4.4. Where the
+// directory cannot be written, as by an agent that was started before podman was
+// installed, units are written instead. root is that of the file system.
+func quadlets(root string, paths layout.Paths) bool {
+	if paths.QuadletDir == "" || mayWrite(paths.QuadletDir, "") != nil {
+		return false
+	}
+	kind := map[bool]string{true: "system", false: "user"}[paths.System]
+	return slices.ContainsFunc([]string{"usr/lib", "lib", "usr/local/lib"}, func(lib string) bool {
+		_, err := os.Stat(filepath.Join(root, lib, "systemd", kind+"-generators", "podman-"+kind+"-generator"))
+		return err == nil
+	})
 }
 
 // RouterImage is the image of routers; local says that it is made from this

@@ -38,6 +38,7 @@ type wish struct {
 	dryRun  bool     // change nothing
 	restart bool     // restart the router in any case
 	held    bool     // leave an input alone that is not the one in effect
+	forsake bool     // the site leaves its container engine: one that does not answer is gone without
 	renew   []string // certificates to make anew
 
 	warnings func() []resource.Warning // about what the change was made from; nil: none
@@ -64,9 +65,10 @@ type outcome struct {
 	output   render.Output
 	site     *site.Site
 	memory   state.Memory
-	started  bool   // the site did not run before and does now
-	defined  bool   // the site was never started
-	from     string // the container engine that ran the router before, "" if none did
+	started  bool                        // the site did not run before and does now
+	defined  bool                        // the site was never started
+	from     string                      // the container engine that ran the router before, "" if none did
+	forsaken *container.UnreachableError // why the container engine was gone without that ran the router, nil where it was not
 }
 
 // pass looks at everything and changes what differs. Whoever calls holds the
@@ -119,7 +121,13 @@ func (n *namespace) onePass(ctx context.Context, w wish) (*outcome, error) {
 	if err := n.store.Complete(); err != nil {
 		return nil, err
 	}
+	if w.forsake {
+		h.Forsake()
+	}
 	o, err := n.passOver(ctx, w, h, first)
+	if err == nil {
+		o.forsaken = h.Forsaken()
+	}
 	if err != nil && !existed {
 		err = errors.Join(err, h.Discard())
 	}

@@ -77,7 +77,8 @@ func (n *namespace) keepChoice(platform string) error {
 
 // migrate moves the site to another platform: the router ends on the old one and
 // starts on the new one, with the same id, keys, ports and links. Where the new
-// one fails, it goes on with the old one.
+// one fails, it goes on with the old one. An old engine that does not answer any
+// more keeps no site: it is said what may be left in it.
 func (n *namespace) migrate(ctx context.Context, r api.OperateRequest) (*api.Result, error) {
 	before := n.seen.Load().memory
 	from := platformWord(before.Platform)
@@ -101,14 +102,15 @@ func (n *namespace) migrate(ctx context.Context, r api.OperateRequest) (*api.Res
 			Summary: "all connections drop; id, keys, ports and links stay",
 		}, nil
 	}
-	if _, err := n.request(ctx, false, wish{memory: stopped(true)}); err != nil {
+	left, err := n.request(ctx, false, wish{forsake: true, memory: stopped(true)})
+	if err != nil {
 		return nil, err
 	}
 	to := r.Platform
 	if to == platformLinux {
 		to = ""
 	}
-	result, err := n.request(ctx, false, wish{start: true, memory: func(m *state.Memory) { m.Platform, m.Stopped = to, before.Stopped }})
+	result, err := n.request(ctx, false, wish{forsake: true, start: true, memory: func(m *state.Memory) { m.Platform, m.Stopped = to, before.Stopped }})
 	if err != nil {
 		ctx := context.WithoutCancel(ctx)
 		_, back := n.request(ctx, false, wish{start: true, memory: func(m *state.Memory) { m.Platform, m.Stopped = before.Platform, before.Stopped }})
@@ -116,6 +118,9 @@ func (n *namespace) migrate(ctx context.Context, r api.OperateRequest) (*api.Res
 			return nil, errors.Join(err, fmt.Errorf("going back to %s: %w", from, back))
 		}
 		return nil, fmt.Errorf("the site stays on %s: %w", from, err)
+	}
+	if len(result.Notes) == 0 { // both passes may have missed the engine
+		result.Notes = left.Notes
 	}
 	result.Notes = append(result.Notes, fmt.Sprintf("the site runs on %s now, was on %s", r.Platform, from))
 	return result, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
+	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/plan"
 	"github.com/skupper-host/skupper/system/resource"
 )
@@ -452,6 +453,10 @@ func (n *namespace) result(o *outcome) *api.Result {
 	if o.from != "" {
 		r.Notes = []string{fmt.Sprintf("this site ran in a container of %s and is a process of this host from now on; `%[1]s rm --force %s-skupper-router` removes the container",
 			o.from, n.paths.Name)}
+	}
+	if o.forsaken != nil {
+		name := layout.ContainerName(n.paths.Name)
+		r.Notes = append(r.Notes, fmt.Sprintf("%v; the container %s may be left in it, which `%[3]s rm --force %[2]s` removes when it answers again", o.forsaken, name, o.forsaken.Engine))
 	}
 	if touches(o.steps) {
 		r.Plan, r.Summary = plan.Lines(visible(o.steps)), plan.Summarize(o.steps).String()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/skupper-host/skupper/system"
 	"github.com/skupper-host/skupper/system/api"
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/host"
 )
 
@@ -27,6 +28,7 @@ type arrival struct {
 	Program string   `json:"program,omitempty"` // that came with a bundle
 	SHA256  string   `json:"sha256,omitempty"`  // of it
 	Host    bool     `json:"host,omitempty"`    // the agent was made to start with the host
+	Engine  bool     `json:"engine,omitempty"`  // a container engine was prepared
 	Made    []string `json:"made,omitempty"`    // directories that were not there before
 }
 
@@ -176,7 +178,35 @@ func (p *program) settle(ctx context.Context, a *arrival) error {
 			return err
 		}
 	}
-	lines, err := system.Install(ctx, conn, binary, p.paths, "", "")
+	lines, err := system.Install(ctx, conn, binary, p.paths, "")
+	for _, l := range lines {
+		p.note("%s", l)
+	}
+	return err
+}
+
+// engage prepares the container engine of the platform that the bundle's site is
+// to have. What somebody has prepared before is his.
+func (p *program) engage(ctx context.Context, a *arrival) error {
+	if !container.Known(p.platform) {
+		return nil
+	}
+	conn, err := p.manager(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	before, err := system.ReadInstallRecord(p.paths)
+	if err != nil {
+		return err
+	}
+	if !a.Engine && len(before.Engines) == 0 {
+		a.Engine = true
+		if err := a.write(p); err != nil {
+			return err
+		}
+	}
+	lines, err := p.withEngine(p.platform, func(s system.EngineSetup) ([]string, error) { return system.InstallEngine(ctx, conn, p.paths, s) })
 	for _, l := range lines {
 		p.note("%s", l)
 	}
@@ -200,8 +230,15 @@ func (p *program) leave(ctx context.Context, a *arrival) error {
 	if err != nil {
 		return err
 	}
-	if conn != nil {
-		defer conn.Close()
+	defer conn.Close()
+	if a.Engine {
+		lines, err := system.UninstallEngines(ctx, conn, p.paths, p.engine, false)
+		for _, l := range lines {
+			p.note("%s", l)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if a.Host {
 		lines, err := system.Uninstall(ctx, conn, p.paths)

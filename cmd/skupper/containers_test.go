@@ -24,7 +24,7 @@ func TestContainers(t *testing.T) {
 	t.Parallel()
 	box.Need(t)
 	for _, tool := range []string{"podman", "dockerd", "runc", "newuidmap", "slirp4netns"} {
-		if _, err := exec.LookPath(tool); err != nil {
+		if _, err := exec.LookPath(tool); err != nil && os.Getenv("SKUPPER_BOX_LOWER") == "" {
 			if os.Getenv("CI") == "true" {
 				t.Fatalf("%s is not installed: run make test-deps", tool)
 			}
@@ -44,6 +44,11 @@ func TestContainers(t *testing.T) {
 	b.Put(t, program, "/usr/local/bin/skupper")
 	b.Sh(t, "useradd", "--create-home", "ann")
 	host.echo("127.0.0.1:18090", "")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("journal:\n%s", b.Journal())
+		}
+	})
 	user := &contained{t: t, box: b, host: host, user: "ann"}
 	root := &contained{t: t, box: b, host: host}
 	user.lives()
@@ -186,9 +191,17 @@ func (c *contained) lives() {
 	c.t.Helper()
 	c.refused("there is no socket", "skupper", "--platform", "podman", "site", "create", "west", "--start")
 	c.refused("no permission to use /run/docker.sock", "skupper", "--platform", "docker", "system", "install")
-	if said := c.must("skupper", "system", "install", "--platform", "podman", "--enable-linger"); !strings.Contains(said, "started podman.socket") {
+	said, err := c.try("skupper", "system", "install", "--platform", "podman", "--enable-linger")
+	if !strings.Contains(said, "started podman.socket") || !strings.Contains(said, "made the image ") {
 		c.t.Errorf("system install: %s", said)
 	}
+	if err != nil { // a host where only root may
+		if !strings.Contains(said, "hint: everything else is done; have root run `loginctl enable-linger ann`") {
+			c.t.Fatalf("system install: %v\n%s", err, said)
+		}
+		c.box.Sh(c.t, "loginctl", "enable-linger", "ann")
+	}
+	c.ungenerated("/usr/lib/systemd/user-generators/podman-user-generator")
 	c.must("skupper", "--namespace", "west", "--platform", "podman", "site", "create", "west", "--enable-link-access", "--start")
 	c.must("skupper", "--namespace", "east", "--platform", "podman", "site", "create", "east")
 	c.must("skupper", "--namespace", "west", "link", "generate", "--host", "127.0.0.1", "--output-file", "/home/ann/link.yaml")
@@ -208,14 +221,16 @@ func (c *contained) lives() {
 
 	c.must("skupper", "--namespace", "east", "listener", "create", "more", "18081")
 	c.keeps(conn, "a reload")
+	c.upgraded("/home/ann/.config", "user", "systemd/user")
+	c.keeps(conn, "podman's upgrade")
 	c.must("systemctl", "--user", "kill", "--signal=KILL", "skupper.service")
 	c.must("systemctl", "--user", "stop", "podman.service")
 	c.keeps(conn, "the death of the agent and the engine's service")
 	_ = conn.Close() // a router that ends waits for its connections
 	c.kill("west", "podman")
 	c.works()
-	c.box.Reboot(c.t)
-	c.works()
+	c.box.Sh(c.t, "usermod", "--append", "--groups", "docker", "ann") // who logs in anew may use it
+	c.boots()
 	c.runs("east", "podman")
 
 	c.must("skupper", "--namespace", "east", "system", "stop")
@@ -226,15 +241,23 @@ func (c *contained) lives() {
 	c.must("skupper", "--namespace", "east", "system", "start")
 	c.refused("runs on the platform podman", "skupper", "--namespace", "east", "--platform", "linux", "system", "start")
 	was := c.identityOf(annsData + "/namespaces/east")
-	c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "linux")
+	c.must("systemctl", "--user", "stop", "podman.socket", "podman.service")
+	if said := c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "linux"); !strings.Contains(said, "the container east-skupper-router may be left in it") {
+		c.t.Errorf("moved away from an engine that does not answer: %s", said)
+	}
 	c.runs("east", "linux")
 	if is := c.identityOf(annsData + "/namespaces/east"); is != was {
 		c.t.Errorf("the site has changed:\n%s\nwas:\n%s", is, was)
 	}
 	c.works()
+	c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "docker")
+	c.kill("east", "docker")
+	c.works()
+	c.must("systemctl", "--user", "start", "podman.socket")
 	c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "podman")
 	c.works()
 	c.nothingLeft("podman", annsData, "/home/ann/.config/systemd/user")
+	c.bundled("podman")
 }
 
 // moves is the life of two linked sites of the system, one in podman, which
@@ -259,6 +282,7 @@ func (c *contained) moves() {
 			c.t.Errorf("container of %s: %q, want %q", engine, got, want)
 		}
 	}
+	c.upgraded("/etc", "system", "systemd/system")
 	c.kill("east", "podman")
 	c.kill("west", "docker")
 	c.works()
@@ -275,14 +299,144 @@ func (c *contained) moves() {
 	_ = conn.Close() // a router that ends waits for its connections
 	c.must("systemctl", "restart", "docker.service")
 	c.works()
-	c.box.Reboot(c.t)
-	c.works()
+	c.boots()
 	if said := c.must("skupper", "--namespace", "east", "system", "logs"); !strings.Contains(said, "Operational") {
 		c.t.Errorf("logs: %s", said)
 	}
+	c.leaves()
 	c.must("skupper", "--namespace", "east", "system", "stop")
 	c.host.closed("127.0.0.1:18080")
 	c.nothingLeft("docker", "/var/lib/skupper", "/etc/systemd/system")
+	c.bundled("podman")
+	c.bundled("docker")
+}
+
+// bundled installs a bundle on a platform that nobody has prepared, and removes it
+// with all that it brought.
+func (c *contained) bundled(platform string) {
+	c.t.Helper()
+	const bundle = "/var/tmp/shop.sh"
+	if _, err := os.Lstat(c.box.Path(bundle)); err != nil {
+		c.box.Write(c.t, "/var/tmp/shop/site.yaml", []byte("apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: shop}\n"), 0o644)
+		c.must("skupper", "--namespace", "shop", "system", "generate-bundle", "shop", "--input", "/var/tmp/shop", "--type", "shell-script", "--output", bundle)
+		c.box.Sh(c.t, "chmod", "0644", bundle)
+	}
+	enabled := func() string {
+		out, _ := c.try(append(c.systemctl(), "is-enabled", "podman.socket")...) // it fails where it says no
+		return out
+	}
+	before := enabled()
+	c.must("sh", bundle, "-p", platform)
+	c.runs("shop", platform)
+	c.must(platform, "inspect", "shop-skupper-router")
+	c.must("sh", bundle, "-x")
+	for _, list := range [][]string{{"ps", "--all", "--quiet"}, {"images", "--quiet"}} {
+		if left := c.must(append([]string{platform}, list...)...); left != "" {
+			c.t.Errorf("%s %s after the bundle has gone: %s", platform, list[0], left)
+		}
+	}
+	if after := enabled(); after != before {
+		c.t.Errorf("podman.socket is %s, was %s", after, before)
+	}
+}
+
+// systemctl is the command for who has the sites.
+func (c *contained) systemctl() []string {
+	if c.user == "" {
+		return []string{"systemctl"}
+	}
+	return []string{"systemctl", "--user"}
+}
+
+// boots restarts the host, and cuts its power. Nobody logs in before there is
+// traffic.
+func (c *contained) boots() {
+	c.t.Helper()
+	c.box.Reboot(c.t)
+	c.works()
+	c.box.Crash(c.t)
+	c.works()
+}
+
+// ungenerated has podman's generator, where the host has one, make nothing: the
+// site is not started, and it is said whom to ask.
+func (c *contained) ungenerated(generator string) {
+	c.t.Helper()
+	if _, err := os.Lstat(c.box.Path(generator)); err != nil {
+		return
+	}
+	c.box.Sh(c.t, "mv", generator, generator+".bak")
+	c.box.Sh(c.t, "ln", "-s", "/bin/true", generator)
+	c.refused("--dryrun` says why", "skupper", "--namespace", "west", "--platform", "podman", "site", "create", "west", "--start")
+	if left := glob(c.box.Path("/home/ann/.config/containers/systemd"), "*"); len(left) > 0 {
+		c.t.Errorf("left: %v", left)
+	}
+	c.box.Sh(c.t, "mv", generator+".bak", generator)
+}
+
+// upgraded has a podman that cannot make units of Quadlet files become one that
+// can, where the host has such: the site's unit file goes, and the router goes on.
+func (c *contained) upgraded(config, kind, units string) {
+	c.t.Helper()
+	generator := "/usr/lib/systemd/" + kind + "-generators/podman-" + kind + "-generator"
+	unit, quadlet := filepath.Join(config, units, "skupper-east.service"), filepath.Join(config, "containers/systemd/skupper-east.container")
+	is, other := quadlet, unit
+	settled := func(when string) {
+		c.t.Helper()
+		for path, want := range map[string]bool{is: true, other: false} {
+			if _, err := os.Lstat(c.box.Path(path)); (err == nil) != want {
+				c.t.Errorf("%s: %s: %v", when, path, err)
+			}
+		}
+		if n := c.runs("east", "podman"); n.Message != "" {
+			c.t.Errorf("%s: %s", when, n.Message)
+		}
+	}
+	if _, err := os.Lstat(c.box.Path(generator)); err != nil {
+		is, other = unit, quadlet
+		settled("podman without a generator")
+		return
+	}
+	settled("podman with a generator")
+	pid := c.site("east").PID
+	for _, from := range []string{generator, generator + ".bak"} {
+		to := generator
+		if from == generator {
+			to += ".bak"
+		}
+		is, other = other, is
+		c.box.Sh(c.t, "mv", from, to)
+		c.must("skupper", "--namespace", "east", "system", "reload")
+		settled("after " + to)
+	}
+	if again := c.site("east").PID; again != pid {
+		c.t.Errorf("the router is process %d, and was %d", again, pid)
+	}
+}
+
+// leaves moves a site away from a Docker that was killed and does not come back,
+// while its containers go on.
+func (c *contained) leaves() {
+	c.t.Helper()
+	old := c.runs("east", "docker").PID
+	const once = "/etc/systemd/system/docker.service.d/once.conf"
+	c.box.Write(c.t, once, []byte("[Service]\nRestart=no\n"), 0o644)
+	c.must("systemctl", "daemon-reload")
+	c.must("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "docker.service")
+	c.must("systemctl", "stop", "docker.socket")
+	c.must("kill", "-0", strconv.Itoa(old))
+	if said := c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "linux"); !strings.Contains(said, "`docker rm --force east-skupper-router`") {
+		c.t.Errorf("moved away from an engine that was killed: %s", said)
+	}
+	c.runs("east", "linux")
+	if out, err := c.try("kill", "-0", strconv.Itoa(old)); err == nil {
+		c.t.Errorf("the router of the container goes on: %s", out)
+	}
+	c.works()
+	c.must("rm", "-r", filepath.Dir(once))
+	c.must("systemctl", "daemon-reload")
+	c.must("systemctl", "start", "docker.socket", "docker.service")
+	c.must("docker", "rm", "--force", "east-skupper-router")
 }
 
 // nothingLeft uninstalls everything.
@@ -295,7 +449,8 @@ func (c *contained) nothingLeft(engine, data, units string) {
 			c.t.Errorf("%s %s: %s", engine, list[0], left)
 		}
 	}
-	for dir, pattern := range map[string]string{units: "skupper-*", data + "/namespaces": "[ew]*"} {
+	quadlets := filepath.Join(filepath.Dir(filepath.Dir(units)), "containers/systemd")
+	for dir, pattern := range map[string]string{units: "skupper-*", quadlets: "skupper-*", data + "/namespaces": "[ew]*"} {
 		if left := glob(c.box.Path(dir), pattern); len(left) > 0 {
 			c.t.Errorf("left: %v", left)
 		}

@@ -317,12 +317,10 @@ func (p *program) containerLogs(ctx context.Context, in *command.Input, n layout
 	if err != nil {
 		return true, err
 	}
-	if conn != nil {
-		conn.Close()
-		if platform == container.Podman {
-			unit := map[bool]string{true: "_SYSTEMD_UNIT=", false: "_SYSTEMD_USER_UNIT="}[p.paths.System] + filepath.Base(n.Unit)
-			return true, p.journal(ctx, in, "CONTAINER_NAME="+name, "+", unit)
-		}
+	conn.Close()
+	if conn != nil && platform == container.Podman {
+		unit := map[bool]string{true: "_SYSTEMD_UNIT=", false: "_SYSTEMD_USER_UNIT="}[p.paths.System] + filepath.Base(n.Unit)
+		return true, p.journal(ctx, in, "CONTAINER_NAME="+name, "+", unit)
 	}
 	e, err := p.engine(platform)
 	if err != nil {

@@ -55,7 +55,7 @@ func (p *program) uninstallCommand() *command.Command {
 	}
 }
 
-// manager is systemd, nil where none answers.
+// manager is systemd, nil where none answers. Whoever asks closes it.
 func (p *program) manager(ctx context.Context) (*systemd.Conn, error) {
 	conn, err := systemd.Connect(ctx, p.systemdOptions())
 	if errors.Is(err, systemd.ErrAbsent) {
@@ -76,9 +76,7 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 	if err != nil {
 		return err
 	}
-	if conn != nil {
-		defer conn.Close()
-	}
+	defer conn.Close()
 	linger := ""
 	if in.Bool("enable-linger") && !p.paths.System {
 		linger = first(p.getenv("USER"), p.getenv("LOGNAME"))
@@ -98,7 +96,10 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 			more, err = p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.MissingEngine(ctx, conn, s) })
 			lines = append(lines, more...)
 		}
-		return errors.Join(p.printLines(lines), err)
+		if err != nil {
+			return err
+		}
+		return p.printLines(lines)
 	}
 	if err := p.retireController(ctx, in, conn); err != nil {
 		return err
@@ -111,7 +112,7 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 	if linger == "" && conn != nil {
 		linger = p.askToLinger(ctx, in)
 	}
-	lines, err := system.Install(ctx, conn, binary, p.paths, linger, reloadType)
+	lines, err := system.Install(ctx, conn, binary, p.paths, reloadType)
 	if err := p.printLines(lines); err != nil {
 		return err
 	}
@@ -120,6 +121,12 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 	}
 	if container.Known(platform) {
 		lines, err := p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.InstallEngine(ctx, conn, p.paths, s) })
+		if err := errors.Join(p.printLines(lines), err); err != nil {
+			return err
+		}
+	}
+	if linger != "" {
+		lines, err := system.Linger(ctx, p.paths, linger)
 		if err := errors.Join(p.printLines(lines), err); err != nil {
 			return err
 		}
@@ -234,9 +241,8 @@ func (p *program) systemUninstall(ctx context.Context, in *command.Input) error 
 	if err != nil {
 		return err
 	}
-	if conn != nil {
-		defer conn.Close()
-	} else if online {
+	defer conn.Close()
+	if conn == nil && online {
 		if err := p.endAgent(ctx, c); err != nil {
 			return err
 		}
@@ -267,9 +273,7 @@ func (p *program) uninstallPlan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if conn != nil {
-		defer conn.Close()
-	}
+	defer conn.Close()
 	lines, err := system.Removable(ctx, conn, p.paths)
 	return errors.Join(p.printLines(lines), err)
 }

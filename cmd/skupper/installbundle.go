@@ -130,6 +130,9 @@ func (p *program) unpack(ctx context.Context, in *command.Input, b *bundle.Bundl
 	if err := p.settle(ctx, a); err != nil {
 		return err
 	}
+	if err := p.engage(ctx, a); err != nil {
+		return err
+	}
 	c, err := p.startAgent(ctx)
 	if err != nil {
 		return err

@@ -205,7 +205,7 @@ func (h *computer) dial(address string) net.Conn {
 // seconds.
 func (h *computer) through(address string) net.Conn {
 	h.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		c, err := h.tryDial(address)
 		if err == nil {

@@ -102,6 +102,10 @@ const (
 // HealthCommand is the health check of our own image.
 func HealthCommand() []string { return []string{"/skupper", "router", "check", "--socket", Socket} }
 
+// stopMargin is how long the engine may take to remove a container whose router
+// did not end in time.
+const stopMargin = 10 * time.Second
+
 // User is whom the container runs as, "uid:gid".
 func (c Container) User() string { return strconv.Itoa(c.UID) + ":" + strconv.Itoa(c.GID) }
 
@@ -171,17 +175,32 @@ func (c Container) RunArgs() []string {
 	for _, m := range c.Mounts {
 		args = append(args, "--volume", m.From+":"+m.To+":"+strings.Join(m.Options(), ","))
 	}
-	if len(c.Health) > 0 {
-		test, err := json.Marshal(c.Health)
-		if err != nil {
-			panic("container: " + err.Error()) // texts
-		}
-		args = append(
-			args, "--health-cmd", string(test), "--health-interval", HealthEvery.String(), "--health-timeout", HealthTimeout.String(),
-			"--health-retries", strconv.Itoa(HealthRetries),
-		)
+	return append(append(args, c.healthArgs()...), c.Image)
+}
+
+func (c Container) healthArgs() []string {
+	if len(c.Health) == 0 {
+		return nil
 	}
-	return append(args, c.Image)
+	test, err := json.Marshal(c.Health)
+	if err != nil {
+		panic("container: " + err.Error()) // texts
+	}
+	return []string{
+		"--health-cmd", string(test), "--health-interval", HealthEvery.String(), "--health-timeout", HealthTimeout.String(),
+		"--health-retries", strconv.Itoa(HealthRetries),
+	}
+}
+
+// QuadletArgs are the arguments of `podman run` that a Quadlet file has no keys
+// for since podman 4.4. The command that ends the unit waits for the router, and
+// has killed it before the service manager does.
+func (c Container) QuadletArgs() []string {
+	args := []string{"--pull=never", "--log-driver=journald", "--pidfile", c.PIDFile(), "--stop-timeout", strconv.Itoa(int((c.Stop - stopMargin).Seconds()))}
+	if c.KeepID {
+		args = append(args, "--userns=keep-id")
+	}
+	return append(args, c.healthArgs()...)
 }
 
 // Options are those of a mount, as both engines write them.

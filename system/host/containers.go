@@ -171,15 +171,17 @@ func (p platforms) trouble(ctx context.Context, u UnitRef) string {
 	if err != nil {
 		return err.Error()
 	}
-	text, err := os.ReadFile(u.File)
+	_, text, err := u.definition()
 	if err != nil {
 		return ""
 	}
-	words := strings.Fields(systemd.Setting(text, "Service", "ExecStart"))
-	if len(words) == 0 {
+	name := systemd.Setting(text, "Container", "Image")
+	if words := strings.Fields(systemd.Setting(text, "Service", "ExecStart")); len(words) > 0 {
+		name = words[len(words)-1]
+	}
+	if name == "" {
 		return ""
 	}
-	name := words[len(words)-1]
 	if _, ok, err := e.Image(ctx, name); err == nil && !ok {
 		return "podman has no image " + name + " any more"
 	}

@@ -272,3 +272,34 @@ func TestEnded(t *testing.T) {
 		}
 	}
 }
+
+// TestDefinition has a unit be what its unit file says or, where there is none,
+// its Quadlet file.
+func TestDefinition(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	u := UnitRef{File: filepath.Join(dir, "u.service"), Quadlet: filepath.Join(dir, "u.container")}
+	is := func(want, content string) {
+		t.Helper()
+		file, text, err := u.definition()
+		if err != nil || file != want || string(text) != content {
+			t.Errorf("%s %q %v, want %s %q", file, text, err, want, content)
+		}
+	}
+	is(u.File, "")
+	if err := os.WriteFile(u.Quadlet, []byte("[Install]\nWantedBy=x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	is(u.Quadlet, "[Install]\nWantedBy=x\n")
+	if _, text, _ := u.definition(); !installs(text) || installs([]byte("[Service]\nWantedBy=x\n")) {
+		t.Error("what a unit starts with is not read")
+	}
+	if err := os.WriteFile(u.File, []byte("unit"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	is(u.File, "unit")
+	e := &NotGeneratedError{"u.service", "/home/a/u.container"}
+	if !strings.Contains(e.Hint(), "podman-user-generator --user") || !strings.Contains((&NotGeneratedError{"u", "/etc/u"}).Hint(), "podman-system-generator") {
+		t.Errorf("%v: %s", e, e.Hint())
+	}
+}

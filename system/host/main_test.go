@@ -38,6 +38,8 @@ func TestMain(m *testing.M) {
 		goleak.VerifyTestMain(m)
 	case "apply":
 		applyRole()
+	case "orphan":
+		orphanRole()
 	default:
 		routerRole(role)
 	}

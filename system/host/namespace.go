@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/layout"
 )
 
@@ -48,6 +49,9 @@ type Namespace struct {
 	owed []task // steps on units that could not be completed
 
 	partial bool // what was observed last is without records of objects
+
+	forsake  bool // an engine that does not answer is gone without
+	forsaken *container.UnreachableError
 }
 
 // Open locks a namespace, waiting until ctx is done, and completes a change
@@ -82,7 +86,7 @@ func (n *Namespace) unitRef() UnitRef { return n.host.UnitRef(n.paths) }
 // UnitRef names the unit of a namespace.
 func (h *Host) UnitRef(p layout.NamespacePaths) UnitRef {
 	return UnitRef{
-		Name: layout.UnitName(p.Name), File: p.Unit, Records: p.InternalDir(), PIDFile: p.RouterPID(),
+		Name: layout.UnitName(p.Name), File: p.Unit, Quadlet: p.Quadlet, Records: p.InternalDir(), PIDFile: p.RouterPID(),
 		Platform: Platform(p), Container: layout.ContainerName(p.Name), Socket: p.RouterSocket, Run: p.RouterRun(),
 	}
 }

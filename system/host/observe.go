@@ -106,7 +106,10 @@ func (n *Namespace) observe(ctx context.Context, transaction string) (state.Stat
 	}
 	n.host.remember(n.paths.Dir, o.read)
 	unit, ok, err := n.host.units.Observe(ctx, n.unitRef())
-	if err != nil {
+	if err != nil && n.forsake {
+		unit, ok = orphan(n.unitRef())
+	}
+	if err := n.without(err); err != nil {
 		return state.State{}, fmt.Errorf("unit %s: %w", n.unitRef().Name, err)
 	}
 	if ok {
@@ -151,7 +154,8 @@ func (o *observer) files(ctx context.Context) error {
 		return err
 	}
 	singles := []string{p.Platform(), p.State()}
-	if f := o.ns.unitRef().File; f != "" {
+	units := slices.DeleteFunc([]string{p.Unit, p.Quadlet}, func(path string) bool { return path == "" })
+	for _, f := range units {
 		if err := o.dir(filepath.Dir(f), true); err != nil {
 			return err
 		}
@@ -162,7 +166,7 @@ func (o *observer) files(ctx context.Context) error {
 	}
 	for _, path := range singles {
 		f := state.File{Subject: state.SubjectMemory, Record: true}
-		if path == o.ns.unitRef().File {
+		if slices.Contains(units, path) {
 			f = state.File{Subject: state.SubjectUnit}
 		}
 		if err := o.single(path, f); err != nil {

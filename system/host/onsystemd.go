@@ -30,15 +30,34 @@ func (s onSystemd) Observe(ctx context.Context, u UnitRef) (state.Unit, bool, er
 	if !st.Loaded && !running {
 		return state.Unit{}, false, nil
 	}
-	text, err := os.ReadFile(u.File)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	file, text, err := u.definition()
+	if err != nil {
 		return state.Unit{}, false, err
 	}
-	return state.Unit{
-		Running: running, Enabled: st.Enabled, File: u.File,
-		Identity: systemd.Setting(text, state.IdentitySection, state.IdentityKey),
-	}, true, nil
+	unit := state.Unit{Running: running, Enabled: st.Enabled, File: file, Identity: systemd.Setting(text, state.IdentitySection, state.IdentityKey)}
+	if unit.Generated() {
+		unit.Enabled = installs(text)
+	}
+	return unit, true, nil
 }
+
+// definition is the file that says how the unit is run: its unit file or, where
+// there is none, that of which it is generated. There need be neither.
+func (u UnitRef) definition() (file string, text []byte, err error) {
+	text, err = os.ReadFile(u.File)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) || u.Quadlet == "" {
+		return u.File, text, missing(err)
+	}
+	text, err = os.ReadFile(u.Quadlet)
+	if err == nil {
+		return u.Quadlet, text, nil
+	}
+	return u.File, nil, missing(err)
+}
+
+// installs reports whether a unit that is generated of a file starts with the
+// machine or the user manager.
+func installs(file []byte) bool { return systemd.Setting(file, "Install", "WantedBy") != "" }
 
 func stateOf(st systemd.Status) UnitState {
 	switch st.Active {
@@ -70,6 +89,9 @@ func (s onSystemd) Status(ctx context.Context, u UnitRef) (UnitStatus, error) {
 	if st.PID == 0 {
 		out.Since = st.Ended
 	}
+	if file, text, err := u.definition(); err == nil && (state.Unit{File: file}).Generated() {
+		out.Enabled = installs(text)
+	}
 	return out, nil
 }
 
@@ -82,6 +104,15 @@ func (s onSystemd) Disable(ctx context.Context, u UnitRef) error { return s.conn
 // Start first ends a process that the built-in supervisor left behind, from a
 // time when no manager answered.
 func (s onSystemd) Start(ctx context.Context, u UnitRef, spec state.Unit) error {
+	if spec.Generated() {
+		st, err := s.conn.Status(ctx, u.Name)
+		if err != nil {
+			return err
+		}
+		if !st.Loaded {
+			return &NotGeneratedError{Unit: u.Name, File: spec.File}
+		}
+	}
 	if err := supervise.Evict(ctx, superviseRef(u), spec.Stop); err != nil {
 		return err
 	}

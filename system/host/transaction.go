@@ -387,7 +387,11 @@ func (t *transaction) unit(ctx context.Context, s *task) error {
 	case plan.Restart:
 		return u.Restart(ctx, ref, s.Spec)
 	case plan.Stop:
-		return u.Stop(ctx, ref, s.Spec)
+		var err error
+		if t.ns.forsaken != nil {
+			err = endOrphan(ctx, ref.Socket, s.Spec.Stop)
+		}
+		return t.ns.without(errors.Join(err, u.Stop(ctx, ref, s.Spec)))
 	default:
 		return nil
 	}

@@ -42,6 +42,7 @@ type Units interface {
 type UnitRef struct {
 	Name    string
 	File    string // unit file; empty if there cannot be one
+	Quadlet string // file of which podman's generator makes the unit, where there is no unit file; empty if there cannot be one
 	Records string // directory
 	PIDFile string
 
@@ -74,6 +75,21 @@ type UnitStatus struct {
 	Result   string    // how the last process ended: "exit status 1", "killed", "watchdog"
 	Restarts int       // by the supervisor, since the unit was started
 	Enabled  bool
+}
+
+// NotGeneratedError is a Quadlet file of which podman's generator made no unit.
+type NotGeneratedError struct{ Unit, File string }
+
+func (e *NotGeneratedError) Error() string {
+	return fmt.Sprintf("podman made no unit %s of %s", e.Unit, e.File)
+}
+
+// Hint says who knows why.
+func (e *NotGeneratedError) Hint() string {
+	if strings.HasPrefix(e.File, "/etc/") {
+		return "`/usr/lib/systemd/system-generators/podman-system-generator --dryrun` says why"
+	}
+	return "`/usr/lib/systemd/user-generators/podman-user-generator --user --dryrun` says why"
 }
 
 // UnitError is a unit that failed.

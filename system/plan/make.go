@@ -16,6 +16,7 @@ func Make(want, have state.State) []Step {
 	p := &planner{want: want, have: have}
 	p.dirs()
 	p.writes()
+	p.supersede()
 	p.units()
 	p.deletes()
 	p.count()
@@ -28,6 +29,7 @@ type planner struct {
 	steps      []Step
 	written    []string // paths of the files that are written
 	deferred   bool     // a unit file is deleted: unit files are read after it
+	superseded []string // paths of unit files that are deleted already
 }
 
 func (p *planner) add(s Step) { p.steps = append(p.steps, s) }
@@ -130,7 +132,7 @@ func names(files map[string]state.File) string {
 func (p *planner) deletes() {
 	groups := make(map[string]*group)
 	for path, f := range p.have.Files {
-		if _, ok := p.want.Files[path]; ok {
+		if _, ok := p.want.Files[path]; ok || slices.Contains(p.superseded, path) {
 			continue
 		}
 		if _, ok := p.want.Dirs[path]; ok {

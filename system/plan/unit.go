@@ -2,6 +2,7 @@ package plan
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 // units brings units to their wanted state, in the order in which systemctl is
 // used: the files are read, what starts at boot is settled, then what runs now.
 func (p *planner) units() {
-	if slices.ContainsFunc(slices.Collect(maps.Values(p.want.Units)), p.fileWritten) {
+	if len(p.superseded) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(p.want.Units)), p.fileWritten) {
 		p.add(Step{Op: Load})
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.want.Units)) {
@@ -23,8 +24,30 @@ func (p *planner) units() {
 		}
 	}
 	for path, f := range p.have.Files {
-		if _, ok := p.want.Files[path]; !ok && f.Subject == state.SubjectUnit {
+		if _, ok := p.want.Files[path]; !ok && f.Subject == state.SubjectUnit && !slices.Contains(p.superseded, path) {
 			p.deferred = true
+		}
+	}
+}
+
+// supersede takes away the unit file of a unit that is to be generated: it would
+// hide what is generated. The unit goes on meanwhile.
+func (p *planner) supersede() {
+	for _, name := range slices.Sorted(maps.Keys(p.want.Units)) {
+		want, have := p.want.Units[name], p.have.Units[name]
+		if !want.Generated() {
+			continue
+		}
+		for _, path := range slices.Sorted(maps.Keys(p.have.Files)) {
+			f := p.have.Files[path]
+			if _, ok := p.want.Files[path]; ok || f.Subject != state.SubjectUnit {
+				continue
+			}
+			if have.Enabled && have.File == path {
+				p.add(Step{Op: Disable, Subject: name, Unit: name, Spec: have})
+			}
+			p.add(Step{Op: Delete, Subject: f.Subject, Detail: filepath.Base(path), Files: map[string]state.File{path: f}})
+			p.superseded = append(p.superseded, path)
 		}
 	}
 }
@@ -49,6 +72,7 @@ func (p *planner) unit(name string, want, have state.Unit) {
 		step(Load, "how it is run", 0)
 	}
 	switch {
+	case want.Generated(), have.Generated() && !want.Enabled: // the file says it
 	case want.Enabled && (!have.Enabled || p.fileWritten(want)): // the file says at what it starts
 		step(Enable, "", 0)
 	case have.Enabled && !want.Enabled:

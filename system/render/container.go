@@ -2,7 +2,11 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/skupper-host/skupper/system/container"
 	"github.com/skupper-host/skupper/system/layout"
@@ -43,15 +47,33 @@ func routerContainer(in Input) *container.Container {
 	return c
 }
 
-// containUnit makes a unit of a process one of a container.
-func containUnit(u state.Unit, c *container.Container, m Machine) state.Unit {
+// containUnit makes a unit of a process one of a container. quadlet is where a
+// Quadlet file for it belongs.
+func containUnit(u state.Unit, c *container.Container, m Machine, quadlet string) state.Unit {
 	c.LowPorts, c.Stop = u.LowPorts, u.Stop
 	u.Container = c
 	u.Identity += " " + c.Engine + " " + c.Digest()
-	if c.Engine == container.Docker || !m.Systemd {
+	switch {
+	case c.Engine == container.Docker || !m.Systemd:
 		u.File = ""
+	case m.Quadlet && quadlet != "" && sayable(c):
+		u.File = quadlet
 	}
 	return u
+}
+
+// sayable reports whether a Quadlet file can say how a container is run. The
+// generator takes most values as they stand, up to the end of the line.
+func sayable(c *container.Container) bool {
+	odd := func(s string) bool {
+		return strings.TrimSpace(s) != s || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || strings.ContainsRune("\"'\\\x7f", r) })
+	}
+	for _, m := range c.Mounts {
+		if odd(m.From) || strings.Contains(m.From, ":") {
+			return false
+		}
+	}
+	return !odd(c.Image)
 }
 
 // podmanUnit is the unit file of a router in a container of podman. Its process
@@ -78,6 +100,56 @@ func podmanUnit(namespace, podman string, u state.Unit, instance layout.Paths) [
 	f.set("KillMode", "mixed")
 	f.section("Install")
 	f.set("WantedBy", wantedBy(instance)+" skupper.service")
+	f.section(state.IdentitySection)
+	f.prose(state.IdentityKey, u.Identity)
+	return f.bytes()
+}
+
+// quadlet is the file of which podman's generator makes the unit of a router in a
+// container (podman-systemd.unit(5)). It has the keys that podman 4.4 knows and
+// no others: of a file with one that it does not know the generator makes
+// nothing. What these cannot say are arguments of podman.
+func quadlet(namespace, podman string, u state.Unit, instance layout.Paths) []byte {
+	f, c := &unitFile{}, u.Container
+	f.section("Unit")
+	f.prose("Description", "Skupper site "+namespace)
+	f.set("Documentation", "man:skupper(1) man:skupper-router(8)")
+	network(f)
+	if instance.System {
+		f.set("PartOf", "skupper.target")
+	}
+	f.section("Container")
+	f.raw("ContainerName", c.Name)
+	f.raw("Image", c.Image)
+	f.set("Network", "host")
+	f.on("ReadOnly", "NoNewPrivileges")
+	f.set("DropCapability", "all")
+	if names := c.Capabilities(); len(names) > 0 {
+		f.words("AddCapability", names...)
+	}
+	f.set("User", strconv.Itoa(c.UID))
+	f.set("Group", strconv.Itoa(c.GID))
+	if c.Local {
+		f.on("Notify") // our router says when it is ready
+	}
+	f.arguments("Environment", c.Env...)
+	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
+		f.arguments("Label", k+"="+c.Labels[k])
+	}
+	for _, m := range c.Mounts {
+		f.raw("Volume", m.From+":"+m.To+":"+strings.Join(m.Options(), ","))
+	}
+	f.arguments("PodmanArgs", c.QuadletArgs()...)
+	f.section("Service")
+	f.command("ExecReload", podman, "kill", "--signal", "HUP", c.Name)
+	f.set("Restart", "always")
+	f.set("RestartSec", "1")
+	f.set("TimeoutStopSec", seconds(u.Stop))
+	f.set("KillMode", "mixed")
+	if u.Enabled { // what is generated cannot be enabled
+		f.section("Install")
+		f.set("WantedBy", wantedBy(instance)+" skupper.service")
+	}
 	f.section(state.IdentitySection)
 	f.prose(state.IdentityKey, u.Identity)
 	return f.bytes()

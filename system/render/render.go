@@ -94,6 +94,7 @@ type Machine struct {
 	UID, GID   int    // the router runs as
 	KeepID     bool   // the engine is a user's, and its user is to be the same inside
 	Podman     string // the program, absolute path
+	Quadlet    bool   // podman has systemd's units made of the files that are for it
 }
 
 // Supplied is the material of a person, by the name of its directory.
@@ -228,6 +229,9 @@ func (r *renderer) unit() {
 }
 
 func unitText(in Input, u state.Unit) []byte {
+	if u.Generated() {
+		return quadlet(in.Paths.Name, in.Machine.Podman, u, in.Base)
+	}
 	if u.Container != nil {
 		return podmanUnit(in.Paths.Name, in.Machine.Podman, u, in.Base)
 	}

@@ -52,7 +52,7 @@ func routerUnit(in Input, routerID string) state.Unit {
 		u.File = p.Unit
 	}
 	if c := routerContainer(in); c != nil {
-		return containUnit(u, c, in.Machine)
+		return containUnit(u, c, in.Machine, p.Quadlet)
 	}
 	return u
 }

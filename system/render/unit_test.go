@@ -35,6 +35,9 @@ func units(t *testing.T) map[string][]byte {
 		in.Machine.UID, in.Machine.GID, in.Machine.KeepID, in.Machine.Systemd = 1000, 100, !base.System, true
 		in.Machine.Podman = "/usr/bin/true"
 		all[kind+"-podman.service"] = unitText(in, routerUnit(in, "west-0e42d4ca"))
+		in.Machine.Quadlet = true
+		all[kind+"-podman.container"] = unitText(in, routerUnit(in, "west-0e42d4ca"))
+		in.Machine.Quadlet = false
 		in.Machine.Platform = "linux"
 		all[kind+"-agent.service"] = AgentUnit("/usr/bin/skupper", base)
 		if base.System {
@@ -58,6 +61,9 @@ func TestSystemdAccepts(t *testing.T) {
 	t.Parallel()
 	analyze := analyzer(t)
 	for name, text := range units(t) {
+		if strings.HasSuffix(name, ".container") {
+			continue // podman's generator reads it
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -113,6 +119,42 @@ func analyzer(t *testing.T) string {
 		t.Skip("systemd-analyze is not installed")
 	}
 	return path
+}
+
+// TestQuadlet has the file follow what is wanted: it is in the place for such
+// files, starts with the machine only where the site shall, and gives way to a
+// unit file where it cannot say what a container needs.
+func TestQuadlet(t *testing.T) {
+	t.Parallel()
+	in, _ := west(t)
+	in.Base = userPaths(t)
+	paths, err := in.Base.Namespace("west")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Paths = paths
+	in.Machine = Machine{Systemd: true, Platform: "podman", Podman: "/usr/bin/podman", Image: "i:1", Quadlet: true}
+	u := routerUnit(in, "west-0e42d4ca")
+	if text := string(unitText(in, u)); u.File != paths.Quadlet || !strings.Contains(text, "\nWantedBy=default.target skupper.service\n") || strings.Contains(text, "Notify=") {
+		t.Errorf("%s:\n%s", u.File, text)
+	}
+	in.Machine.LocalImage = true
+	if text := string(unitText(in, routerUnit(in, "west-0e42d4ca"))); !strings.Contains(text, "\nNotify=yes\n") {
+		t.Errorf("our own image:\n%s", text)
+	}
+	in.Memory.Stopped = true
+	if text := string(unitText(in, routerUnit(in, "west-0e42d4ca"))); strings.Contains(text, "[Install]") {
+		t.Errorf("of a stopped site:\n%s", text)
+	}
+	in.Memory.Stopped = false
+	in.Paths.Dir = `/home/x"y/west`
+	if u := routerUnit(in, "west-0e42d4ca"); u.File != paths.Unit {
+		t.Errorf("a directory with a quote: %s", u.File)
+	}
+	in.Machine.Platform = "docker"
+	if u := routerUnit(in, "west-0e42d4ca"); u.File != "" {
+		t.Errorf("docker: %s", u.File)
+	}
 }
 
 func TestProseIsOneLine(t *testing.T) {

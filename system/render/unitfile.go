@@ -55,6 +55,16 @@ func (u *unitFile) command(key string, argv ...string) {
 	u.set(key, strings.Join(words, " "))
 }
 
+// raw writes a value that its reader takes as it stands and makes an argument of
+// a command of; neither specifiers nor variables are expanded in it. It has no
+// characters that a line cannot hold.
+func (u *unitFile) raw(key, value string) {
+	u.set(key, strings.NewReplacer("%", "%%", "$", "$$").Replace(value))
+}
+
+// arguments writes a list of which its reader makes arguments of a command.
+func (u *unitFile) arguments(key string, list ...string) { u.command(key, list...) }
+
 // words writes a list, such as paths: separated by blanks, no variables.
 func (u *unitFile) words(key string, list ...string) {
 	quoted := make([]string, 0, len(list))

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skupper-host/skupper/system/container"
@@ -100,6 +101,15 @@ type Unit struct {
 	// Container is what runs the process, nil for a process of the host.
 	Container *container.Container
 }
+
+// Generated reports whether the unit is one that podman's generator makes of a
+// Quadlet file. What it starts with is said in that file: nobody can enable or
+// disable it.
+func (u Unit) Generated() bool { return strings.HasSuffix(u.File, quadletSuffix) }
+
+// quadletSuffix is how the names of Quadlet files of containers end
+// (podman-systemd.unit(5)).
+const quadletSuffix = ".container"
 
 // Defines reports whether a unit is run as u says: what its supervisor would
 // start is the same.

@@ -55,8 +55,11 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	return c, nil
 }
 
-// Close ends the connection.
+// Close ends the connection. There need be none.
 func (c *Conn) Close() {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dbus != nil {
