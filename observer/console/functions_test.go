@@ -21,6 +21,8 @@ func functions(t *testing.T, browser context.Context) {
 		{"format", "bytes(12_345_678_901)", "12.3 GB"},
 		{"format", "bytes(undefined)", "–"},
 		{"format", "rate(1234)", "1.23 kB/s"},
+		{"format", "perSecond(0.001)", "< 0.01/s"},
+		{"format", "perSecond(12.34)", "12.3/s"},
 		{"format", "count(1234567)", "1,234,567"},
 		{"format", "percent(1, 3)", "33.3 %"},
 		{"format", "percent(1, 100000)", "< 0.1 %"},

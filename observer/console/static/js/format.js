@@ -21,7 +21,7 @@ export const rate = (n) => (n === undefined || n === null || Number.isNaN(n) ? n
 
 export function perSecond(n) {
   if (n === undefined || n === null || Number.isNaN(n)) return none;
-  return `${n === 0 ? '0' : digits(n)}/s`;
+  return n > 0 && n < 0.005 ? '< 0.01/s' : `${n === 0 ? '0' : digits(n)}/s`;
 }
 
 // digits keeps three of them.

@@ -6,7 +6,7 @@ import { Empty, Loading } from '../notice.js';
 
 // Chart: queries is [[name, promql], …], or one query whose label names its
 // series. unit formats a value.
-export function Chart({ title, queries, label, rename = (x) => x, span, unit }) {
+export function Chart({ title, queries, label, rename = (x) => x, span, unit, whole }) {
   const asked = queries.map(([, query]) => useRange(query, span)); // their number never changes
   const [cursor, setCursor] = useState(null);
   const series = label
@@ -23,7 +23,7 @@ export function Chart({ title, queries, label, rename = (x) => x, span, unit }) 
   return html`<figure class="card chart">
     <figcaption>${title}${cursor !== null && last >= 0 && html`<span>${new Date(data[0][index] * 1000).toLocaleTimeString('sv-SE')}</span>`}</figcaption>
     ${first ? html`<${Loading} what="the chart" />` : error ? html`<${Empty} title="This chart cannot be drawn">${error.message}<//>` : last < 0 ? html`<${Empty} title="Nothing in this time" />` : html`
-      <${Plot} data=${data} names=${series.map((s) => s.name)} format=${unit} label=${summary} from=${from} to=${to} onCursor=${setCursor} />
+      <${Plot} data=${data} names=${series.map((s) => s.name)} format=${unit} whole=${whole} label=${summary} from=${from} to=${to} onCursor=${setCursor} />
       <ul class="series">${rows.map((r, i) => html`<li key=${r.name}><${Swatch} i=${i} /><span>${r.name}</span><b>${unit(r.now)}</b><span class="muted">max ${unit(r.highest)}</span></li>`)}</ul>`}
   </figure>`;
 }

@@ -23,7 +23,7 @@ export function Panel({ filter }) {
       ['from clients', `sum(rate(skupper_sent_bytes_total${F}[${over.over}]))`],
       ['from servers', `sum(rate(skupper_received_bytes_total${F}[${over.over}]))`],
     ]} />
-    <${Chart} title="Open connections" span=${over} unit=${whole} queries=${[['open', `sum(skupper_connections_opened_total${F}-skupper_connections_closed_total${F})`]]} />
+    <${Chart} title="Open connections" span=${over} unit=${whole} whole=${true} queries=${[['open', `sum(skupper_connections_opened_total${F}-skupper_connections_closed_total${F})`]]} />
     <${Chart} title="Time to the first byte" span=${over} unit=${micros} queries=${[['median', quantile(0.5)], ['90 %', quantile(0.9)], ['99 %', quantile(0.99)]]} />
     <${Chart} title="HTTP requests per second, by method" span=${over} unit=${perSecond} label="method" queries=${[['', `sum by(method)(rate(skupper_requests_total${F}[${over.over}]))`]]} />
     <${Chart} title="HTTP responses per second, by class" span=${over} unit=${perSecond} label="partial_code" rename=${(c) => `${c}xx`}

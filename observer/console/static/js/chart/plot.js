@@ -18,14 +18,14 @@ function colour(name) {
 
 // Plot draws data, [times, ys, …]; names of the series are needed for their
 // number only. onCursor is told the index of the time below the pointer.
-export function Plot({ data, names, format, label, from, to, onCursor }) {
+export function Plot({ data, names, format, whole, label, from, to, onCursor }) {
   const area = useRef();
   const plot = useRef();
   const theme = useTheme();
   const key = names.join('\n');
   useEffect(() => {
     const box = area.current;
-    const p = (plot.current = new uPlot(options(box, names, format, onCursor), data, box));
+    const p = (plot.current = new uPlot(options(box, names, format, whole, onCursor), data, box));
     p.setScale('x', { min: from, max: to });
     const observer = new ResizeObserver(() => p.setSize({ width: box.clientWidth, height: box.clientHeight }));
     observer.observe(box);
@@ -42,7 +42,10 @@ export function Plot({ data, names, format, label, from, to, onCursor }) {
   return html`<div class="chart-area" ref=${area} role="img" aria-label=${label}></div>`;
 }
 
-function options(area, names, format, onCursor) {
+// whole numbers have no marks between them.
+const wholes = [1, 2, 5].flatMap((n) => [...Array(10).keys()].map((e) => n * 10 ** e)).sort((a, b) => a - b);
+
+function options(area, names, format, whole, onCursor) {
   const [muted, line] = [colour('--muted'), colour('--line')];
   const axis = { stroke: muted, font: '12px Inter, sans-serif', grid: { stroke: line, width: 1 }, ticks: { show: false } };
   return {
@@ -51,7 +54,7 @@ function options(area, names, format, onCursor) {
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { auto: false }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
-    axes: [{ ...axis, size: 28, space: 70, values: times }, { ...axis, size: 74, space: 34, values: (_, ys) => ys.map(format) }],
+    axes: [{ ...axis, size: 28, space: 70, values: times }, { ...axis, ...(whole ? { incrs: wholes } : {}), size: 74, space: 34, values: (_, ys) => ys.map(format) }],
     hooks: { setCursor: [(p) => onCursor(p.cursor.idx ?? null)] },
     series: [{}, ...names.map((_, i) => ({ stroke: colour(`--series-${(i % 6) + 1}`), width: 1.6, dash: dashes[i % dashes.length], points: { show: false }, fill: names.length === 1 ? colour('--accent-soft') : undefined }))],
   };
