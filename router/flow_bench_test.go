@@ -60,3 +60,34 @@ func BenchmarkFlow(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkObserved is what looking at one request and its response costs, its
+// record included: while nobody wants to know, and with a collector.
+func BenchmarkObserved(b *testing.B) {
+	ask := []byte("GET /64 HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\nUser-Agent: bench\r\n\r\n")
+	answer := append([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 64\r\n\r\n"), make([]byte, 64)...)
+	for name, listening := range map[string]bool{"nobody": false, "collector": true} {
+		b.Run(name, func(b *testing.B) {
+			now := time.Now()
+			near := vanflow.NewRouter(now, vanflow.RouterConfig{Prefix: "near1", RouterID: "near", Mode: "interior"})
+			s := &service{}
+			s.records.Store(&map[string]*vanflow.Listener{"svc": near.Listener(now, "in", "127.0.0.1", "80", "svc")})
+			usable := func(string) bool { return listening }
+			near.Step(now, usable)
+			client := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000}
+			_, tap := s.accepted(tcp.Accepted{Address: "svc", Remote: client, Observer: config.ObserverAuto})
+			b.ReportAllocs()
+			for i := 1; b.Loop(); i++ {
+				tap.Client(ask)
+				tap.Server(answer)
+				if i%10_000 == 0 { // of a second
+					now = now.Add(time.Second)
+					near.Step(now, usable)
+				}
+			}
+			if !tap.Watching() {
+				b.Error("it could not be read")
+			}
+		})
+	}
+}

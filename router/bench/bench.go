@@ -73,10 +73,11 @@ const (
 	loadLine  = "line"
 	loadCrowd = "crowd"
 	loadChurn = "churn"
+	loadWeb   = "web"
 )
 
 func loadNames() []string {
-	return []string{loadRest, loadBulk1, loadBulk8, loadDown1, loadEcho1, loadAwake, loadEcho, loadDials, loadLine, loadCrowd, loadChurn}
+	return []string{loadRest, loadBulk1, loadBulk8, loadDown1, loadEcho1, loadAwake, loadEcho, loadDials, loadLine, loadCrowd, loadChurn, loadWeb}
 }
 
 func (b *bench) wants(loads ...string) bool {
@@ -102,6 +103,11 @@ func (b *bench) round(ctx context.Context, n int) error {
 	// The pair would need gigabytes for a crowd, and minutes for what is churned.
 	if b.wants(loadCrowd) {
 		if err := b.crowd(ctx, n); err != nil {
+			return err
+		}
+	}
+	if b.wants(loadWeb) {
+		if err := b.web(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -148,6 +154,45 @@ func (b *bench) crowd(ctx context.Context, n int) error {
 	return nil
 }
 
+// web measures what it costs to look for requests in what passes: on two
+// tunnels in turn, of which one does.
+func (b *bench) web(ctx context.Context, n int) error {
+	var tunnels [2]*tunnel // without and with
+	for i, k := range []kind{unobserved, routers} {
+		t, err := b.open(ctx, k, false)
+		if err != nil {
+			return fmt.Errorf("%s: %w", k, err)
+		}
+		defer t.close()
+		if _, err := t.bulk(2, b.options.sample/16, false); err != nil { // warm
+			return fmt.Errorf("%s: %w", k, err)
+		}
+		tunnels[i] = t
+	}
+	all := figures{}
+	for name, put := range map[string]func(t *tunnel, d time.Duration) (figures, error){
+		"large": func(t *tunnel, d time.Duration) (figures, error) { return t.requests(1, webLarge, d) },
+		"small": func(t *tunnel, d time.Duration) (figures, error) { return t.requests(webMany, webSmall, d) },
+		"other": func(t *tunnel, d time.Duration) (figures, error) { return t.bulk(1, d, true) },
+	} {
+		var sums [2]figures
+		for turn := range turns {
+			for i := range tunnels {
+				i ^= turn & 1
+				f, err := put(tunnels[i], b.options.sample/turns)
+				if err != nil {
+					return fmt.Errorf("%s: %s: %w", tunnels[i].kind, loadWeb, err)
+				}
+				sums[i] = sums[i].plus(f, 1.0/turns)
+			}
+		}
+		all[name] = sums[1]["cpu"] / sums[0]["cpu"]
+		all[name+" rate"] = sums[1]["rate"] / sums[0]["rate"]
+	}
+	b.keep(n, loadWeb, routers, all)
+	return nil
+}
+
 // fresh puts a load on a tunnel of its own.
 func (b *bench) fresh(ctx context.Context, n int, load string, k kind, far bool) error {
 	t, err := b.open(ctx, k, far)
@@ -165,7 +210,9 @@ func (b *bench) fresh(ctx context.Context, n int, load string, k kind, far bool)
 
 // turns puts the loads on both tunnels in turn.
 func (b *bench) turns(ctx context.Context, n int, order []kind) error {
-	loads := slices.DeleteFunc(slices.Clone(b.loads), func(l string) bool { return slices.Contains([]string{loadRest, loadLine, loadCrowd, loadChurn}, l) })
+	loads := slices.DeleteFunc(slices.Clone(b.loads), func(l string) bool {
+		return slices.Contains([]string{loadRest, loadLine, loadCrowd, loadChurn, loadWeb}, l)
+	})
 	if len(loads) == 0 {
 		return nil
 	}

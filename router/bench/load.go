@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"net"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -35,6 +37,9 @@ const (
 	crowdBusy   = 100
 	crowdIdle   = 10_000
 	streamsMany = 8
+	webMany     = 16 // connections
+	webSmall    = 64 // octets of a response
+	webLarge    = 64 << 20
 )
 
 // dialMany opens n connections at once; with warm each has carried an octet.
@@ -196,6 +201,50 @@ func pingPong(c net.Conn, until time.Time) ([]time.Duration, error) {
 		took = append(took, now.Sub(then))
 	}
 	return took, nil
+}
+
+// requests asks for size octets by HTTP, again and again, on n connections.
+func (t *tunnel) requests(n, size int, d time.Duration) (figures, error) {
+	conns, err := dialMany(t.addr, n, false, d)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(conns)
+	counts := make([]int, n)
+	took, cpu, err := t.usage(func() error {
+		until := time.Now().Add(d)
+		return each(conns, func(i int, c net.Conn) (err error) {
+			counts[i], err = get(c, size, until)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	sum := 0
+	for _, c := range counts {
+		sum += c
+	}
+	return figures{"rate": float64(sum) / took.Seconds(), "cpu": float64(cpu) / 1e3 / float64(sum)}, nil
+}
+
+// get asks until a time, at least once, and returns how often.
+func get(c net.Conn, size int, until time.Time) (n int, err error) {
+	in := bufio.NewReaderSize(c, blockSize)
+	for n == 0 || time.Now().Before(until) {
+		if _, err := fmt.Fprintf(c, "GET /%d HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\nUser-Agent: bench\r\n\r\n", size); err != nil {
+			return n, err
+		}
+		r, err := http.ReadResponse(in, nil)
+		if err != nil {
+			return n, err
+		}
+		if got, err := io.Copy(io.Discard, r.Body); err != nil || int(got) != size {
+			return n, fmt.Errorf("%d octets of %d: %w", got, size, err)
+		}
+		n++
+	}
+	return n, nil
 }
 
 // dials opens connections one after the other, each for an octet there and

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,6 +19,7 @@ import (
 const (
 	wantEcho = 'E' // everything comes back
 	wantSink = 'S' // blocks go in; after the last one their number comes back
+	wantWeb  = 'G' // of GET: it is HTTP, and the path is how many octets come back
 	wantFeed = 'F' // a duration in ns (8 octets) goes in, blocks come back for that long
 )
 
@@ -66,12 +73,40 @@ func answer(c net.Conn) {
 		binary.BigEndian.PutUint64(small[:], n)
 		_, _ = c.Write(small[:8])
 		_, _ = c.Read(small[:1]) // the client closes first
+	case wantWeb:
+		serveWeb(c, small[:1])
 	case wantFeed:
 		if _, err := io.ReadFull(c, small[:8]); err != nil {
 			return
 		}
 		_, _ = feed(c, time.Now().Add(time.Duration(binary.BigEndian.Uint64(small[:]))))
 		_, _ = c.Read(small[:1])
+	}
+}
+
+// serveWeb answers requests of which the beginning was read.
+func serveWeb(c net.Conn, begun []byte) {
+	in := bufio.NewReader(io.MultiReader(bytes.NewReader(begun), c))
+	block := make([]byte, blockSize)
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		size, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/"))
+		if err != nil {
+			return
+		}
+		b := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n", size)
+		for size > 0 && err == nil {
+			n := min(size, len(block))
+			b = append(b, block[:n]...)
+			_, err = c.Write(b)
+			b, size = b[:0], size-n
+		}
+		if err != nil {
+			return
+		}
 	}
 }
 

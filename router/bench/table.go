@@ -43,6 +43,9 @@ func rows() []row {
 		{load: loadLine, figure: "rate", text: "1 stream over 50 ms and 1 Gbit/s", unit: "MB/s", bound: 0.8 * lineRate / 1e6, least: true},
 		{load: loadCrowd, figure: "rate", text: "100 streams with / without 10,000 idle", unit: "", bound: 0.9, least: true},
 		{load: loadCrowd, figure: "cpu", text: "CPU of the same", unit: ""},
+		{load: loadWeb, figure: "large", text: "CPU, downloads by HTTP, observed / not", unit: "", bound: 1.15},
+		{load: loadWeb, figure: "small", text: "CPU, requests of 64 B, observed / not", unit: "", bound: 1.15},
+		{load: loadWeb, figure: "other", text: "CPU, not HTTP, observed / not", unit: "", bound: 1.05},
 	}
 }
 
@@ -117,7 +120,7 @@ func number(v []float64) string {
 
 func (f figures) String() string {
 	var b bytes.Buffer
-	for _, name := range []string{"rate", "p50", "p99", "cpu", "ready", "idle", "each", "grown"} {
+	for _, name := range []string{"rate", "p50", "p99", "cpu", "ready", "idle", "each", "grown", "large", "small", "other"} {
 		if v, ok := f[name]; ok {
 			fmt.Fprintf(&b, " %s=%.4g", name, v)
 		}

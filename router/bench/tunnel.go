@@ -24,12 +24,13 @@ type tunnel struct {
 type kind int
 
 const (
-	pair    kind = iota // bare TLS proxies
-	routers             // ours
+	pair       kind = iota // bare TLS proxies
+	routers                // ours
+	unobserved             // ours, with a listener that looks for no requests
 	kinds
 )
 
-func (k kind) String() string { return [...]string{"pair", "routers"}[k] }
+func (k kind) String() string { return [...]string{"pair", "routers", "unobserved"}[k] }
 
 // open starts a tunnel to the server and waits until it carries an echo. With
 // far it leads over a long path.
@@ -57,8 +58,12 @@ func (b *bench) open(ctx context.Context, k kind, far bool) (t *tunnel, err erro
 	}
 	first, second := b.proxies(client, link, entrance)
 	up := net.JoinHostPort(loopback, link)
-	if k == routers {
-		if first, second, err = b.routers(dir, client, link, entrance); err != nil {
+	if k != pair {
+		observer := "auto"
+		if k == unobserved {
+			observer = "none"
+		}
+		if first, second, err = b.routers(dir, client, link, entrance, observer); err != nil {
 			return t, err
 		}
 	}
@@ -128,7 +133,7 @@ func (b *bench) proxies(client, link, entrance string) (first, second []string) 
 
 // routers writes the configurations of two routers and returns their commands:
 // the ingress first, which the egress connects to.
-func (b *bench) routers(dir, client, link, entrance string) (first, second []string, err error) {
+func (b *bench) routers(dir, client, link, entrance, observer string) (first, second []string, err error) {
 	_, server, err := net.SplitHostPort(b.server)
 	if err != nil {
 		return nil, nil, err
@@ -137,9 +142,9 @@ func (b *bench) routers(dir, client, link, entrance string) (first, second []str
 	ingress := fmt.Sprintf(`[["router", {"id": "ingress", "mode": "interior"}],
 `+profile+`,
 ["listener", {"name": "link", "host": "%[3]s", "port": "%[4]s", "role": "inter-router", "sslProfile": "tls", "saslMechanisms": "EXTERNAL", "authenticatePeer": true}],
-["tcpListener", {"name": "in", "host": "%[3]s", "port": "%[5]s", "address": "service"}],
+["tcpListener", {"name": "in", "host": "%[3]s", "port": "%[5]s", "address": "service", "observer": "%[6]s"}],
 ["log", {"module": "DEFAULT", "enable": "error+"}]]
-`, b.dir, "server", loopback, link, client)
+`, b.dir, "server", loopback, link, client, observer)
 	egress := fmt.Sprintf(`[["router", {"id": "egress", "mode": "interior"}],
 `+profile+`,
 ["connector", {"name": "link", "host": "localhost", "port": "%[3]s", "role": "inter-router", "sslProfile": "tls"}],

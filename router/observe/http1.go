@@ -84,7 +84,7 @@ type parser1 struct {
 	value   []byte // of field
 	length  uint64 // of the body
 	sized   bool   // there is a Content-Length
-	coded   bool   // there is a Transfer-Encoding
+	codings bool   // there is a Transfer-Encoding
 	chunked bool   // it ends so
 	hosted  bool   // there is an X-Forwarded-For
 }
@@ -179,7 +179,11 @@ func (p *parser1) readMethod(b []byte) (int, bool) {
 
 // isToken reports whether c may be a part of a method (RFC 9110, 5.6.2).
 func isToken(c byte) bool {
-	return c > ' ' && c < 0x7f && strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) < 0
+	const (
+		low  = 1<<'!' | 1<<'#' | 1<<'$' | 1<<'%' | 1<<'&' | 1<<'\'' | 1<<'*' | 1<<'+' | 1<<'-' | 1<<'.' | (1<<10-1)<<'0'
+		high = (1<<26-1)<<('A'-64) | 1<<('^'-64) | 1<<('_'-64) | 1<<('`'-64) | (1<<26-1)<<('a'-64) | 1<<('|'-64) | 1<<('~'-64)
+	)
+	return c < 64 && uint64(low)>>c&1 != 0 || c >= 64 && uint64(high)>>(c-64)&1 != 0
 }
 
 func (p *parser1) readTarget(b []byte) (int, bool) {
@@ -258,7 +262,7 @@ func (p *parser1) parseVersion(b []byte) bool {
 // beginHeader forgets the message before.
 func (p *parser1) beginHeader() {
 	p.line, p.count, p.state = p.line[:0], 0, atField
-	p.field, p.sized, p.coded, p.chunked, p.hosted = noField, false, false, false, p.response
+	p.field, p.sized, p.codings, p.chunked, p.hosted = noField, false, false, false, p.response
 }
 
 func (p *parser1) beginRequest(version []byte) bool {
@@ -291,10 +295,25 @@ func (p *parser1) beginResponse(line []byte) bool {
 	}
 	p.x.answer(p.clock.time())
 	if p.status = int(status); !p.interim() {
-		p.x.record.Result(string(code), reasoned(bytes.TrimSpace(reason)))
+		p.x.record.Result(coded(code), reasoned(bytes.TrimSpace(reason)))
 	}
 	p.beginHeader()
 	return true
+}
+
+// coded returns a status as a string, without making one of a usual one.
+func coded(b []byte) string {
+	switch string(b) {
+	case "200":
+		return "200"
+	case "204":
+		return "204"
+	case "304":
+		return "304"
+	case "404":
+		return "404"
+	}
+	return string(b)
 }
 
 // reasoned returns the reason as a string, without making one of the usual one.
@@ -333,8 +352,17 @@ func (p *parser1) beginLine(c byte) (int, bool) {
 		return 1, true
 	}
 	ok := p.commit()
-	p.line, p.state = p.line[:0], atName
+	if p.line, p.state = p.line[:0], atName; !interesting(c) {
+		p.state = atRest
+	}
 	return 0, ok
+}
+
+// interesting reports whether the name of a field that says something may begin
+// with c.
+func interesting(c byte) bool {
+	c |= 0x20
+	return c == 'c' || c == 't' || c == 'x'
 }
 
 // empty is the end of an empty line.
@@ -417,7 +445,7 @@ func (p *parser1) commit() bool {
 			break // there is none in HTTP/1.0
 		}
 		last := value[bytes.LastIndexByte(value, ',')+1:]
-		p.coded, p.chunked = true, strings.EqualFold(string(bytes.TrimSpace(last)), "chunked")
+		p.codings, p.chunked = true, strings.EqualFold(string(bytes.TrimSpace(last)), "chunked")
 	case forwardedFor:
 		p.hosted = true
 		if host := first(string(value)); host != "" {
@@ -446,9 +474,9 @@ func (p *parser1) beginBody() bool {
 	switch {
 	case p.chunked:
 		p.state, p.left = atChunk, 0
-	case p.response && (p.coded || !p.sized):
+	case p.response && (p.codings || !p.sized):
 		p.state = atEnd
-	case p.coded:
+	case p.codings:
 		return false
 	case p.sized && p.length > 0:
 		p.state = atBody

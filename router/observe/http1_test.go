@@ -160,3 +160,16 @@ func TestBounded(t *testing.T) {
 		t.Errorf("watching %v, %d octets kept", s.Watching(), cap(p.line)+cap(p.value))
 	}
 }
+
+// TestTokens compares with what a method may consist of.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	const other = "!#$%&'*+-.^_`|~0123456789"
+	for c := range 256 {
+		b := byte(c)
+		letter := 'a' <= b|0x20 && b|0x20 <= 'z' && c < 0x80
+		if want := letter || c < 0x80 && strings.Contains(other, string(rune(c))); isToken(b) != want {
+			t.Errorf("%q: %v", b, !want)
+		}
+	}
+}

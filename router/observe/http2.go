@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"strings"
 	"sync"
 	"time"
 
@@ -333,7 +332,7 @@ func (f *framer) headerField(h hpack.HeaderField) {
 	case ":method":
 		f.method = known([]byte(cut(h.Value, maxMethod)))
 	case ":status":
-		f.status = strings.Clone(cut(h.Value, 3))
+		f.status = coded([]byte(cut(h.Value, 3)))
 		f.decode.SetEmitEnabled(false) // nothing else matters
 	case "x-forwarded-for":
 		if !f.hosted {

@@ -24,6 +24,7 @@ type flows struct {
 	alive     atomic.Int64 // flows, co-records and requests
 	ended     atomic.Int64 // requests whose end is to be emitted; they are not alive
 	saturated atomic.Bool
+	heard     atomic.Bool // somebody listened at the last Step, or has sent FLUSH since
 	shards    [flowShards]flowShard
 	scratch   []*Flow // Owned by Step.
 }
@@ -41,7 +42,9 @@ func (f *flows) claim() bool {
 		limit = resumeFlows
 	}
 	if f.alive.Add(1) <= limit {
-		f.saturated.Store(false)
+		if f.saturated.Load() {
+			f.saturated.Store(false)
+		}
 		return true
 	}
 	f.alive.Add(-1)
@@ -260,11 +263,14 @@ func (r *Router) CoRecords(payload []byte) {
 // emitFlows emits what changed in the live flows and forgets the ended ones
 // whose time has come.
 func (r *Router) emitFlows(now time.Time, usable Usable, out *[]Publication) {
+	to := AddressFlows(r.id)
+	send := usable(to)
+	if r.flows.heard.Load() != send {
+		r.flows.heard.Store(send)
+	}
 	if r.flows.alive.Load() == 0 {
 		return
 	}
-	to := AddressFlows(r.id)
-	send := usable(to)
 	b := batch{to: to, next: &r.message, out: out}
 	limit := len(*out) + messagesPerStep
 	full := r.flows.saturated.Load()

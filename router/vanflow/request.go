@@ -30,6 +30,7 @@ type Request struct {
 	late  requestFields
 	fresh requestFresh // of late
 	end   uint64       // µs, 0 = live
+	told  bool         // there was an emission
 	place int          // in flow.requests
 
 	// Owned by Step: what was emitted last.
@@ -105,7 +106,8 @@ func (q *Request) Received(n int) {
 	}
 }
 
-// End ends the record.
+// End ends the record. Nobody needs one that ends while nobody listens, unless
+// somebody knows it who may have lost the way.
 func (q *Request) End(now time.Time) {
 	if q == nil {
 		return
@@ -123,7 +125,9 @@ func (q *Request) endAt(now time.Time) {
 	q.end = micros(now)
 	all := &q.flow.router.flows
 	all.alive.Add(-1)
-	if all.ended.Add(1) > maxEndedRequests {
+	if !all.heard.Load() && !q.told {
+		q.remove()
+	} else if all.ended.Add(1) > maxEndedRequests {
 		all.ended.Add(-1)
 		q.remove()
 	}
@@ -175,11 +179,11 @@ func (f *Flow) emitRequests(b *batch, r *Router, now time.Time, send bool, limit
 	for _, q := range f.requests {
 		if send && room {
 			tell = append(tell, telling{q, q.late, q.fresh, q.end})
-			q.fresh = requestFresh{}
+			q.fresh, q.told = requestFresh{}, true
 		}
 		switch {
 		case q.end == 0:
-		case send && room, !send && (!q.emitted || q.end <= old):
+		case send && room, !send && (!q.told || q.end <= old):
 			r.flows.ended.Add(-1)
 			continue
 		default:

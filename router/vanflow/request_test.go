@@ -73,6 +73,7 @@ func TestRequest(t *testing.T) {
 func TestRequestInOneRecord(t *testing.T) {
 	t.Parallel()
 	r := newWest()
+	r.Command(Flush(r.Direct()).Payload)
 	f := r.Listener(at(0), "l", "127.0.0.1", "80", "web").Open(at(0), "10.0.0.1", "1")
 	q := f.Request(at(0.1), "HTTP/1.0", strings.Repeat("X", 400), 0)
 	q.Result("404", strings.Repeat("n", 400))
@@ -105,6 +106,10 @@ func TestRequestsUnheard(t *testing.T) {
 	r.Step(at(35), nobody)
 	if n, m := r.flows.alive.Load(), r.flows.ended.Load(); n != 1 || m != 0 {
 		t.Errorf("after a while %d alive, %d ended", n, m)
+	}
+	f.Request(at(36), "HTTP/1.1", "GET", 0).End(at(36))
+	if m := r.flows.ended.Load(); m != 0 {
+		t.Errorf("%d are kept that nobody has heard of", m)
 	}
 	f.Request(at(36), "HTTP/1.1", "GET", 0)
 	f.Close(at(36))
@@ -220,6 +225,7 @@ func TestRequestsAtOnce(t *testing.T) {
 func TestRequestsAsUpstream(t *testing.T) {
 	t.Parallel()
 	west := newWest()
+	west.Command(Flush(west.Direct()).Payload)
 	flows, requests := map[string]*Flow{}, map[string]*Request{}
 	listener := west.Listener(at(0), "l", "127.0.0.1", "80", "web")
 	usable := only(AddressFlows(west.ID()))

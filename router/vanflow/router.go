@@ -129,6 +129,14 @@ func (r *Router) Flows() int { return int(r.flows.alive.Load()) }
 // router.
 func (r *Router) CoRecordAddress() string { return AddressCoRecords(r.id) }
 
+// Command takes what arrives at the source's direct address.
+func (r *Router) Command(payload []byte) {
+	r.source.Command(payload)
+	if r.flush.Load() {
+		r.flows.heard.Store(true)
+	}
+}
+
 // Step emits what is due. It never blocks.
 func (r *Router) Step(now time.Time, usable Usable) Output {
 	var out Output
