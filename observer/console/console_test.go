@@ -17,12 +17,16 @@ import (
 	"testing"
 )
 
-func ask(t *testing.T, method, target string, header http.Header) *http.Response {
+func handler(t *testing.T) http.Handler {
 	t.Helper()
 	h, err := Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return h
+}
+
+func ask(h http.Handler, method, target string, header http.Header) *http.Response {
 	r := httptest.NewRequest(method, target, nil)
 	r.Header = header
 	w := httptest.NewRecorder()
@@ -31,6 +35,7 @@ func ask(t *testing.T, method, target string, header http.Header) *http.Response
 }
 
 func TestFilesAreServed(t *testing.T) {
+	h := handler(t)
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -46,7 +51,7 @@ func TestFilesAreServed(t *testing.T) {
 		{"GET", "/sites", 404, "text/plain; charset=utf-8"},
 		{"POST", "/", 405, "text/plain; charset=utf-8"},
 	} {
-		got := ask(t, c.method, c.path, http.Header{})
+		got := ask(h, c.method, c.path, http.Header{})
 		if got.StatusCode != c.status || got.Header.Get("Content-Type") != c.kind {
 			t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, got.StatusCode, got.Header.Get("Content-Type"), c.status, c.kind)
 		}
@@ -57,24 +62,26 @@ func TestFilesAreServed(t *testing.T) {
 }
 
 func TestFilesAreNotSentTwice(t *testing.T) {
-	first := ask(t, "GET", "/js/main.js", http.Header{})
+	h := handler(t)
+	first := ask(h, "GET", "/js/main.js", http.Header{})
 	tag := first.Header.Get("ETag")
-	again := ask(t, "GET", "/js/main.js", http.Header{"If-None-Match": {tag}})
+	again := ask(h, "GET", "/js/main.js", http.Header{"If-None-Match": {tag}})
 	if again.StatusCode != http.StatusNotModified {
 		t.Errorf("with the tag %s of the first answer: %d, want 304", tag, again.StatusCode)
 	}
-	other := ask(t, "GET", "/js/main.js", http.Header{"If-None-Match": {`"0123"`}})
+	other := ask(h, "GET", "/js/main.js", http.Header{"If-None-Match": {`"0123"`}})
 	if other.StatusCode != http.StatusOK {
 		t.Errorf("with another tag: %d, want 200", other.StatusCode)
 	}
 }
 
 func TestFilesAreCompressedOnRequest(t *testing.T) {
-	plain, err := io.ReadAll(ask(t, "GET", "/vendor/uplot.mjs", http.Header{}).Body)
+	h := handler(t)
+	plain, err := io.ReadAll(ask(h, "GET", "/vendor/uplot.mjs", http.Header{}).Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	packed := ask(t, "GET", "/vendor/uplot.mjs", http.Header{"Accept-Encoding": {"br, gzip"}})
+	packed := ask(h, "GET", "/vendor/uplot.mjs", http.Header{"Accept-Encoding": {"br, gzip"}})
 	if packed.Header.Get("Content-Encoding") != "gzip" {
 		t.Fatal("not compressed")
 	}
@@ -89,7 +96,7 @@ func TestFilesAreCompressedOnRequest(t *testing.T) {
 	if string(got) != string(plain) {
 		t.Error("what is compressed differs from what is not")
 	}
-	if font := ask(t, "GET", "/vendor/inter.woff2", http.Header{"Accept-Encoding": {"gzip"}}); font.Header.Get("Content-Encoding") != "" {
+	if font := ask(h, "GET", "/vendor/inter.woff2", http.Header{"Accept-Encoding": {"gzip"}}); font.Header.Get("Content-Encoding") != "" {
 		t.Error("a font, which is compressed already, is compressed again")
 	}
 }
