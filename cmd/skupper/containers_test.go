@@ -307,7 +307,6 @@ func (c *contained) moves() {
 	c.must("skupper", "--namespace", "east", "system", "stop")
 	c.host.closed("127.0.0.1:18080")
 	c.nothingLeft("docker", "/var/lib/skupper", "/etc/systemd/system")
-	c.bundled("podman")
 	c.bundled("docker")
 }
 
