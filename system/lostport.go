@@ -15,10 +15,13 @@ const portChoices = 3
 
 // secondChoice gives a site that has just been started for the first time other
 // ports where somebody took those that were chosen before the router could
-// listen there. Later a port is never exchanged: links name it.
+// listen there. Later a port is never exchanged: links name it. Neither is one of
+// a site that is taken over, which may well be in use: by its router of before.
 func (n *namespace) secondChoice(ctx context.Context, o *outcome) {
 	for range portChoices {
-		lost := n.lostPorts(ctx, o.site)
+		lost := slices.DeleteFunc(n.lostPorts(ctx, o.site), func(key string) bool {
+			return o.kept[key] != 0 && key != site.LocalAccess
+		})
 		if len(lost) == 0 {
 			return
 		}

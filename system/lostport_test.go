@@ -2,8 +2,11 @@ package system
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/skupper-host/skupper/system/api"
 )
 
 // TestPortLostAtTheFirstStart: somebody takes a chosen port before the new
@@ -57,4 +60,25 @@ func listenerPort(t *testing.T, file string) string {
 	}
 	t.Fatalf("no listener in %s", file)
 	return ""
+}
+
+// TestPortsOfASiteThatIsTakenOverAreKept: they are in use as long as the router
+// runs that upstream's tools have started, and links name them.
+func TestPortsOfASiteThatIsTakenOverAreKept(t *testing.T) {
+	t.Parallel()
+	m, o := newMachinery(t)
+	dir := filepath.Join(o.Paths.NamespacesDir(), "west")
+	if err := os.CopyFS(dir, os.DirFS("../testdata/namespaces/upstream-podman/west")); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "runtime", "router", "skrouterd.json")
+	before := listenerPort(t, config)
+	m.lost = before
+	a := agentOf(t, m, o)
+	if _, err := a.Operate(t.Context(), "west", api.OperateRequest{Operation: api.Start}); err != nil {
+		t.Fatal(err)
+	}
+	if port := listenerPort(t, config); port != before {
+		t.Errorf("port %s became %s: links name it", before, port)
+	}
 }

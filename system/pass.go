@@ -66,6 +66,7 @@ type outcome struct {
 	site     *site.Site
 	memory   state.Memory
 	started  bool                        // the site did not run before and does now
+	kept     map[string]int              // the ports that it had when the pass began
 	defined  bool                        // the site was never started
 	from     string                      // the container engine that ran the router before, "" if none did
 	forsaken *container.UnreachableError // why the container engine was gone without that ran the router, nil where it was not
@@ -368,7 +369,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	}
 	o := &outcome{
 		changes: c.changes, warnings: c.warnings, dropped: c.dropped, steps: steps, output: out, site: c.site, memory: out.Memory,
-		started: memory.Generation == 0 && !out.Memory.Stopped,
+		started: memory.Generation == 0 && !out.Memory.Stopped, kept: memory.Ports,
 	}
 	if _, ran := have.Files[n.paths.RouterConfig()]; ran && memory.Generation == 0 && memory.Platform == "" {
 		o.from = n.engine(have)
