@@ -37,10 +37,9 @@ type namespace struct {
 	store    *input.Store
 	texts    documents
 	writer   config.Writer
-	told     *network // what the files say of the network; nil before they do
-	lastFail string   // the failure that was logged last
-	noted    string   // the failure that is in the events last
-	unkept   bool     // a generation began that is not in the history
+	lastFail string // the failure that was logged last
+	noted    string // the failure that is in the events last
+	unkept   bool   // a generation began that is not in the history
 
 	quiet  *quiet    // owned by the loop; nil when the last look found something
 	passed time.Time // owned by the loop; when its last pass ended
@@ -73,8 +72,9 @@ type view struct {
 	hasInput    bool
 	siteName    string
 	credentials []credential
-	blamed      []blame // objects that the newest input is wrong about
-	shown       shown   // of the site's objects
+	blamed      []blame  // objects that the newest input is wrong about
+	shown       shown    // of the site's objects
+	network     *network // as the files have it; nil where they have nothing of it
 	grants      grantBook
 	input       *resource.Set // what is wanted where nothing is in effect; nil if there is none
 }
@@ -343,21 +343,21 @@ func (n *namespace) moved(ctx context.Context) bool {
 	return err != nil || owed || v.failure != "" || snap.Hash != v.memory.InputHash || v.site == nil || n.statusMoved(ctx) || len(v.site.Tokens) > 0
 }
 
-// statusMoved reports whether the status of some object is not what the last
-// pass wrote.
+// statusMoved reports whether the status of some object, or how the network is,
+// is not what the last pass wrote.
 func (n *namespace) statusMoved(ctx context.Context) bool {
 	v := n.seen.Load()
 	if v.site == nil || v.memory.Stopped {
 		return false
 	}
-	objects, _ := n.assessed(ctx, v)
+	objects, net := n.assessed(ctx, v)
 	now := showing(slices.Collect(objects.All()))
 	for ref := range now.health {
 		if now.differs(v.shown, ref) {
 			return true
 		}
 	}
-	return false
+	return net != v.network
 }
 
 // differs reports whether another status is shown for an object.

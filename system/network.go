@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +22,6 @@ type network struct {
 	byRouter   map[string]string       // router id → key of sites
 	listeners  map[string]int          // tcpListeners by routing key, this router's included
 	connectors map[string]int
-	taken      time.Time
 
 	told   sync.Once
 	status *resource.ConfigMap // what tools are told of it, made when it is first asked for
@@ -40,6 +40,12 @@ type networkSite struct {
 	links                       []resource.LinkRecord
 	peers                       []string // routers at the other ends of links, "" where it is not known
 	records                     []routerRecord
+}
+
+// same reports whether two surveys have found the same.
+func (n *network) same(o *network) bool {
+	return n != nil && o != nil && maps.Equal(n.byRouter, o.byRouter) && maps.Equal(n.listeners, o.listeners) && maps.Equal(n.connectors, o.connectors) &&
+		reflect.DeepEqual(n.sites, o.sites)
 }
 
 // siteID is the id of the site that a router serves, "" if it is not known.
@@ -67,7 +73,9 @@ func (n *network) siteName(router string) string {
 const (
 	surveyTimeout  = 2 * time.Second
 	surveyParallel = 8
-	surveyAge      = 2 * time.Second // how long one is good for
+	surveyAge      = 2 * time.Second  // how long one is good for
+	surveyRarely   = 10 * time.Second // how long where each finds what the one before has found
+	surveyKeep     = 30 * time.Second // how long the answer of a router counts that is there and does not answer in time
 )
 
 // target is a router to ask, and how far away it is.
@@ -86,39 +94,52 @@ func (t target) node() string {
 	return "_topo/0/" + t.id + "/$management"
 }
 
+// answer is what a router said, and when.
+type answer struct {
+	*visited
+	at time.Time
+}
+
 // survey asks every router of the network what it serves, this one first. Each
 // names others: those that it knows as nodes, and those of edge sites that hang
-// on it.
-func survey(ctx context.Context, a Asker, l *live, now time.Time) *network {
+// on it. answers are those of the surveys before, by router id; they become those
+// of this one.
+func survey(ctx context.Context, a Asker, l *live, answers map[string]answer) *network {
 	n := &network{
 		sites: map[string]*networkSite{}, byRouter: map[string]string{},
-		listeners: map[string]int{}, connectors: map[string]int{}, taken: now,
+		listeners: map[string]int{}, connectors: map[string]int{},
 	}
 	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
-	var mu sync.Mutex
 	slots := make(chan struct{}, surveyParallel)
 	seen := map[string]bool{l.id: true}
 	for wave := []target{{id: l.id}}; len(wave) > 0; {
-		var wg sync.WaitGroup
-		var named []target
-		for _, t := range wave {
-			wg.Go(func() {
+		said := make([]*visited, len(wave))
+		var asked sync.WaitGroup
+		for i, t := range wave {
+			asked.Go(func() {
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				r, err := visit(ctx, a, l, t)
-				if err != nil {
-					return // it is not reachable now; the next survey tries again
+				if v, err := visit(ctx, a, l, t); err == nil {
+					said[i] = v // otherwise the next survey tries again
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				n.add(t, r)
-				named = append(named, r.beyond(t)...)
 			})
 		}
-		wg.Wait()
+		asked.Wait()
+		var named []target
+		for i, t := range wave { // in an order that is the same each time
+			if said[i] != nil {
+				answers[t.id] = answer{said[i], time.Now()}
+			} else if time.Since(answers[t.id].at) > surveyKeep {
+				continue
+			}
+			v := answers[t.id].visited
+			n.add(t, v)
+			named = append(named, v.beyond(t)...)
+		}
 		wave = unseen(named, seen)
 	}
+	maps.DeleteFunc(answers, func(id string, _ answer) bool { return n.byRouter[id] == "" })
 	n.resolve()
 	return n
 }
@@ -179,7 +200,7 @@ const (
 func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 	v, node := &visited{}, t.node()
 	if t.id == l.id {
-		v = &visited{l.metadata, l.mode, "", rows(l.accepts), rows(l.opens), rows(l.keys), rows(l.links), l.connections, l.nodes}
+		v = &visited{l.metadata, l.mode, "", rows(l.accepts), rows(l.opens), rows(l.keys), rows(l.links), sortedRows(l.connections), sortedRows(l.nodes)}
 		node = ""
 	}
 	sites, err := a.Query(ctx, node, typeSite, attributesOf(typeSite)...)
@@ -208,7 +229,7 @@ func visit(ctx context.Context, a Asker, l *live, t target) (*visited, error) {
 		if err != nil {
 			return nil, err
 		}
-		*into = rowsOf(list)
+		*into = sortedRows(rowsOf(list))
 	}
 	return v, nil
 }
@@ -222,6 +243,13 @@ func surveyed(typ string) []string {
 		return []string{"name", "dir", "role", "host", "container"}
 	}
 	return attributesOf(typ)
+}
+
+// sortedRows is a list by name: routers tell in any order.
+func sortedRows(list []row) []row {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b row) int { return cmp.Compare(a.text("name"), b.text("name")) })
+	return list
 }
 
 func rows(m map[string]row) []row {

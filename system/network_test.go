@@ -73,7 +73,7 @@ func TestSurvey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := survey(t.Context(), f, l, time.Unix(1, 0))
+	n := survey(t.Context(), f, l, map[string]answer{})
 	want := []api.Site{
 		{ID: "id-w", Name: "west", Version: "2", Platform: "linux", Routers: []string{"west-00000001"}},
 		{ID: "id-d", Name: "device", Routers: []string{"device-00000004"}, Hops: 1, Cost: 1},
@@ -120,7 +120,7 @@ func TestSurveyFromAnEdge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := survey(t.Context(), f, l, time.Unix(1, 0))
+	n := survey(t.Context(), f, l, map[string]answer{})
 	want := []api.Site{
 		{ID: "id-d", Name: "device", Routers: []string{"device-00000001"}, Links: []api.SiteLink{{Name: "up", Site: "hub", Operational: true}}},
 		{ID: "id-h", Name: "hub", Routers: []string{"hub-00000002"}, Hops: 1, Cost: 1},

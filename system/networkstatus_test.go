@@ -3,7 +3,6 @@ package system
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,7 +21,7 @@ func TestNetworkStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := survey(t.Context(), f, l, time.Unix(1, 0))
+	n := survey(t.Context(), f, l, map[string]answer{})
 	namespaces := map[string]string{}
 	for _, r := range n.records() {
 		namespaces[r.Name] = r.Namespace

@@ -406,8 +406,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 		return nil, err
 	}
 	change.Done()
-	n.told = net
-	n.publish(o, written, book)
+	n.publish(o, written, net, book)
 	n.unkept = out.Memory.Generation != memory.Generation || n.unkept
 	return o, nil
 }
@@ -687,7 +686,7 @@ func (n *namespace) survey(ctx context.Context, w wish, l *live) *network {
 	case l == nil || l.id == "":
 		return nil
 	case w.change != nil:
-		return cmp.Or(n.told, n.router.surveyed())
+		return cmp.Or(n.seen.Load().network, n.router.surveyed())
 	}
 	return n.router.network(ctx, l)
 }
@@ -721,10 +720,10 @@ func (n *namespace) render(c *composed, s *site.Site, memory state.Memory, have 
 }
 
 // publish makes the result of a good pass visible.
-func (n *namespace) publish(o *outcome, written shown, book grantBook) {
+func (n *namespace) publish(o *outcome, written shown, net *network, book grantBook) {
 	v := &view{
-		grants: book,
-		site:   o.site, memory: o.memory, warnings: o.warnings, dropped: o.dropped, hasInput: true, siteName: o.site.Name, shown: written,
+		grants: book, network: net,
+		site: o.site, memory: o.memory, warnings: o.warnings, dropped: o.dropped, hasInput: true, siteName: o.site.Name, shown: written,
 		credentials: certificates(o.site, o.output.Credentials),
 	}
 	n.seen.Store(v)

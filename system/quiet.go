@@ -12,7 +12,8 @@ import (
 
 // quiet is a look at a namespace after which there was nothing to do. It makes
 // looking again cheap: while all that a status is made of is the same, the
-// statuses are.
+// statuses are. What a router does not have itself is how the sites beyond its
+// neighbors are: that is for the records of the network alone.
 type quiet struct {
 	view   *view
 	digest uint64 // of the router, before the look
@@ -20,6 +21,12 @@ type quiet struct {
 	grants string // why the grant server does not listen
 	since  time.Time
 	pass   time.Time // when the last pass looked at everything
+
+	// What other routers have is not in the digest. They are asked again, less and
+	// less often while they say the same.
+	network *network
+	pause   time.Duration // until they are
+	again   time.Time     // when they are; zero where there are none
 }
 
 // errNoDigest is of a router that is asked for everything instead.
@@ -46,7 +53,7 @@ func (n *namespace) digest(ctx context.Context) (digest uint64, err error) {
 // Time alone changes statuses as well: those of certificates, grants and tokens.
 func (n *namespace) still(ctx context.Context, digest uint64, now time.Time) bool {
 	q := n.quiet
-	return q != nil && q.view == n.seen.Load() && q.digest == digest && q.grants == n.m.grants.failure() && sameProcess(q.unit, n.unitStatus(ctx)) &&
+	return q != nil && q.view == n.seen.Load() && q.digest == digest && q.network == n.router.surveyed() && (q.again.IsZero() || now.Before(q.again)) && q.grants == n.m.grants.failure() && sameProcess(q.unit, n.unitStatus(ctx)) &&
 		slices.EqualFunc(judged(q.view.credentials, q.since), judged(q.view.credentials, now), func(a, b api.Certificate) bool {
 			return a.Status == b.Status && a.Message == b.Message
 		})
@@ -67,12 +74,26 @@ func (n *namespace) lookQuietly(ctx context.Context) bool {
 	if err == nil && n.still(ctx, digest, now) {
 		return false
 	}
+	before := n.quiet
 	n.quiet = nil
 	moved := n.statusMoved(ctx)
-	if l := n.router.latest(); !moved && err == nil && l != nil && l.alone() && l.settled() && len(v.grants) == 0 && len(v.site.Tokens) == 0 {
-		n.quiet = &quiet{view: v, digest: digest, unit: n.unitStatus(ctx), grants: n.m.grants.failure(), since: now, pass: n.passed}
+	if l := n.router.latest(); !moved && err == nil && l != nil && l.settled() && len(v.grants) == 0 && len(v.site.Tokens) == 0 {
+		n.quiet = &quiet{view: v, digest: digest, unit: n.unitStatus(ctx), grants: n.m.grants.failure(), since: now, pass: n.passed, network: n.router.surveyed()}
+		if !l.alone() {
+			n.quiet.pauseAfter(before)
+		}
 	}
 	return moved
+}
+
+// pauseAfter says when other routers are asked again: after twice the time if
+// nothing has changed since the look before, in either router or network.
+func (q *quiet) pauseAfter(before *quiet) {
+	q.pause = surveyAge
+	if before != nil && before.digest == q.digest && before.network == q.network {
+		q.pause = min(max(2*before.pause, surveyAge), surveyRarely)
+	}
+	q.again = q.since.Add(q.pause)
 }
 
 // renewalDue reports whether a certificate is to be made anew by now.

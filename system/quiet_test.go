@@ -4,12 +4,15 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// numberedRouter is a router with a digest that a test sets.
+// numberedRouter is a router with a digest that a test sets, and neighbors that
+// say nothing.
 type numberedRouter struct {
 	Asker
 	digest, tables *atomic.Int64
+	neighbors      []map[string]any
 }
 
 func (r numberedRouter) Digest(context.Context, map[string][]string) (uint64, error) {
@@ -19,6 +22,9 @@ func (r numberedRouter) Digest(context.Context, map[string][]string) (uint64, er
 func (r numberedRouter) Query(ctx context.Context, node, typ string, names ...string) ([]map[string]any, error) {
 	if ctx.Value(counted{}) != nil {
 		r.tables.Add(1)
+	}
+	if node == "" && typ == typeNode && r.neighbors != nil {
+		return r.neighbors, nil
 	}
 	return r.Asker.Query(ctx, node, typ, names...)
 }
@@ -32,13 +38,15 @@ func TestQuietNamespaceIsAskedForANumber(t *testing.T) {
 	dial := o.Dial
 	o.Dial = func(ctx context.Context, socket string) (Asker, error) {
 		asker, err := dial(ctx, socket)
-		return numberedRouter{asker, &digest, &tables}, err
+		return numberedRouter{asker, &digest, &tables, nil}, err
 	}
 	a, stop := passingAgent(t, m, o)
 	apply(t, a, "west", siteFile("west", ""), listenerFile("db", "5432"))
 	stop() // from here on the test is the loop
 	n := a.known()[0]
 	ctx := context.WithValue(t.Context(), counted{}, true)
+	n.keep(ctx)
+	n.router.surveys.Wait() // what it found late is written now
 	n.keep(ctx)
 	for i, step := range []struct {
 		name   string
@@ -72,5 +80,59 @@ func TestQuietNamespaceIsAskedForANumber(t *testing.T) {
 	n.router.close()
 	if !n.lookQuietly(ctx) || n.quiet != nil {
 		t.Error("a router that does not answer is quiet")
+	}
+}
+
+// TestLinkedNamespaceAsksOthersLessOften looks at a namespace with neighbors: what
+// they have is not in the digest, and they are asked again after longer and longer
+// pauses while they say the same.
+func TestLinkedNamespaceAsksOthersLessOften(t *testing.T) {
+	t.Parallel()
+	m, o := newMachinery(t)
+	var digest, tables atomic.Int64
+	digest.Store(7)
+	dial := o.Dial
+	o.Dial = func(ctx context.Context, socket string) (Asker, error) {
+		asker, err := dial(ctx, socket)
+		return numberedRouter{asker, &digest, &tables, []map[string]any{{"name": "west", "id": "west"}, {"name": "east", "id": "east"}}}, err
+	}
+	a, stop := passingAgent(t, m, o)
+	apply(t, a, "west", siteFile("west", ""), listenerFile("db", "5432"))
+	stop() // from here on the test is the loop
+	n := a.known()[0]
+	defer n.router.close()
+	ctx := context.WithValue(t.Context(), counted{}, true)
+	n.keep(ctx)
+	n.router.surveys.Wait() // what it found late is written now
+	n.keep(ctx)
+	n.quiet = nil
+	notYet := func() { n.quiet.again = time.Now().Add(time.Hour) }
+	over := func() { n.quiet.again = time.Now().Add(-time.Second) }
+	for i, step := range []struct {
+		name   string
+		before func()
+		asks   bool // for tables
+		pause  time.Duration
+	}{
+		{"first", func() {}, true, 2 * time.Second},
+		{"at once", notYet, false, 2 * time.Second},
+		{"the pause is over", over, true, 4 * time.Second},
+		{"at once again", notYet, false, 4 * time.Second},
+		{"it is over again", over, true, 8 * time.Second},
+		{"a third time", over, true, surveyRarely},
+		{"a fourth time", over, true, surveyRarely},
+		{"something has changed", func() { digest.Store(8) }, true, 2 * time.Second},
+	} {
+		step.before()
+		tables.Store(0)
+		if n.lookQuietly(ctx) {
+			t.Errorf("%d, %s: a status has moved", i, step.name)
+		}
+		if asks := tables.Load() > 0; asks != step.asks {
+			t.Errorf("%d, %s: the router is asked for tables: %v", i, step.name, asks)
+		}
+		if n.quiet == nil || n.quiet.pause != step.pause {
+			t.Fatalf("%d, %s: quiet %+v, want a pause of %s", i, step.name, n.quiet, step.pause)
+		}
 	}
 }

@@ -31,12 +31,14 @@ type routerView struct {
 	surveys sync.WaitGroup
 
 	surveyMu  sync.Mutex
-	known     *network      // guarded by surveyMu; nil before the first survey
-	surveying chan struct{} // guarded by surveyMu; closed when the running survey ends, nil if none runs
+	known     *network          // guarded by surveyMu; nil before the first survey, the same one while surveys find the same
+	knownAt   time.Time         // guarded by surveyMu; when the last survey began
+	answers   map[string]answer // of the routers of the network; owned by the running survey
+	surveying chan struct{}     // guarded by surveyMu; closed when the running survey ends, nil if none runs
 }
 
 func newRouterView(dial func(context.Context, string) (Asker, error), socket string) *routerView {
-	return &routerView{dial: dial, socket: socket}
+	return &routerView{dial: dial, socket: socket, answers: map[string]answer{}}
 }
 
 // errNoDial is returned where nobody knows how to ask a router.
@@ -138,7 +140,7 @@ func (r *routerView) drop(conn Asker) {
 // background; ctx bounds the wait for them, not the collecting.
 func (r *routerView) network(ctx context.Context, l *live) *network {
 	r.surveyMu.Lock()
-	if r.known != nil && time.Since(r.known.taken) < surveyAge {
+	if r.known != nil && time.Since(r.knownAt) < surveyAge {
 		defer r.surveyMu.Unlock()
 		return r.known
 	}
@@ -182,10 +184,13 @@ func (r *routerView) survey(l *live, done chan struct{}) {
 	if err != nil {
 		return
 	}
-	n := survey(ctx, conn, l, time.Now())
+	began := time.Now()
+	n := survey(ctx, conn, l, r.answers)
 	_ = conn.Close() // nothing more is asked
 	r.surveyMu.Lock()
-	r.known = n
+	if r.knownAt = began; !n.same(r.known) {
+		r.known = n
+	}
 	r.surveyMu.Unlock()
 }
 

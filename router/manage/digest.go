@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/skupper-host/skupper/router/amqp"
 	"github.com/skupper-host/skupper/router/config"
@@ -14,8 +15,10 @@ import (
 // OperationDigest asks for one number that stands for some attributes of all
 // entities of some types: as long as none of them changes, it is the same. The
 // body of the request is a map of types to lists of attributes. Whoever looks at
-// a router again and again saves himself the tables. It is an operation of this
-// router alone, and not in the schema, which is upstream's.
+// a router again and again saves himself the tables. Connections of clients and
+// addresses that are not mobile are not in it: they come and go with whoever asks,
+// for this or anything else. It is an operation of this router alone, and not in
+// the schema, which is upstream's.
 const OperationDigest = "GET-DIGEST"
 
 // digest answers OperationDigest.
@@ -39,6 +42,9 @@ func (n *Node) digest(q *request) (any, error) {
 			page := n.entities(sub)
 			n.observe(page)
 			for _, e := range page {
+				if passing(&e) {
+					continue
+				}
 				for _, name := range names {
 					text, _ := name.(string)
 					write(sum, e.get(text))
@@ -48,6 +54,18 @@ func (n *Node) digest(q *request) (any, error) {
 		}
 	}
 	return amqp.Map{{Key: "digest", Value: sum.Sum64()}}, nil
+}
+
+// passing reports whether an entity is one that comes and goes with a client.
+func passing(e *entity) bool {
+	switch e.typ.Name {
+	case "connection":
+		return e.get("role") == "normal"
+	case "router.address":
+		key, _ := e.get("key").(string)
+		return !strings.HasPrefix(key, "M")
+	}
+	return false
 }
 
 // write adds a value to a hash, which never fails.

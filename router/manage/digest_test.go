@@ -51,6 +51,15 @@ func TestDigest(t *testing.T) {
 	if is := all(); is[2] == was[2] {
 		t.Errorf("another listener: %v, before %v", is, was)
 	}
+	was = all()
+	store.more = append(store.more, manage.Connection{ID: 100, Host: "client", Role: "normal"})
+	if is := all(); is != was {
+		t.Errorf("a client: %v, before %v", is, was)
+	}
+	store.more = append(store.more, manage.Connection{ID: 101, Host: "router", Role: "inter-router"})
+	if is := all(); is[2] == was[2] {
+		t.Errorf("another router: %v, before %v", is, was)
+	}
 	for _, body := range []any{properties("nonsense", amqp.List{}), properties("tcpListener", "port"), int32(1)} {
 		if sum, status := digest(body); status != manage.StatusBadRequest || sum != nil {
 			t.Errorf("%v: digest %v, status %d", body, sum, status)

@@ -19,6 +19,7 @@ type fixture struct {
 	reloaded []string
 	changed  []manage.ConnectionChange
 	asked    int // statuses
+	more     []manage.Connection
 }
 
 func (f *fixture) Config() *config.Config { return f.config }
@@ -76,7 +77,7 @@ func (f *fixture) Metrics() manage.Metrics {
 
 func (f *fixture) Connections() []manage.Connection {
 	seconds, ordinal := uint32(0), uint64(2)
-	return []manage.Connection{
+	return append([]manage.Connection{
 		{ID: 1, Host: "egress-dispatch", Role: "normal", Protocol: "tcp", Dir: "out", Container: "TcpAdaptor", Opened: true, Active: true, AdminStatus: "enabled", OperStatus: "up", UptimeSeconds: 241},
 		{ID: 2, Host: "127.0.0.1:59026", Role: "edge", Protocol: "amqp", Dir: "in", Container: "edge-1", MeshID: "sr90Xd0t0zAURMB", LastDlvSeconds: &seconds, AdminStatus: "enabled", OperStatus: "up"},
 		{ID: 4, Host: "127.0.0.1:48404", Role: "inter-router", Protocol: "amqp", Dir: "in", Container: "east-1", TLSOrdinal: &ordinal, GroupOrdinal: &ordinal, GroupCorrelationID: "abcdefghijklmno", AdminStatus: "enabled", OperStatus: "up"},
@@ -84,7 +85,7 @@ func (f *fixture) Connections() []manage.Connection {
 			ID: 6, Host: "127.0.0.1:56938", Role: "normal", Protocol: "amqp", Dir: "in", Container: "test-ctl", AdminStatus: "enabled", OperStatus: "up",
 			Properties: amqp.Map{{Key: amqp.Symbol("product"), Value: "x"}},
 		},
-	}
+	}, f.more...)
 }
 
 func (f *fixture) Links() []manage.Link {
