@@ -102,7 +102,7 @@ func TestStreamEndsWithTheServer(t *testing.T) {
 	}
 	stop()
 	_, _ = io.ReadAll(lines) // that it ends is what is asked, not how
-	_ = r.Body.Close() // it has ended
+	_ = r.Body.Close()       // it has ended
 	cancel()
 	if err := <-ran; err != nil {
 		t.Error(err)
