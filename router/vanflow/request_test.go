@@ -175,7 +175,7 @@ func TestRequestsAtOnce(t *testing.T) {
 	t.Parallel()
 	r, f, usable := opened()
 	var wg sync.WaitGroup
-	const each = 2000
+	const each = 500
 	for range 4 {
 		wg.Go(func() {
 			for range each {
