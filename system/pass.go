@@ -223,7 +223,7 @@ func (n *namespace) compose(ctx context.Context, w wish, memory state.Memory) (*
 	context.Tolerant = !w.strict
 	context.Strategies = n.strategies()
 	built, warnings, err := site.Build(set, context)
-	c.warnings = append(c.told(w), warnings...)
+	c.warnings = append(c.told(), warnings...)
 	c.dropped = n.droppedBy(w, c)
 	if err := errors.Join(snap.Err, err); err != nil {
 		return c, err
@@ -234,16 +234,10 @@ func (n *namespace) compose(ctx context.Context, w wish, memory state.Memory) (*
 
 // told are the warnings about the documents of the input, as they are with the
 // change: what is changed or goes is not spoken of as it was.
-func (c *composed) told(w wish) []resource.Warning {
-	list := slices.DeleteFunc(slices.Clone(c.snap.Warnings), func(old resource.Warning) bool {
+func (c *composed) told() []resource.Warning {
+	return slices.DeleteFunc(slices.Clone(c.snap.Warnings), func(old resource.Warning) bool {
 		return slices.ContainsFunc(c.changes, func(ch api.Change) bool { return ch.Action != api.Unchanged && ch.Object == old.Object.String() })
 	})
-	for _, given := range w.given() {
-		if c.edit.Set().Find(given.Object) != nil && !slices.ContainsFunc(list, given.SameAs) {
-			list = append(list, given)
-		}
-	}
-	return list
 }
 
 // droppedBy are the warnings about what a change was made from that the input
