@@ -282,6 +282,7 @@ func TestHostilePeers(t *testing.T) {
 			x.opens("x").begins().attaches("").credited().send(0, transfer(0, false), control("MAU", "amqp:/_topo/0/middle/qdrouter.ma", amqp.Map{{Key: amqp.Symbol("id"), Value: "x"}})...)
 		}, "delivery released"},
 		{"HELLO on a data link", "inter-router", func(x *rogue) {
+			x.link = "out-2"
 			x.opens("x").controls().sends(2, "", capData)
 			tr := transfer(0, false)
 			tr.Handle = 2

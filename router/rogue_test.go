@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"sync"
 	"testing"
@@ -20,7 +21,8 @@ type rogue struct {
 
 	mu     sync.Mutex
 	moved  sync.Cond // of mu
-	handle uint32    // Guarded by mu: the router's, of the link "out-0".
+	link   string    // the link that credit is noted of
+	handle uint32    // Guarded by mu: the router's, of that link.
 	limit  uint32    // Guarded by mu: deliveries that may be sent on it.
 	frames uint32    // Guarded by mu: transfers that may be sent in the session.
 	gone   bool      // Guarded by mu.
@@ -30,7 +32,7 @@ type rogue struct {
 // newRogue connects to a listener without TLS.
 func newRogue(t testing.TB, host, port string) *rogue {
 	t.Helper()
-	x := &rogue{t: t, nc: dial(t, net.JoinHostPort(host, port))}
+	x := &rogue{t: t, nc: dial(t, net.JoinHostPort(host, port)), link: "out-0", handle: math.MaxUint32}
 	x.moved.L = &x.mu
 	return x
 }
@@ -210,7 +212,7 @@ func (x *rogue) heard(p amqp.Performative, err error) {
 	case *amqp.Begin:
 		x.frames = p.IncomingWindow
 	case *amqp.Attach:
-		if p.Name == "out-0" {
+		if p.Name == x.link {
 			x.handle = p.Handle
 		}
 	case *amqp.Flow:
@@ -223,7 +225,7 @@ func (x *rogue) heard(p amqp.Performative, err error) {
 	x.moved.Broadcast()
 }
 
-// credited reads until the link with handle 0 may be sent on.
+// credited reads until its link, that with handle 0, may be sent on.
 func (x *rogue) credited() *rogue {
 	x.t.Helper()
 	for x.limit == 0 {
