@@ -21,7 +21,8 @@ import (
 
 // disk is a model of what a loss of power leaves of a data home: what was
 // flushed. A file that was not is torn, and a name is the one of before or the
-// one of now, whatever became of others.
+// one of now, whatever became of others; but a file that was renamed has its old
+// name or its new one.
 type disk struct {
 	root string
 
@@ -177,12 +178,26 @@ func (m *instant) left(tear func(string) string, kept func() bool) map[string]in
 		}
 		all := maps.Clone(was)
 		maps.Copy(all, is)
-		for _, name := range slices.Sorted(maps.Keys(all)) {
-			from := was
-			if kept() {
-				from = is
+		renamed := map[string]string{} // the old name of what has one, by the new one
+		for name, i := range is {
+			for old, o := range was {
+				if _, there := is[old]; !there && o.number == i.number {
+					renamed[old] = name
+				}
 			}
-			i, ok := from[name]
+		}
+		from := map[string]map[string]inode{}
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			from[name] = was
+			if kept() {
+				from[name] = is
+			}
+		}
+		for old, name := range renamed {
+			from[old] = from[name]
+		}
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			i, ok := from[name][name]
 			if !ok {
 				continue
 			}
