@@ -382,6 +382,9 @@ func (w *walk) path(ctx context.Context, to place) api.PingPath {
 		p.Hops = append(p.Hops, w.hop(ctx, place{next, next}, int(table[next].number("cost"))))
 		cur = next
 	}
+	if h := last(p.Hops); cur != to.via && h.Problem == "" {
+		h.Problem = fmt.Sprintf("is hop %d of a way to %s that does not end: routers send it in circles", len(p.Hops)-1, to.via)
+	}
 	if to.id != to.via && last(p.Hops).Problem == "" {
 		p.Hops = append(p.Hops, w.hop(ctx, to, 1))
 	}
@@ -424,14 +427,11 @@ func inTime(err error) string {
 // unknown says why nobody offers what was asked for.
 func (w *walk) unknown(ctx context.Context, name string) (problem, advice string) {
 	problem = fmt.Sprintf("no connector that this site reaches offers %q, and no site has that name", name)
-	if w.core == "" {
-		if why, advice := w.downLink(rows(w.live.links), "this site"); why != "" {
-			return problem + ": " + why, advice
-		}
-		return problem + ": this edge site has no link to another site", "`skupper link status`"
-	}
 	if why, advice := w.downLink(rows(w.live.links), "this site"); why != "" {
 		return problem + ": " + why, advice
+	}
+	if w.core == "" {
+		return problem + ": this edge site has no link to another site", "`skupper link status`"
 	}
 	for _, at := range w.interior(ctx) {
 		if at.id == w.live.id {

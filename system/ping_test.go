@@ -190,6 +190,10 @@ func pingFaults() map[string]struct {
 		"a router knows no way": {"db", func(f *pinged) {
 			f.fakeRouters[hubNode][typeNode] = f.fakeRouters[hubNode][typeNode][:2]
 		}, "router hub-00000002 of site hub knows no way to east-00000003 of site east", "is that host up"},
+		"routers send it in circles": {"db", func(f *pinged) {
+			f.fakeRouters[hubNode][typeNode][2]["nextHop"] = "west-00000001"
+			f.fakeRouters["_topo/0/west-00000001/$management"] = f.fakeRouters[""]
+		}, "of a way to east-00000003 that does not end: routers send it in circles", "link status"},
 		"own link is refused": {"db", func(f *pinged) {
 			gone(f)
 			maps.Copy(f.fakeRouters[""][typeConnector][0], map[string]any{"connectionStatus": "CONNECTING", "connectionMsg": "Connection to hub.example:55671 failed: connection refused"})

@@ -18,8 +18,8 @@ import (
 )
 
 // TestUpstreamRouters observes a network of upstream's routers, of which SKROUTERD
-// names the program: what is shown is complete, and the bytes and requests
-// counted are those of the clients.
+// names the program: what is shown is complete, and the bytes counted
+// are those of the clients.
 func TestUpstreamRouters(t *testing.T) {
 	t.Parallel()
 	program := os.Getenv("SKROUTERD")

@@ -16,7 +16,7 @@ const (
 type Ping struct {
 	Target  string     `json:"target"`
 	Kind    string     `json:"kind"`    // "routing key" or "site"
-	OK      bool       `json:"ok"`      // a way leads to a server that answers, or to the site
+	OK      bool       `json:"ok"`      // a way leads to a server that answers, to one whose router cannot be asked to connect, or to the site
 	Problem string     `json:"problem"` // what is broken and why, "" if OK
 	Advice  string     `json:"hint"`    // what to do about it
 	Paths   []PingPath `json:"paths"`   // one to each router, the nearest first
