@@ -145,9 +145,9 @@ func TestEventsOfAllKinds(t *testing.T) {
 		s, _ := listen("?kinds=" + strings.Join(all[:3], ",") + "&kinds=" + strings.Join(all[3:], ","))
 		s.took()
 		for _, name := range recorded.Names() {
-			recorded.Replay(t, n, name)
+			recorded.Replay(t, n, recorded.Then(), name)
 		}
-		recorded.Settle(n)
+		recorded.Settle(n, recorded.Then())
 		time.Sleep(2 * eventEvery)
 		got := s.took()
 		for _, kind := range all {

@@ -17,8 +17,8 @@ import (
 // Then is when the recordings were made; everything in them began before.
 func Then() time.Time { return time.UnixMicro(1795337400_000000) }
 
-// Replay gives a network what was recorded.
-func Replay(t testing.TB, n *network.Network, name string) {
+// Replay gives a network what was recorded, as if it were said at some time.
+func Replay(t testing.TB, n *network.Network, at time.Time, name string) {
 	t.Helper()
 	f, err := os.Open(filepath.Join("..", "..", "testdata", "captures", "vanflow", name+".jsonl"))
 	if err != nil {
@@ -45,15 +45,15 @@ func Replay(t testing.TB, n *network.Network, name string) {
 		}
 		switch m.Subject {
 		case vanflow.SubjectBeacon:
-			n.SourceSeen(Then(), m.ID, m.Source)
+			n.SourceSeen(at, m.ID, m.Source)
 		case vanflow.SubjectHeartbeat:
-			n.Heartbeat(Then(), m.ID, Then())
+			n.Heartbeat(at, m.ID, at)
 		case vanflow.SubjectRecord:
 			id := strings.TrimPrefix(line.Link, "mc/sfe.")
 			for _, suffix := range []string{".flows", ".logs", ".heartbeats"} {
 				id = strings.TrimSuffix(id, suffix)
 			}
-			n.Apply(Then(), id, m.Records)
+			n.Apply(at, id, m.Records)
 		case vanflow.SubjectFlush:
 		}
 	}
@@ -70,15 +70,15 @@ func Network(t testing.TB) *network.Network {
 	t.Helper()
 	n := network.New(network.Limits{})
 	for _, name := range Names() {
-		Replay(t, n, name)
+		Replay(t, n, Then(), name)
 	}
-	Settle(n)
+	Settle(n, Then())
 	return n
 }
 
 // Settle lets time pass until all clients and servers are known.
-func Settle(n *network.Network) {
+func Settle(n *network.Network, at time.Time) {
 	for i := range 40 {
-		n.Tick(Then().Add(time.Duration(i) * time.Second))
+		n.Tick(at.Add(time.Duration(i) * time.Second))
 	}
 }
