@@ -58,9 +58,9 @@ func (n *Namespace) ApplyWith(ctx context.Context, with Companion, have state.St
 	}
 	t := newTransaction(n)
 	t.with = with
-	defer t.folders.close()
+	defer t.close()
 	if err := t.run(ctx, steps, confirm); err != nil {
-		_ = t.awaitNames() // they are undone
+		_ = t.awaitNames() // undone next
 		err.Undo = n.undo(context.WithoutCancel(ctx), t, have, steps)
 		return err
 	}
@@ -73,7 +73,7 @@ func (n *Namespace) ApplyWith(ctx context.Context, with Companion, have state.St
 func (n *Namespace) Place(with Companion) error {
 	t := newTransaction(n)
 	t.with = with
-	defer t.folders.close()
+	defer t.close()
 	if err := t.flush(); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (n *Namespace) undo(ctx context.Context, failed *transaction, have state.St
 		return err
 	}
 	t := newTransaction(n)
-	defer t.folders.close()
+	defer t.close()
 	t.kept = failed.keptFiles()
 	if err := n.giveSpaceBack(failed.id); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (n *Namespace) recover(ctx context.Context) error {
 		return err
 	}
 	t := newTransaction(n)
-	defer t.folders.close()
+	defer t.close()
 	t.id = j.ID
 	for i := j.done; i < len(j.Steps); i++ {
 		step := &j.Steps[i]

@@ -17,7 +17,7 @@ import (
 func (n *Namespace) WriteRecords(files map[string][]byte, gone []string) error {
 	fail := func(path string, err error) error { return fmt.Errorf("record %s: %w", path, err) }
 	t := newTransaction(n)
-	defer t.folders.close()
+	defer t.close()
 	owner, err := t.owners.ids(state.Owner{})
 	if err != nil {
 		return err

@@ -39,6 +39,13 @@ func newTransaction(n *Namespace) *transaction {
 	return &transaction{ns: n, id: rand.Text(), folders: newFolders(n.paths.Dir), owners: newOwners(), touched: make(map[string]bool)}
 }
 
+// close gives back what the transaction holds, whichever way it ended: also a
+// flush that nobody waited for has its directories open until it is done.
+func (t *transaction) close() {
+	_ = t.awaitNames() // who needed to know has asked
+	t.folders.close()
+}
+
 // run takes the steps: directories, then everything that can fail for want of
 // space or rights, then the journal, then the rest. The disk is waited for twice:
 // for the new files before anything changes, and for their names at the end. These
