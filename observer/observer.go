@@ -3,12 +3,15 @@ package observer
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -39,6 +42,7 @@ type Config struct {
 	Prometheus       string   // base URL of one that answers the console's queries; "": the history does
 	CORS, LogRequest bool
 	ListenMetrics    string // HOST:PORT of a listener for /metrics alone, open to whom it reaches; "": none
+	Socket           string // path of a Unix socket on which whoever may open it is served without a login; "": none
 	Version          string
 
 	Log   *slog.Logger
@@ -88,20 +92,35 @@ func Run(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
+	var beside net.Listener
+	if cfg.Socket != "" {
+		if beside, err = listenUnix(ctx, cfg.Socket); err != nil {
+			return err
+		}
+	}
 	c := collect.New(collect.Config{Endpoint: endpoint, NoLogs: cfg.NoLogs, Log: cfg.Log}, n)
+	links := &linkRates{}
 	live, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
 	wg.Go(func() { _ = c.Run(live) })      // it returns nil
 	wg.Go(func() { _ = served.Run(live) }) // it ends with the context
-	wg.Go(func() { remember(live, ring, n) })
+	wg.Go(func() { remember(live, ring, n, links) })
 	if m != nil {
 		alone := http.NewServeMux()
 		alone.Handle("GET /metrics", figures)
 		wg.Go(func() {
 			if err := api.Serve(live, m, alone, nil, cfg.Log); err != nil && cfg.Log != nil {
 				cfg.Log.Error("metrics are no longer served", "err", err)
+			}
+		})
+	}
+	if beside != nil {
+		own := cfg.beside(served.Handler(), n, c, links)
+		wg.Go(func() {
+			if err := api.Serve(live, beside, own, nil, cfg.Log); err != nil && cfg.Log != nil {
+				cfg.Log.Error("commands of this host are no longer answered", "err", err)
 			}
 		})
 	}
@@ -120,11 +139,13 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // remember writes the history of the counters until ctx is done.
-func remember(ctx context.Context, ring *history.Ring, n *network.Network) {
+func remember(ctx context.Context, ring *history.Ring, n *network.Network, links *linkRates) {
 	ticker := time.NewTicker(history.Step)
 	defer ticker.Stop()
 	for {
-		ring.Observe(time.Now(), n.Traffic())
+		now := time.Now()
+		ring.Observe(now, n.Traffic())
+		links.observe(now, n.RouterLinks())
 		select {
 		case <-ctx.Done():
 			return
@@ -133,14 +154,44 @@ func remember(ctx context.Context, ring *history.Ring, n *network.Network) {
 	}
 }
 
-// gate makes who may see what. A listener that others reach has a login and TLS,
-// unless it is open on purpose.
+// Check reports what Run would refuse of who may see the network, and changes
+// nothing. Errors are of type *Error, or of the file with the users.
+func (cfg *Config) Check() error {
+	if err := cfg.guarded(); err != nil {
+		return err
+	}
+	if _, _, err := net.SplitHostPort(cfg.Listen); err != nil {
+		return &Error{what: fmt.Sprintf("listener: %v", err), hint: "write HOST:PORT, as 127.0.0.1:8080"}
+	}
+	if _, err := cfg.secure(); err != nil {
+		return err
+	}
+	if cfg.Users == "" {
+		return nil
+	}
+	if _, err := os.Stat(cfg.Users); errors.Is(err, fs.ErrNotExist) {
+		return nil // it is made
+	}
+	_, err := access.ReadUsers(cfg.Users)
+	return err
+}
+
+// guarded refuses a listener that others reach without a login and TLS, unless
+// it is open on purpose.
+func (cfg *Config) guarded() error {
+	if cfg.Open || loopback(cfg.Listen) || cfg.Users != "" && cfg.TLSCert != "" {
+		return nil
+	}
+	return &Error{
+		cfg.Listen + " is reached by others, and shows the network to whoever asks or listens",
+		"listen on 127.0.0.1, or use --htpasswd, --tls-cert and --tls-key; --open if something else stands in front of it",
+	}
+}
+
+// gate makes who may see what.
 func (cfg *Config) gate() (gate *access.Gate, users *access.Users, err error) {
-	if !cfg.Open && !loopback(cfg.Listen) && (cfg.Users == "" || cfg.TLSCert == "") {
-		return nil, nil, &Error{
-			cfg.Listen + " is reached by others, and shows the network to whoever asks or listens",
-			"listen on 127.0.0.1, or use --htpasswd, --tls-cert and --tls-key; --open if something else stands in front of it",
-		}
+	if err := cfg.guarded(); err != nil {
+		return nil, nil, err
 	}
 	if cfg.Users != "" {
 		made, err := access.Generate(cfg.Users)

@@ -2,7 +2,6 @@ package access
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
@@ -26,6 +25,7 @@ const (
 	maxCost   = 16          // of bcrypt: about 4 s; what is above would serve to stall
 	fileCheck = time.Second // between two looks whether the file changed
 	maxSecret = 1 << 10     // bytes of a password or user name that are looked at
+	setCost   = 12          // of bcrypt, where we make the hash
 )
 
 // FileError is a problem of the file with the users.
@@ -187,25 +187,56 @@ func Generate(path string) (made bool, err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return false, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return false, fmt.Errorf("users file %s: %w", path, err)
+	err = written(path, generated(GeneratedUser), func(tmp string) error {
+		if err := os.Link(tmp, path); !errors.Is(err, fs.ErrExist) { // somebody else was faster
+			return err
+		}
+		return nil
+	})
+	return err == nil, err
+}
+
+// Set makes a file with one user, readable by its owner only, in place of the
+// one that is there. Without a password it makes a random one, which stands in
+// the file in the clear: nobody else knows it. The error is a *FileError for a
+// name or password that cannot be.
+func Set(path, name, password string) error {
+	line := generated(name)
+	switch {
+	case name == "" || len(name) > maxSecret || strings.ContainsAny(name, ":\r\n") || strings.HasPrefix(name, "#"):
+		return &FileError{Path: path, Reason: fmt.Sprintf("%q cannot be the name of a user", name), advice: "choose one without colons"}
+	case password != "":
+		hash, err := bcrypt.GenerateFromPassword([]byte(password), setCost)
+		if err != nil {
+			return &FileError{Path: path, Reason: err.Error(), advice: "choose another password"}
+		}
+		line = name + ":" + string(hash) + "\n"
 	}
-	var line bytes.Buffer
-	fmt.Fprintf(&line, "%s:%s%s\n", GeneratedUser, plain, rand.Text()) // 130 bits
-	// Whole or not at all: a link to a file that is finished.
+	return written(path, line, func(tmp string) error { return os.Rename(tmp, path) })
+}
+
+// generated is the line of a user with a random password of 130 bits.
+func generated(name string) string { return name + ":" + plain + rand.Text() + "\n" }
+
+// written makes a file beside path, which keep gives its place: whole or not at
+// all.
+func written(path, text string, keep func(tmp string) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("users file %s: %w", path, err)
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".users-*") // 0600
 	if err != nil {
-		return false, fmt.Errorf("users file %s: %w", path, err)
+		return fmt.Errorf("users file %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }() // the name that stays is another
-	_, err = tmp.Write(line.Bytes())
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return false, fmt.Errorf("users file %s: %w", path, err)
+	_, err = tmp.WriteString(text)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
+		err = keep(tmp.Name())
 	}
-	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return false, fmt.Errorf("users file %s: %w", path, err)
+	if err != nil {
+		return fmt.Errorf("users file %s: %w", path, err)
 	}
-	return true, nil
+	return nil
 }
 
 // Password returns the password in the clear of a user, if the file has it: to
