@@ -199,8 +199,40 @@ func (p Paths) AgentUnit() string { return p.unit("skupper.service") }
 // be found on a host that is taken over.
 func (p Paths) UpstreamControllerUnit() string { return p.unit("skupper-controller.service") }
 
+// ObserverUnitName is the name of the network observer's service.
+const ObserverUnitName = "skupper-network-observer.service"
+
 // ObserverUnit is the unit file of the network observer.
-func (p Paths) ObserverUnit() string { return p.unit("skupper-network-observer.service") }
+func (p Paths) ObserverUnit() string { return p.unit(ObserverUnitName) }
+
+// ObserverRecord is how the network observer is to run, and what was made for
+// it. It exists while one is installed.
+func (p Paths) ObserverRecord() string { return filepath.Join(p.ControllerDir(), "network-observer.json") }
+
+// ObserverLog is the network observer's log where the agent supervises it.
+func (p Paths) ObserverLog() string { return filepath.Join(p.ControllerDir(), "network-observer.log") }
+
+// ObserverSupervision is where the agent keeps its records about a network
+// observer that it supervises.
+func (p Paths) ObserverSupervision() string { return filepath.Join(p.ControllerDir(), "network-observer") }
+
+// ObserverDir is what the network observer itself keeps. It belongs to whom it
+// runs as.
+func (p Paths) ObserverDir() string { return filepath.Join(p.DataHome, "network-observer") }
+
+// ObserverUsers is the file with those who may log in, where no other one is
+// named.
+func (p Paths) ObserverUsers() string { return filepath.Join(p.ObserverDir(), "users") }
+
+// ObserverRun is the run directory of the network observer. No namespace has its
+// name.
+func (p Paths) ObserverRun() string { return filepath.Join(p.RunDir, "network-observer") }
+
+// ObserverSocket is where the network observer answers commands. Errors wrap
+// ErrSocketPath.
+func (p Paths) ObserverSocket() (string, error) {
+	return socket(filepath.Join(p.ObserverRun(), "observer.sock"))
+}
 
 func (p Paths) unit(name string) string {
 	if p.UnitDir == "" {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,6 +152,50 @@ func AgentUnit(binary string, instance layout.Paths) []byte {
 	return f.bytes()
 }
 
+// ObserverUnit is the unit file of the network observer. It runs as the routers
+// do, whose sockets it has to open, and writes to one directory. Credentials are
+// files that it cannot read where they lie, by name: the manager gives it copies,
+// in CredentialDir.
+func ObserverUnit(u state.Unit, writes string, credentials map[string]string, instance layout.Paths) []byte {
+	f := &unitFile{}
+	f.section("Unit")
+	f.prose("Description", "Skupper network observer")
+	f.set("Documentation", "man:skupper-network-observer(8)")
+	network(f)
+	if instance.System {
+		f.set("PartOf", "skupper.target")
+	}
+	f.section("Service")
+	serves(f, u.Command)
+	restarts(f)
+	f.set("TimeoutStopSec", seconds(u.Stop))
+	if u.User != "" {
+		f.words("User", u.User)
+		f.words("Group", u.User)
+	}
+	for _, name := range slices.Sorted(maps.Keys(credentials)) {
+		f.prose("LoadCredential", name+":"+credentials[name]) // no quotes are read there
+	}
+	if dir, ok := strings.CutPrefix(u.RunDir, instance.RuntimeDir+"/"); ok {
+		f.words("RuntimeDirectory", dir)
+		f.set("RuntimeDirectoryMode", "0700")
+	}
+	f.set("UMask", "0077")
+	if instance.System {
+		f.set("Slice", "skupper.slice")
+		f.words("ReadWritePaths", writes)
+		f.set("CapabilityBoundingSet", "")
+		fence(f)
+	}
+	restrict(f, "~@privileged @resources")
+	f.section("Install")
+	f.set("WantedBy", wantedBy(instance))
+	return f.bytes()
+}
+
+// CredentialDir is where a service of the system finds its credentials.
+const CredentialDir = "/run/credentials/"
+
 // Target is skupper.target, by which everything of the system instance can be
 // stopped at once.
 func Target() []byte {
@@ -182,10 +227,18 @@ func network(f *unitFile) {
 // notify is how our processes are run: they say when they are ready and that
 // they are alive, and read their configuration again on SIGHUP.
 func notify(f *unitFile, command []string) {
+	serves(f, command)
+	f.set("ExecReload", "/bin/kill -HUP $MAINPID")
+	restarts(f)
+}
+
+func serves(f *unitFile, command []string) {
 	f.set("Type", "notify")
 	f.set("NotifyAccess", "main")
 	f.command("ExecStart", command...)
-	f.set("ExecReload", "/bin/kill -HUP $MAINPID")
+}
+
+func restarts(f *unitFile) {
 	f.set("Restart", "always")
 	f.set("RestartSec", "1")
 	f.set("WatchdogSec", watchdog)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/skupper-host/skupper/system/layout"
@@ -40,7 +41,13 @@ func units(t *testing.T) map[string][]byte {
 		in.Machine.Quadlet = false
 		in.Machine.Platform = "linux"
 		all[kind+"-agent.service"] = AgentUnit("/usr/bin/skupper", base)
+		observer := state.Unit{
+			Command: []string{"/usr/bin/skupper", "network-observer", "run", "--listen", "127.0.0.1:8080"}, User: in.Machine.User,
+			RunDir: base.ObserverRun(), Stop: 10 * time.Second,
+		}
+		all[kind+"-network-observer.service"] = ObserverUnit(observer, base.ObserverDir(), nil, base)
 		if base.System {
+			all["system-network-observer-tls.service"] = ObserverUnit(observer, base.ObserverDir(), map[string]string{"tls.key": "/etc/tls key", "tls.crt": "/etc/tls.crt"}, base)
 			in.Site.Listeners[0].Port = 443
 			all["system-router-low-port.service"] = RouterUnit("west", routerUnit(in, "west-0e42d4ca"), base)
 		}
