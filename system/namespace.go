@@ -41,6 +41,8 @@ type namespace struct {
 	noted    string // the failure that is in the events last
 	unkept   bool   // a generation began that is not in the history
 
+	seenBefore *sight // owned by the loop; what the events tell the changes of, nil before the first look
+
 	quiet  *quiet    // owned by the loop; nil when the last look found something
 	passed time.Time // owned by the loop; when its last pass ended
 
@@ -169,6 +171,7 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 		}
 		good := n.keep(ctx)
 		n.passed = time.Now()
+		n.witness(ctx)
 		if arrived {
 			settled.Reset(settle)
 		}

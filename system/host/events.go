@@ -13,7 +13,7 @@ import (
 // Event is something that happened to a namespace, for people who look later.
 type Event struct {
 	Time time.Time `json:"time"`
-	What string    `json:"what"`           // "applied", "restarted", "renewed", "failed"
+	What string    `json:"what"`           // "applied", "restarted", "renewed", "failed", "status", "certificate", "site"
 	Text string    `json:"text,omitempty"` // how, in words; no secrets
 }
 
@@ -48,4 +48,17 @@ func (n *Namespace) Note(events ...Event) error {
 	}
 	_, err = f.Write(lines.Bytes())
 	return errors.Join(err, f.Close())
+}
+
+// ParseEvents reads lines of a log of events. What is no event, such as a line
+// that was being written, is left out.
+func ParseEvents(data []byte) []Event {
+	var events []Event
+	for line := range bytes.Lines(data) {
+		var e Event
+		if json.Unmarshal(line, &e) == nil && !e.Time.IsZero() {
+			events = append(events, e)
+		}
+	}
+	return events
 }
