@@ -108,6 +108,7 @@ func (a *Agent) look(ctx context.Context, ready func()) {
 		})
 	}
 	loops.Go(func() { a.m.grants.run(ctx) })
+	loops.Go(func() { a.m.resumeObserver(ctx) })
 	running := map[string]context.CancelFunc{}
 	defer func() {
 		for _, stop := range running {
@@ -125,7 +126,7 @@ func (a *Agent) look(ctx context.Context, ready func()) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-idle.due(len(running) == 0):
+		case <-idle.due(len(running) == 0 && !a.m.observes()):
 			a.m.log.Info("nothing to look after, the agent ends")
 			return
 		case n := <-a.arrived:
@@ -284,6 +285,11 @@ func (a *Agent) Agent(context.Context) (*api.Agent, error) {
 	return &api.Agent{
 		PID: os.Getpid(), Version: o.Version, StartedAt: a.started.UTC(), System: o.Paths.System, DataHome: o.Paths.DataHome, Units: a.m.units.Name(),
 	}, nil
+}
+
+// Observer implements api.Controller.
+func (a *Agent) Observer(ctx context.Context, r api.ObserverRequest) (*api.ObserverState, error) {
+	return a.m.operateObserver(ctx, r.Operation)
 }
 
 // Namespaces implements api.Controller.

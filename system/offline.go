@@ -53,6 +53,14 @@ func (o *Offline) Agent(context.Context) (*api.Agent, error) {
 	return &api.Agent{Version: o.m.options.Version, System: o.m.options.Paths.System, DataHome: o.m.options.Paths.DataHome, Units: o.m.units.Name()}, nil
 }
 
+// Observer implements api.Controller: how it is can be seen without an agent.
+func (o *Offline) Observer(ctx context.Context, r api.ObserverRequest) (*api.ObserverState, error) {
+	if r.Operation != "" {
+		return nil, unavailable("the network observer")
+	}
+	return o.m.observerState(ctx)
+}
+
 // Namespaces implements api.Controller.
 func (o *Offline) Namespaces(ctx context.Context) ([]api.Namespace, error) {
 	names, err := o.m.namespaces()

@@ -99,7 +99,8 @@ func (p *program) networkCommands() *command.Command {
 		Name: "network", Summary: "look at the network of sites",
 		Commands: []*command.Command{{
 			Name: "status", Summary: "list the sites of the network", Flags: statusFlags(), Exits: unhealthyExit(),
-			Text: "The answer is what the routers tell each other, as this site's router knows it.",
+			Text: "The answer is what the routers tell each other, as this site's router knows it. Where a network observer runs on this host " +
+				"(`skupper system network-observer install`), what flows over each link and through each service follows in the table.",
 			Examples: []command.Example{
 				{Line: "skupper network status", Text: "Every site, with its distance from this one and the sites that it links to"},
 				{Line: "skupper network status -o wide", Text: "With the routing keys of each site as well"},
@@ -139,7 +140,63 @@ func (p *program) networkStatus(ctx context.Context, in *command.Input) error {
 		}
 		t.Add(row...)
 	}
-	return checked(in, well, p.listOf(in, t, s.Network))
+	if err := p.listOf(in, t, s.Network); err != nil {
+		return err
+	}
+	return checked(in, well, p.flowing(ctx, in))
+}
+
+// flowing adds to a table what flows over links and through services, where a
+// network observer runs.
+func (p *program) flowing(ctx context.Context, in *command.Input) error {
+	if format := output.Format(in.String("output")); format != output.AsTable && format != output.AsWide {
+		return nil
+	}
+	o, err := p.observer()
+	if err != nil {
+		return err
+	}
+	links, rates, err := o.links(ctx)
+	if kind := api.KindOf(err); kind == api.Unavailable || kind == api.Denied {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	services, err := o.flows(ctx, byService)
+	if err != nil {
+		return err
+	}
+	t := &output.Table{Header: []string{"LINK", "FROM-SITE", "TO-SITE", "STATUS", "COST", "SENT/S", "RECEIVED/S", "REASON"}, Paint: p.paint(), NoHeader: in.Bool("no-headers")}
+	for _, l := range links {
+		to, cost := "-", "-"
+		if l.DestinationSiteName != nil {
+			to = known(*l.DestinationSiteName)
+		}
+		if l.Cost != nil {
+			cost = strconv.FormatUint(*l.Cost, 10)
+		}
+		reason := ""
+		if l.Status != "up" {
+			reason = l.Reason
+		}
+		r := rates[l.Identity]
+		t.Add(l.Name, known(l.SourceSiteName), to, l.Status, cost, octets(r.Sent, false), octets(r.Received, false), first(reason, "-"))
+	}
+	f := flowTable(byService, services, false)
+	f.NoHeader = t.NoHeader
+	for _, t := range []*output.Table{t, f} {
+		if len(t.Rows) == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintln(p.stdout); err != nil {
+			return err
+		}
+		if err := t.Write(p.stdout); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keysAt are the routing keys that a site uses.

@@ -40,7 +40,7 @@ func (p *program) installCommand() *command.Command {
 func (p *program) uninstallCommand() *command.Command {
 	return &command.Command{
 		Name: "uninstall", Summary: "undo what system install changed",
-		Text: "Where sites are left it is refused, unless --keep-sites or --force says what becomes of them. Directories go where nothing needs them any more.",
+		Text: "Where sites are left it is refused, unless --keep-sites or --force says what becomes of them. The network observer goes too, with --force also who may log in to it; with --keep-sites it stays. Directories go where nothing needs them any more.",
 		Flags: []command.Flag{
 			{Name: "force", Short: "f", Kind: command.Bool, Usage: "remove every site first"},
 			{Name: "keep-sites", Kind: command.Bool, Usage: "leave the sites as they are"},
@@ -216,7 +216,7 @@ func (p *program) printLines(lines []string) error {
 
 func (p *program) systemUninstall(ctx context.Context, in *command.Input) error {
 	if in.Bool("dry-run") {
-		return p.uninstallPlan(ctx)
+		return p.uninstallPlan(ctx, in)
 	}
 	c, online, err := p.controller(ctx)
 	if err != nil {
@@ -242,6 +242,11 @@ func (p *program) systemUninstall(ctx context.Context, in *command.Input) error 
 		return err
 	}
 	defer conn.Close()
+	if !in.Bool("keep-sites") { // it shows nothing without them
+		if err := p.removeObserver(ctx, conn, in.Bool("force")); err != nil {
+			return err
+		}
+	}
 	if conn == nil && online {
 		if err := p.endAgent(ctx, c); err != nil {
 			return err
@@ -265,7 +270,7 @@ func names(sites []api.Namespace) string {
 }
 
 // uninstallPlan says what an uninstallation would change; sites are not asked.
-func (p *program) uninstallPlan(ctx context.Context) error {
+func (p *program) uninstallPlan(ctx context.Context, in *command.Input) error {
 	if p.pathsErr != nil {
 		return p.pathsErr
 	}
@@ -274,6 +279,12 @@ func (p *program) uninstallPlan(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
+	if !in.Bool("keep-sites") {
+		lines, err := system.RemovableObserver(ctx, conn, p.paths, in.Bool("force"))
+		if err := errors.Join(p.printLines(lines), err); err != nil {
+			return err
+		}
+	}
 	lines, err := system.Removable(ctx, conn, p.paths)
 	return errors.Join(p.printLines(lines), err)
 }

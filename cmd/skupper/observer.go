@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/observer"
@@ -29,6 +30,7 @@ func (p *program) observerCommands() *command.Command {
 				{Name: "flow-record-ttl", Kind: command.Duration, Default: "15m", Usage: "how long connections and requests are kept after their end"},
 				{Name: "listen", Kind: command.String, Value: "HOST:PORT", Default: "127.0.0.1:8080", Usage: "where the console, the API (described at /swagger/) and /metrics are served"},
 				{Name: "listen-metrics", Kind: command.String, Value: "HOST:PORT", Usage: "where /metrics is served beside that, without a login"},
+				{Name: "socket", Kind: command.String, Value: "PATH", Source: command.Files, Usage: "a Unix socket on which commands of its owner are answered, without a login"},
 				{Name: "tls-cert", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "the certificate to serve it with HTTPS"},
 				{Name: "tls-key", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "its key"},
 				{Name: "htpasswd", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "who may log in (bcrypt); made with one user and a password where there is none"},
@@ -61,14 +63,24 @@ func (p *program) observerRun(ctx context.Context, in *command.Input) error {
 		endpoint = "unix:" + n.RouterSocket
 	}
 	notifier := systemd.NewNotifier(p.getenv)
+	living, end := context.WithCancel(ctx)
+	var beat sync.WaitGroup
+	beat.Go(func() { notifier.Watchdog(living, func() bool { return true }) })
+	defer beat.Wait()
+	defer end()
 	err := observer.Run(ctx, observer.Config{
 		Router: endpoint, CA: in.String("router-tls-ca"), Cert: in.String("router-tls-cert"), Key: in.String("router-tls-key"),
 		Insecure: in.Bool("router-tls-insecure"), TTL: in.Duration("flow-record-ttl"), Log: p.logger(p.stderr), Ready: notifier.Ready,
 		Listen: in.String("listen"), TLSCert: in.String("tls-cert"), TLSKey: in.String("tls-key"), Users: in.String("htpasswd"), Open: in.Bool("open"),
 		Hosts: in.Strings("host"), Console: in.String("console-location"), Prometheus: in.String("prometheus-api"),
 		NoConsole: !in.Bool("enable-console"), ListenMetrics: in.String("listen-metrics"), Version: p.version,
-		CORS: in.Bool("cors-allow-all"), LogRequest: in.Bool("enable-access-logs"),
+		CORS: in.Bool("cors-allow-all"), LogRequest: in.Bool("enable-access-logs"), Socket: in.String("socket"),
 	})
+	return observerError(err)
+}
+
+// observerError tells what is wrong with a configuration from what failed.
+func observerError(err error) error {
 	if wrong := (*observer.Error)(nil); errors.As(err, &wrong) {
 		return &api.Error{Kind: api.Invalid, Message: wrong.Error(), Advice: wrong.Hint()}
 	}

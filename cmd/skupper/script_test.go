@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,7 +30,7 @@ const asProgram = "SKUPPER_TEST_PROGRAM"
 func TestMain(m *testing.M) {
 	// Routers and the agents of units get an environment of their own; the
 	// command line tells them.
-	daemon := len(os.Args) > 1 && (os.Args[1] == "router" || os.Args[1] == "controller")
+	daemon := len(os.Args) > 1 && slices.Contains([]string{"router", "controller", "network-observer"}, os.Args[1])
 	if os.Getenv(asProgram) != "" || daemon {
 		dieAtStep(os.Getenv(killAt))
 		main()
@@ -121,7 +122,7 @@ func cleanUp(home, run string) {
 			end(a.PID)
 		}
 	}
-	for _, pidFile := range glob(run, "skupper/*/router.pid") {
+	for _, pidFile := range append(glob(run, "skupper/*/router.pid"), glob(run, "skupper/*/observer.pid")...) {
 		end(pidIn(pidFile))
 	}
 	_ = os.RemoveAll(run) // a directory of the test

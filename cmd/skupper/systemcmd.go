@@ -124,6 +124,7 @@ func (p *program) systemCommands() *command.Command {
 			p.installBundleCommand(),
 			p.installCommand(),
 			p.uninstallCommand(),
+			p.systemObserverCommands(),
 			p.setupCommand(),
 		},
 	}

@@ -279,6 +279,7 @@ func (h *systemdHost) life() {
 	before := h.disk()
 	h.install()
 	h.liveChange()
+	h.observed()
 	h.dropIns()
 	h.crashes()
 	h.managers()
@@ -456,5 +457,41 @@ func (h *systemdHost) gone(before map[string]string) {
 	}
 	if d := box.Difference(before, h.disk()); len(d) > 0 {
 		h.t.Errorf("left:\n%s", strings.Join(d, "\n"))
+	}
+}
+
+// observed has a network observer see the site, and leave nothing behind.
+func (h *systemdHost) observed() {
+	t := h.t
+	out := h.skupper("system", "network-observer", "install", "--password", "auto")
+	if !strings.Contains(out, "supervised by systemd") || !strings.Contains(out, "name and password are in ") {
+		t.Errorf("install:\n%s", out)
+	}
+	h.eventually("the network observer is connected and hears the site", func() bool {
+		_, ok := h.try("skupper", "system", "network-observer", "status", "--check")
+		return ok
+	})
+	h.eventually("the service is seen", func() bool {
+		out, ok := h.try("skupper", "top", "--once")
+		return ok && strings.Contains(out, "\necho ")
+	})
+	unit := filepath.Join(h.units, "skupper-network-observer.service")
+	if out, ok := h.try(append(h.manager("systemd-analyze"), "--man=no", "verify", unit)...); !ok || out != "" {
+		t.Errorf("systemd-analyze verify:\n%s", out)
+	}
+	h.systemctl("is-enabled", "skupper-network-observer")
+	if h.user == "" {
+		h.must("systemd-analyze", "security", "--offline=true", "--threshold=15", unit)
+		if who := strings.TrimSpace(h.must("ps", "-o", "user=", "-p", h.pid("skupper-network-observer"))); who != "skupper" {
+			t.Errorf("the network observer runs as %s", who)
+		}
+	}
+	h.skupper("system", "network-observer", "uninstall", "--purge")
+	data := "/var/lib/skupper"
+	if h.user != "" {
+		data = "/home/" + h.user + "/.local/share/skupper"
+	}
+	for _, path := range []string{unit, data + "/network-observer", data + "/system-controller/network-observer.json"} {
+		h.must("test", "!", "-e", path)
 	}
 }

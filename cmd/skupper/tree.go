@@ -36,6 +36,8 @@ func (p *program) tree() *command.Command {
 			p.serviceCommands(),
 			p.certCommands(),
 			p.pingCommand(),
+			p.topCommand(),
+			p.eventsCommand(),
 			p.debugCommands(),
 			p.explainCommand(),
 			p.versionCommand(),

@@ -105,7 +105,7 @@ func plan() []row {
 		{pkg: "cmd/skupper/internal/footprint"},
 		{pkg: "cmd/skupper/internal/manual", may: []string{"cmd/skupper/internal/command"}},
 		{pkg: "cmd/skupper/internal/output"},
-		{pkg: "cmd/skupper", may: []string{"cmd/skupper/internal/...", "system", "system/...", "bundle", "router", "router/config", "observer"}},
+		{pkg: "cmd/skupper", may: []string{"cmd/skupper/internal/...", "system", "system/...", "bundle", "router", "router/config", "observer", "observer/access", "observer/record"}},
 		{pkg: "internal/box"},      // for tests
 		{pkg: "internal/captures"}, // tests only
 		{pkg: "internal/demo"},

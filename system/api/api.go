@@ -16,6 +16,9 @@ type Controller interface {
 	Namespaces(ctx context.Context) ([]Namespace, error)
 	// Status tells how a namespace is now, asked of the running router.
 	Status(ctx context.Context, namespace string) (*Status, error)
+	// Observer starts or stops the network observer that is installed where no
+	// service manager runs it, or tells how it is.
+	Observer(ctx context.Context, r ObserverRequest) (*ObserverState, error)
 	// Names lists the resources of a namespace, without asking anybody.
 	Names(ctx context.Context, namespace string) (*[]Ref, error)
 	// Check tells whether an input is in effect and its objects are as wanted.
@@ -48,6 +51,19 @@ type Agent struct {
 	System    bool      `json:"system"` // the system instance, not a user's
 	DataHome  string    `json:"dataHome"`
 	Units     string    `json:"units"` // who supervises routers: "systemd" or "agent"
+}
+
+// ObserverRequest is about the network observer.
+type ObserverRequest struct {
+	Operation Operation `json:"operation"` // start, which has changed options take effect, or stop; "" only asks
+}
+
+// ObserverState is how the process of the network observer is.
+type ObserverState struct {
+	Running bool      `json:"running"`
+	PID     int       `json:"pid"`
+	Since   time.Time `json:"since,omitzero"` // of the process
+	Message string    `json:"message"`        // why it does not run, "" if it does
 }
 
 // State is where a namespace stands.

@@ -21,6 +21,10 @@ import (
 type echo struct{ err error }
 
 func (e echo) Agent(context.Context) (*Agent, error) { return &Agent{PID: 7, Version: "1"}, e.err }
+func (e echo) Observer(_ context.Context, r ObserverRequest) (*ObserverState, error) {
+	return &ObserverState{PID: 9, Message: string(r.Operation)}, e.err
+}
+
 func (e echo) Namespaces(context.Context) ([]Namespace, error) {
 	return []Namespace{{Name: "west", State: Running}}, e.err
 }
@@ -104,6 +108,7 @@ func TestClientAsksWhatTheControllerHears(t *testing.T) {
 		{"agent", func(c Controller) (any, error) { return c.Agent(ctx) }},
 		{"namespaces", func(c Controller) (any, error) { return c.Namespaces(ctx) }},
 		{"status", func(c Controller) (any, error) { return c.Status(ctx, "we/st ä") }},
+		{"observer", func(c Controller) (any, error) { return c.Observer(ctx, ObserverRequest{Operation: Start}) }},
 		{"names", func(c Controller) (any, error) { return c.Names(ctx, "west") }},
 		{"check", func(c Controller) (any, error) {
 			return c.Check(ctx, "west", CheckRequest{Generation: 3, Objects: []Ref{{"Listener", "db"}}, Ready: true})
@@ -244,6 +249,8 @@ func TestDescriptionNamesEveryRouteAndField(t *testing.T) {
 		Result{},
 		LinkRequest{},
 		LinkFile{},
+		ObserverRequest{},
+		ObserverState{},
 		CheckRequest{},
 		PingRequest{},
 		Ping{},

@@ -50,6 +50,11 @@ func (c *Client) Namespaces(ctx context.Context) ([]Namespace, error) {
 	return *list, nil
 }
 
+// Observer implements Controller.
+func (c *Client) Observer(ctx context.Context, r ObserverRequest) (*ObserverState, error) {
+	return call[ObserverState](ctx, c, "POST", "/v1/observer", r)
+}
+
 // Status implements Controller.
 func (c *Client) Status(ctx context.Context, namespace string) (*Status, error) {
 	return call[Status](ctx, c, "GET", path(namespace, ""), nil)

@@ -30,6 +30,13 @@ type route struct {
 func routes() []route {
 	return []route{
 		{"GET", "/v1/agent", func(c Controller, r *http.Request) (any, error) { return c.Agent(r.Context()) }},
+		{"POST", "/v1/observer", func(c Controller, r *http.Request) (any, error) {
+			q, err := body[ObserverRequest](r)
+			if err != nil {
+				return nil, err
+			}
+			return c.Observer(r.Context(), q)
+		}},
 		{"GET", "/v1/namespaces", func(c Controller, r *http.Request) (any, error) { return c.Namespaces(r.Context()) }},
 		{"GET", "/v1/namespaces/{namespace}", func(c Controller, r *http.Request) (any, error) {
 			return c.Status(r.Context(), r.PathValue("namespace"))
@@ -53,14 +60,22 @@ func routes() []route {
 // with decodes the body of a request for a method of Controller.
 func with[Q, A any](method func(Controller, context.Context, string, Q) (*A, error)) func(Controller, *http.Request) (any, error) {
 	return func(c Controller, r *http.Request) (any, error) {
-		var q Q
-		d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxRequest))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&q); err != nil && !errors.Is(err, io.EOF) {
-			return nil, &Error{Kind: Invalid, Message: fmt.Sprintf("request body: %v", err)}
+		q, err := body[Q](r)
+		if err != nil {
+			return nil, err
 		}
 		return method(c, r.Context(), r.PathValue("namespace"), q)
 	}
+}
+
+// body decodes the body of a request; there need be none.
+func body[Q any](r *http.Request) (q Q, err error) {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxRequest))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&q); err != nil && !errors.Is(err, io.EOF) {
+		return q, &Error{Kind: Invalid, Message: fmt.Sprintf("request body: %v", err)}
+	}
+	return q, nil
 }
 
 // Handler serves c. Whoever may connect to the socket may do everything.

@@ -207,14 +207,18 @@ func (p Paths) ObserverUnit() string { return p.unit(ObserverUnitName) }
 
 // ObserverRecord is how the network observer is to run, and what was made for
 // it. It exists while one is installed.
-func (p Paths) ObserverRecord() string { return filepath.Join(p.ControllerDir(), "network-observer.json") }
+func (p Paths) ObserverRecord() string {
+	return filepath.Join(p.ControllerDir(), "network-observer.json")
+}
 
 // ObserverLog is the network observer's log where the agent supervises it.
 func (p Paths) ObserverLog() string { return filepath.Join(p.ControllerDir(), "network-observer.log") }
 
 // ObserverSupervision is where the agent keeps its records about a network
 // observer that it supervises.
-func (p Paths) ObserverSupervision() string { return filepath.Join(p.ControllerDir(), "network-observer") }
+func (p Paths) ObserverSupervision() string {
+	return filepath.Join(p.ControllerDir(), "network-observer")
+}
 
 // ObserverDir is what the network observer itself keeps. It belongs to whom it
 // runs as.
