@@ -104,14 +104,18 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 	l := &amqpListener{r: r, cfg: c}
 	l.owner = &connections{r: r, name: c.Name, role: c.Role, endpoint: c.Host + ":" + c.Port, set: listenerSettings(c)}
 	l.owner.cost.Store(c.Cost)
-	tlsConfig, err := r.serverTLS(c.SSLProfile, c.AuthenticatePeer)
-	if err != nil {
-		l.problem = err
-		return l, err
+	var tlsConfig *tls.Config
+	var id *conn.Identity
+	if c.SSLProfile != "" {
+		if id, err = r.identity(c.SSLProfile); err != nil {
+			l.problem = err
+			return l, err
+		}
+		tlsConfig = id.Server(c.AuthenticatePeer)
 	}
 	l.owner.set.required = c.AuthenticatePeer
 	l.owner.set.handshake = time.Duration(c.InitialHandshakeTimeoutSeconds) * time.Second
-	l.owner.access = r.flows.newAccessFlow(c, r.ordinal(c.SSLProfile))
+	l.owner.access = r.flows.newAccessFlow(c, r.ordinal(c.SSLProfile), id)
 	l.owner.set.plain = !c.AuthenticatePeer && !c.RequireSSL && !c.RequireEncryption
 	l.listener = trunk.NewListener(trunk.ListenConfig{
 		Name: c.Name, Role: role, TLS: tlsConfig, Log: r.log, Ordinal: r.ordinal(c.SSLProfile),
@@ -121,7 +125,7 @@ func (r *Router) newAMQPListener(c *config.Listener) (entity, error) {
 	l.task = r.run(func(ctx context.Context) {
 		l.serve(ctx, ln)
 		if l.owner.access != nil {
-			l.owner.access.End(time.Now())
+			l.owner.access.end()
 		}
 	})
 	return l, nil
@@ -291,9 +295,9 @@ func (r *Router) newAMQPConnector(c *config.Connector, old *amqpConnector) (enti
 		Name: c.Name, Role: role, Endpoints: []trunk.Endpoint{{Host: c.Host, Port: c.Port}},
 		Ordinal: r.ordinal(c.SSLProfile),
 	}
+	var id *conn.Identity
 	if c.SSLProfile != "" {
-		id, err := r.identity(c.SSLProfile)
-		if err != nil {
+		if id, err = r.identity(c.SSLProfile); err != nil {
 			return nil, err
 		}
 		dial.TLS = func(host string) *tls.Config { return id.Client(host, c.VerifyHostname) }
@@ -309,7 +313,7 @@ func (r *Router) newAMQPConnector(c *config.Connector, old *amqpConnector) (enti
 		dial.Correlator, dial.Succession = old.dial.Correlator, old.dial.Succession+1
 	}
 	k.dial = dial
-	k.owner.link = r.flows.newLinkFlow(c, dial.Ordinal)
+	k.owner.link = r.flows.newLinkFlow(c, dial.Ordinal, id)
 	k.dialer = trunk.NewDialer(dial, r.groups, k.owner)
 	k.task = r.run(func(ctx context.Context) {
 		_ = k.dialer.Run(ctx) // it ends with ctx only

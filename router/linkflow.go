@@ -14,8 +14,10 @@ import (
 
 // linkFlow is the LINK record of a connector to another router.
 type linkFlow struct {
-	record *vanflow.Link
-	t      *telemetry
+	record   *vanflow.Link
+	t        *telemetry
+	identity *conn.Identity // nil without TLS, or with a certificate of nobody's
+	direct   bool           // through no proxy
 
 	controls int // open ones. Owned by the control loop.
 
@@ -31,14 +33,15 @@ type counted struct {
 
 // newLinkFlow begins the record of a connector; nil if that does not lead to
 // another router.
-func (t *telemetry) newLinkFlow(c *config.Connector, ordinal uint64) *linkFlow {
+func (t *telemetry) newLinkFlow(c *config.Connector, ordinal uint64, id *conn.Identity) *linkFlow {
 	if !betweenRouters(c.Role) {
 		return nil
 	}
-	l := &linkFlow{t: t, record: t.source.Link(time.Now(), vanflow.LinkConfig{
+	l := &linkFlow{t: t, identity: id, direct: c.ProxyProfile == "", record: t.source.Link(time.Now(), vanflow.LinkConfig{
 		Name: c.Name, Role: c.Role, Cost: uint64(max(1, c.Cost)), Host: c.Host, Port: c.Port,
 		TLS: c.SSLProfile != "", TLSOrdinal: ordinal, Proxy: c.ProxyProfile != "",
 	})}
+	l.measure()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.links = append(t.links, l)
@@ -98,16 +101,38 @@ func (l *linkFlow) down(err error) {
 	l.record.Down(time.Now(), condition, text)
 }
 
-// measure counts what the connections have carried since the last time.
+// measure counts what the connections have carried since the last time, and notes
+// how far the peer is and how long the certificate lasts.
 func (l *linkFlow) measure() {
+	if l.identity != nil {
+		if end := l.identity.Expiry(); !end.IsZero() {
+			l.record.SetExpiry(end)
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.record.SetRoundTrip(l.roundTrip())
 	for i := range l.conns {
 		c := &l.conns[i]
 		received, sent := c.conn.Octets()
 		l.record.AddOctets(sent-c.sent, received-c.received)
 		c.sent, c.received = sent, received
 	}
+}
+
+// roundTrip returns how long it takes to the peer's host and back: of the
+// connection with the shortest queue; 0 if that is not known, as behind a proxy,
+// which would answer in the peer's place. l.mu is held.
+func (l *linkFlow) roundTrip() (least time.Duration) {
+	if !l.direct {
+		return 0
+	}
+	for _, c := range l.conns {
+		if d := c.conn.RoundTrip(); d > 0 && (least == 0 || d < least) {
+			least = d
+		}
+	}
+	return least
 }
 
 // end ends the record.
@@ -121,20 +146,45 @@ func (l *linkFlow) end() {
 // accessFlow is the ROUTER_ACCESS record of a listener for other routers.
 type accessFlow struct {
 	*vanflow.Access
+	t        *telemetry
+	identity *conn.Identity // nil without TLS
+
 	conns int // open control connections. Owned by the control loop.
 }
 
 // newAccessFlow begins the record of a listener; nil if it is not for other
 // routers.
-func (t *telemetry) newAccessFlow(c *config.Listener, ordinal uint64) *accessFlow {
+func (t *telemetry) newAccessFlow(c *config.Listener, ordinal uint64, id *conn.Identity) *accessFlow {
 	if !betweenRouters(c.Role) {
 		return nil
 	}
-	a := &accessFlow{Access: t.source.Access(time.Now(), c.Name, c.Role)}
+	a := &accessFlow{t: t, identity: id, Access: t.source.Access(time.Now(), c.Name, c.Role)}
 	if c.SSLProfile != "" {
 		a.SetTLSOrdinal(ordinal)
 	}
+	a.measure()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.accesses = append(t.accesses, a)
 	return a
+}
+
+// measure notes how long the certificate lasts.
+func (a *accessFlow) measure() {
+	if a.identity == nil {
+		return
+	}
+	if end := a.identity.Expiry(); !end.IsZero() {
+		a.SetExpiry(end)
+	}
+}
+
+// end ends the record.
+func (a *accessFlow) end() {
+	a.t.mu.Lock()
+	a.t.accesses = slices.DeleteFunc(a.t.accesses, func(o *accessFlow) bool { return o == a })
+	a.t.mu.Unlock()
+	a.End(time.Now())
 }
 
 // count notes that control connections were opened or have ended.

@@ -33,8 +33,9 @@ type telemetry struct {
 
 	tasks []*task // Owned by the control loop.
 
-	mu    sync.Mutex
-	links []*linkFlow // Guarded by mu.
+	mu       sync.Mutex
+	links    []*linkFlow   // Guarded by mu.
+	accesses []*accessFlow // Guarded by mu.
 }
 
 // newTelemetry returns the sources; start makes them live.
@@ -184,8 +185,8 @@ func (t *telemetry) logged(l journal.Line) {
 	t.source.Log(l.Time, severity, "LOG_"+l.Module+": "+l.Text, l.File, l.LineNumber)
 }
 
-// measured is the router's source, which counts what its links carry just
-// before it says so.
+// measured is the router's source, which looks at its links just before it
+// speaks of them.
 type measured struct {
 	*vanflow.Router
 	t *telemetry
@@ -205,11 +206,14 @@ func (s measured) Finish(now time.Time, usable vanflow.Usable) vanflow.Output {
 	return s.Router.Finish(now, usable)
 }
 
-// measure counts what the links have carried since the last time.
+// measure notes what is not noted as it happens.
 func (t *telemetry) measure() {
 	t.mu.Lock()
-	links := slices.Clone(t.links)
+	links, accesses := slices.Clone(t.links), slices.Clone(t.accesses)
 	t.mu.Unlock()
+	for _, a := range accesses {
+		a.measure()
+	}
 	for _, l := range links {
 		l.measure()
 	}

@@ -64,6 +64,7 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	s.traffic()
 	s.sites()
 	s.links()
+	s.certificates()
 	s.services()
 	s.observer()
 }
@@ -206,12 +207,41 @@ func (s *scrape) links() {
 		if l.Since > 0 {
 			s.put(linkChanged, float64(l.Since)/1e6, key[:]...)
 		}
+		if l.RoundTrip > 0 {
+			s.put(linkRoundTrip, float64(l.RoundTrip)/1e6, key[:]...)
+		}
 	}
 	for k, n := range counted {
 		s.put(siteLinks, float64(n), k[:]...)
 	}
 	for _, e := range s.network.LinkErrors() {
 		s.put(siteLinkErrors, float64(e.Count), e.SiteID, e.Role)
+	}
+}
+
+// certificates are those of links between routers. Where two records have the
+// same names, because one of them is about to go, the certificate that ends first
+// counts.
+func (s *scrape) certificates() {
+	type five [5]string
+	ends := map[five]uint64{}
+	note := func(at uint64, key five) {
+		if was, ok := ends[key]; at > 0 && (!ok || at < was) {
+			ends[key] = at
+		}
+	}
+	for _, l := range s.network.RouterLinks() {
+		if l.EndTime == 0 {
+			note(l.CertificateExpiry, five{l.SourceSiteID, l.SourceSiteName, l.RouterName, "link", l.Name})
+		}
+	}
+	for _, a := range s.network.RouterAccesses() {
+		if a.EndTime == 0 {
+			note(a.CertificateExpiry, five{a.SiteID, a.SiteName, a.RouterName, "access", a.Name})
+		}
+	}
+	for k, at := range ends {
+		s.put(certificateExpiry, float64(at)/1e6, k[:]...)
 	}
 }
 

@@ -116,7 +116,20 @@ func TestUpstreamsMetrics(t *testing.T) {
 
 func TestEveryMetricIsThere(t *testing.T) {
 	t.Parallel()
-	ours := gathered(t, recorded.Network(t))
+	n := recorded.Network(t)
+	link := vanflow.Record{Type: vanflow.TypeLink, Identity: "ours1:1"} // of a router that says more than the recorded ones
+	for _, a := range []vanflow.Attribute{
+		vanflow.Text(vanflow.AttrParent, "ours1:0"), vanflow.Text(vanflow.AttrOperStatus, "up"),
+		vanflow.Number(vanflow.AttrRoundTrip, 1500), vanflow.Number(vanflow.AttrCertificateExpiry, 7_000_000),
+	} {
+		link.Set(a)
+	}
+	router := vanflow.Record{Type: vanflow.TypeRouter, Identity: "ours1:0"}
+	router.Set(vanflow.Text(vanflow.AttrParent, n.Sites()[0].Identity))
+	n.SourceSeen(recorded.Then(), "ours1:0", vanflow.SourceRouter)
+	n.Apply(recorded.Then(), "ours1:0", []vanflow.Record{router, link})
+	n.Tick(recorded.Then())
+	ours := gathered(t, n)
 	for _, m := range table() {
 		f := ours[m.name]
 		if f == nil {
@@ -167,8 +180,12 @@ func TestValues(t *testing.T) {
 		rec(vanflow.TypeSite, "nameless", text(vanflow.AttrBuildVersion, "2.2")),
 		rec(vanflow.TypeRouter, "aaaaa:0", text(vanflow.AttrParent, "west"), text(vanflow.AttrName, "0/w"), text(vanflow.AttrMode, "interior")),
 		rec(vanflow.TypeLink, "aaaaa:1", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "to-east"), text(vanflow.AttrRole, "inter-router"),
-			text(vanflow.AttrOperStatus, "up"), number(vanflow.AttrDownCount, 4), number(vanflow.AttrOctets, 10), number(vanflow.AttrOctetsReverse, 20), number(vanflow.AttrUpTimeStamp, 5_500_000)),
-		rec(vanflow.TypeLink, "aaaaa:2", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "to-north"), text(vanflow.AttrRole, "edge"), text(vanflow.AttrOperStatus, "down")),
+			text(vanflow.AttrOperStatus, "up"), number(vanflow.AttrDownCount, 4), number(vanflow.AttrOctets, 10), number(vanflow.AttrOctetsReverse, 20), number(vanflow.AttrUpTimeStamp, 5_500_000),
+			number(vanflow.AttrRoundTrip, 1500), number(vanflow.AttrCertificateExpiry, 7_000_000)),
+		rec(vanflow.TypeRouterAccess, "aaaaa:5", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "links"), text(vanflow.AttrRole, "inter-router"),
+			number(vanflow.AttrCertificateExpiry, 8_000_000)),
+		rec(vanflow.TypeRouterAccess, "aaaaa:6", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "plain"), text(vanflow.AttrRole, "edge")),
+		rec(vanflow.TypeLink, "aaaaa:2", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "to-north"), text(vanflow.AttrRole, "edge"), text(vanflow.AttrOperStatus, "down"), number(vanflow.AttrRoundTrip, 9)),
 		rec(vanflow.TypeListener, "aaaaa:3", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrVanAddress, "db"), text(vanflow.AttrProtocol, "tcp")),
 		rec(vanflow.TypeListener, "aaaaa:4", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrVanAddress, "db"), text(vanflow.AttrProtocol, "tcp")),
 	})
@@ -182,7 +199,7 @@ func TestValues(t *testing.T) {
 	names := []string{
 		"skupper_site_info", "skupper_routers_total", "skupper_site_links_total", "skupper_site_link_errors_total", "skupper_site_listeners_total",
 		"skupper_site_connectors_total", "skupper_site_link_up", "skupper_site_link_flaps_total", "skupper_site_link_sent_bytes_total",
-		"skupper_site_link_received_bytes_total", "skupper_site_link_changed_timestamp_seconds", "skupper_service_listeners", "skupper_service_connectors",
+		"skupper_site_link_received_bytes_total", "skupper_site_link_changed_timestamp_seconds", "skupper_site_link_round_trip_seconds", "skupper_certificate_expiry_timestamp_seconds", "skupper_service_listeners", "skupper_service_connectors",
 	}
 	all, err := reg.Gather()
 	if err != nil {
@@ -203,6 +220,8 @@ func TestValues(t *testing.T) {
 	}
 	const toEast, toNorth = "{link=to-east,peer_site_id=,peer_site_name=,role=inter-router,router=0/w,site_id=west,site_name=west} ", "{link=to-north,peer_site_id=,peer_site_name=,role=edge,router=0/w,site_id=west,site_name=west} "
 	want := []string{
+		"skupper_certificate_expiry_timestamp_seconds{kind=access,name=links,router=0/w,site_id=west,site_name=west} 8",
+		"skupper_certificate_expiry_timestamp_seconds{kind=link,name=to-east,router=0/w,site_id=west,site_name=west} 7",
 		"skupper_routers_total{mode=interior,site_id=west} 1",
 		"skupper_service_connectors{protocol=tcp,routing_key=db} 0",
 		"skupper_service_listeners{protocol=tcp,routing_key=db} 2",
@@ -214,6 +233,7 @@ func TestValues(t *testing.T) {
 		"skupper_site_link_flaps_total" + toNorth + "0",
 		"skupper_site_link_received_bytes_total" + toEast + "20",
 		"skupper_site_link_received_bytes_total" + toNorth + "0",
+		"skupper_site_link_round_trip_seconds" + toEast + "0.0015",
 		"skupper_site_link_sent_bytes_total" + toEast + "10",
 		"skupper_site_link_sent_bytes_total" + toNorth + "0",
 		"skupper_site_link_up" + toEast + "1",

@@ -50,6 +50,8 @@ const (
 	linkSent
 	linkReceived
 	linkChanged
+	linkRoundTrip
+	certificateExpiry
 	serviceListeners
 	serviceConnectors
 	sources
@@ -98,6 +100,8 @@ func table() [count]metric {
 		linkSent:          {"skupper_site_link_sent_bytes_total", "What the router that dials a link sent over it, in bytes.", counter, link(), false},
 		linkReceived:      {"skupper_site_link_received_bytes_total", "What the router that dials a link received over it, in bytes.", counter, link(), false},
 		linkChanged:       {"skupper_site_link_changed_timestamp_seconds", "When a link came up or went down the last time, seconds since 1970.", gauge, link(), false},
+		linkRoundTrip:     {"skupper_site_link_round_trip_seconds", "How long it takes over a link that is up to the other host and back; not behind a proxy.", gauge, link(), false},
+		certificateExpiry: {"skupper_certificate_expiry_timestamp_seconds", "When the certificate ends that a router shows on a link that it dials (kind link) or where it takes links (kind access), seconds since 1970.", gauge, []string{"site_id", "site_name", "router", "kind", "name"}, false},
 		serviceListeners:  {"skupper_service_listeners", "Listeners of a service in the whole network.", gauge, []string{"routing_key", "protocol"}, false},
 		serviceConnectors: {"skupper_service_connectors", "Connectors of a service in the whole network.", gauge, []string{"routing_key", "protocol"}, false},
 		sources:           {"skupper_observer_sources", "Event sources of the network by state: new, live, silent, gone.", gauge, []string{"state"}, false},

@@ -78,6 +78,12 @@ type RouterLink struct {
 	DownCount uint64 `json:"downCount"` // how often it went down
 	Result    string `json:"result,omitempty"`
 	Reason    string `json:"reason,omitempty"` // why it went down the last time
+	// RoundTrip is how long it takes to the other host and back, in microseconds;
+	// absent while the link is down, behind a proxy, and with other routers.
+	RoundTrip uint64 `json:"roundTrip,omitempty"`
+	// CertificateExpiry is when the certificate ends that the router shows which
+	// dials; absent without one, and with other routers.
+	CertificateExpiry uint64 `json:"certificateExpiry,omitempty"`
 }
 
 // RouterAccess is where a router takes links.
@@ -92,6 +98,9 @@ type RouterAccess struct {
 	RouterName string `json:"routerName"`
 	SiteID     string `json:"siteId"`
 	SiteName   string `json:"siteName"`
+	// CertificateExpiry is when the certificate ends that is shown here; absent
+	// without one, and with other routers.
+	CertificateExpiry uint64 `json:"certificateExpiry,omitempty"`
 }
 
 // Listener is where clients of a service connect.

@@ -117,6 +117,15 @@ func (i *Identity) Certificate() *x509.Certificate {
 	return nil
 }
 
+// Expiry returns when the certificate ends that the next handshake shows; zero
+// without one.
+func (i *Identity) Expiry() time.Time {
+	if cert := i.current().cert; cert != nil {
+		return cert.Leaf.NotAfter
+	}
+	return time.Time{}
+}
+
 // marks describes the files without reading them.
 func (f Credentials) marks() (m [3]fileMark) {
 	for k, name := range []string{f.CertFile, f.KeyFile, f.CAFile} {

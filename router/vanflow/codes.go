@@ -114,6 +114,12 @@ const (
 	AttrActiveTLSOrdinal   Code = 66
 	AttrHTTPProxy          Code = 67
 	maxCode                     = AttrHTTPProxy
+
+	// Ours, far from where upstream's go on. Collectors leave out what they do
+	// not know.
+
+	AttrRoundTrip         Code = 120 // LINK: to the host of the peer and back, as the kernel measures it
+	AttrCertificateExpiry Code = 121 // LINK, ROUTER_ACCESS: when the certificate that this side shows ends
 )
 
 // numbers has a bit for every attribute below 64 that is a number.
@@ -125,13 +131,24 @@ const numbers = 1<<AttrRecordType | 1<<AttrStartTime | 1<<AttrEndTime | 1<<AttrS
 
 // IsNumber reports whether the attribute is a number; otherwise it is text.
 func (c Code) IsNumber() bool {
-	return c < 64 && numbers>>c&1 != 0 || c == AttrActiveTLSOrdinal
+	return c < 64 && numbers>>c&1 != 0 || c == AttrActiveTLSOrdinal || c.ours()
 }
+
+// ours reports whether the attribute is one that upstream does not have.
+func (c Code) ours() bool { return c == AttrRoundTrip || c == AttrCertificateExpiry }
+
+// known reports whether there is such an attribute.
+func (c Code) known() bool { return c <= maxCode || c.ours() }
 
 // String returns the name of the attribute as routers log it.
 func (c Code) String() string {
-	if c <= maxCode {
+	switch {
+	case c <= maxCode:
 		return codeNames[c]
+	case c == AttrRoundTrip:
+		return "roundTrip"
+	case c == AttrCertificateExpiry:
+		return "certificateExpiry"
 	}
 	return "unknown"
 }

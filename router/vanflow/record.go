@@ -1,6 +1,7 @@
 package vanflow
 
 import (
+	"math"
 	"slices"
 
 	"github.com/skupper-host/skupper/router/amqp"
@@ -85,7 +86,7 @@ func decodeRecord(v any) (r Record, ok bool) {
 	r.Attributes = make([]Attribute, 0, max(len(m)-2, 0)) // but for type and identity
 	for _, p := range m {
 		code, ok := number(p.Key)
-		if !ok || code > uint64(maxCode) {
+		if !ok || code > math.MaxUint32 || !Code(code).known() {
 			continue
 		}
 		c := Code(code)

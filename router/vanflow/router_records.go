@@ -105,6 +105,16 @@ func (l *Link) Down(now time.Time, condition, reason string) {
 	l.set(Text(AttrReason, reason))
 }
 
+// SetRoundTrip sets how long it takes to the peer's host and back; 0 is not known.
+func (l *Link) SetRoundTrip(d time.Duration) {
+	if d > 0 {
+		l.Set(Number(AttrRoundTrip, uint64(d.Microseconds())))
+	}
+}
+
+// SetExpiry sets when the certificate ends that this side shows.
+func (l *Link) SetExpiry(at time.Time) { l.Set(Number(AttrCertificateExpiry, micros(at))) }
+
 // AddOctets counts what the connections of the link sent and received. It is
 // cheap enough for every read and write.
 func (l *Link) AddOctets(sent, received uint64) {
@@ -133,3 +143,6 @@ func (a *Access) SetConns(n int) { a.Set(Number(AttrLinkCount, uint64(max(n, 0))
 
 // SetTLSOrdinal sets the generation of the listener's certificates.
 func (a *Access) SetTLSOrdinal(n uint64) { a.Set(Number(AttrActiveTLSOrdinal, n)) }
+
+// SetExpiry sets when the certificate ends that the listener shows.
+func (a *Access) SetExpiry(at time.Time) { a.Set(Number(AttrCertificateExpiry, micros(at))) }
