@@ -43,7 +43,7 @@ func (s *service) accepted(a tcp.Accepted) (stream.Recorder, stream.Tap) {
 		s.r.log.Debug("no protocol observer setup for this connection", "module", "TCP_ADAPTOR", "address", a.Address) // compat: the words are upstream's
 		return flow, nil
 	}
-	return flow, observe.New(kind, flow, time.Now)
+	return flow, observe.New(kind, flow, time.Now, &s.r.requests)
 }
 
 // Begin implements observe.Recorder.

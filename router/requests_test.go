@@ -364,4 +364,27 @@ func TestRequestsAreRecorded(t *testing.T) {
 		}
 		return nil
 	})
+
+	held := newVisitor(t, "10.0.0.5", west.address("plain"), nil)
+	for _, major := range []int{1, 2} {
+		held.ask(major, "GET", "/?size=1", nil, 0, 1, 200)
+	}
+	counted := func(least, most uint64) func() error {
+		return func() error {
+			c := store{west.r}.Metrics().ConnectionCounters
+			for _, protocol := range []string{"http1", "http2"} {
+				if n := c[protocol]; n < least || n > most {
+					return fmt.Errorf("%s: %d", protocol, n)
+				}
+			}
+			return nil
+		}
+	}
+	eventually(t, "open connections with requests are counted", counted(1, 1000))
+	for _, v := range append(visitors, held, quiet) {
+		for _, c := range v.clients {
+			c.CloseIdleConnections()
+		}
+	}
+	eventually(t, "those that have ended are not", counted(0, 0))
 }

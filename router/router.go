@@ -11,6 +11,7 @@ import (
 	"github.com/skupper-host/skupper/router/forward"
 	"github.com/skupper-host/skupper/router/journal"
 	"github.com/skupper-host/skupper/router/linkstate"
+	"github.com/skupper-host/skupper/router/observe"
 	"github.com/skupper-host/skupper/router/stream"
 	"github.com/skupper-host/skupper/router/tcp"
 	"github.com/skupper-host/skupper/router/trunk"
@@ -30,12 +31,14 @@ type Router struct {
 	temps   *temps[replyTaker]
 	groups  *trunk.Groups
 	budget  *stream.Budget
-	lot     *tcp.Lot  // where idle streams wait
-	crew    *tcp.Crew // who carries the others
-	spawn   func(func(context.Context))
-	env     config.Environment
-	flows   *telemetry
-	include []string // see Options
+
+	requests observe.Open // streams that carry some
+	lot      *tcp.Lot     // where idle streams wait
+	crew     *tcp.Crew    // who carries the others
+	spawn    func(func(context.Context))
+	env      config.Environment
+	flows    *telemetry
+	include  []string // see Options
 
 	// Published by the control loop, read by everybody.
 	self atomic.Pointer[origin]

@@ -186,7 +186,7 @@ func (s store) Metrics() (m manage.Metrics) {
 		m = manage.Metrics{
 			ID: r.id, Version: r.version, ConnectionCount: uint64(len(r.peers)),
 			UptimeSeconds: uint32(time.Since(r.started).Seconds()), MemoryUsage: virtual, ResidentMemoryUsage: resident,
-			ConnectionCounters: map[string]uint64{"amqp": uint64(len(r.peers)), "tcp": 0, "http1": 0, "http2": 0},
+			ConnectionCounters: map[string]uint64{"amqp": uint64(len(r.peers)), "tcp": 0, "http1": r.requests.HTTP1(), "http2": r.requests.HTTP2()},
 		}
 		if r.reach != nil {
 			m.NodeCount = uint64(max(0, reachable(r)))

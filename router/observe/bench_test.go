@@ -40,7 +40,7 @@ func BenchmarkRequest(b *testing.B) {
 			var s *Stream
 			for i := 0; b.Loop(); i++ {
 				if i%1_000_000 == 0 {
-					s = New(Auto, silence{}, time.Now)
+					s = New(Auto, silence{}, time.Now, nil)
 					if row.opening != "" {
 						s.Client([]byte(row.opening))
 						s.Server([]byte(row.settings))
@@ -69,7 +69,7 @@ func BenchmarkRequest(b *testing.B) {
 func BenchmarkBody(b *testing.B) {
 	for name, begin := range map[string]string{"HTTP1": "HTTP/1.1 200 OK\r\n\r\n", "other": "SSH"} {
 		b.Run(name, func(b *testing.B) {
-			s := New(Auto, silence{}, time.Now)
+			s := New(Auto, silence{}, time.Now, nil)
 			s.Client([]byte("GET / HTTP/1.1\r\n\r\n"))
 			s.Server([]byte(begin))
 			p := make([]byte, 64<<10)

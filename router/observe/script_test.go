@@ -87,7 +87,7 @@ type turn struct {
 func play(kind Kind, turns []turn, pieces func(string) []string) (l *ledger, s *Stream) {
 	now := time.Unix(0, 0)
 	l = &ledger{}
-	s = New(kind, l, func() time.Time { return now })
+	s = New(kind, l, func() time.Time { return now }, nil)
 	for _, t := range turns {
 		now = now.Add(time.Second)
 		for _, p := range pieces(t.text) {

@@ -56,11 +56,32 @@ const (
 	off
 )
 
+// Open counts streams that carry HTTP now.
+type Open struct{ http1, http2 atomic.Int64 }
+
+// HTTP1 is how many streams carry HTTP/1 now, of those that are looked at.
+func (o *Open) HTTP1() uint64 { return uint64(max(o.http1.Load(), 0)) }
+
+// HTTP2 is how many carry HTTP/2.
+func (o *Open) HTTP2() uint64 { return uint64(max(o.http2.Load(), 0)) }
+
+// add counts a stream that begins or ends to carry what the mode says.
+func (o *Open) add(m mode, n int64) {
+	switch {
+	case o == nil:
+	case m == isHTTP1:
+		o.http1.Add(n)
+	case m == isHTTP2:
+		o.http2.Add(n)
+	}
+}
+
 // Stream observes one stream. Client and Server are called by one goroutine
 // each, the other methods by any.
 type Stream struct {
 	rec  Recorder
 	now  func() time.Time
+	open *Open // nil: nobody counts
 	mode atomic.Uint32
 	h1   atomic.Pointer[http1]
 	h2   atomic.Pointer[http2]
@@ -88,9 +109,9 @@ func (c *clock) time() time.Time {
 	return c.at
 }
 
-// New returns the observation of a stream that begins.
-func New(kind Kind, rec Recorder, now func() time.Time) *Stream {
-	s := &Stream{rec: rec, now: now}
+// New returns the observation of a stream that begins. Open may be nil.
+func New(kind Kind, rec Recorder, now func() time.Time, open *Open) *Stream {
+	s := &Stream{rec: rec, now: now, open: open}
 	switch kind {
 	case HTTP1:
 		s.mode.Store(isHTTP1)
@@ -98,7 +119,19 @@ func New(kind Kind, rec Recorder, now func() time.Time) *Stream {
 		s.mode.Store(isHTTP2)
 	case Auto:
 	}
+	open.add(s.mode.Load(), 1)
 	return s
+}
+
+// decide notes what the client turned out to speak, unless the observation has
+// ended.
+func (s *Stream) decide(m mode) bool {
+	s.open.add(m, 1) // before another goroutine can take it back
+	if s.mode.CompareAndSwap(undecided, m) {
+		return true
+	}
+	s.open.add(m, -1)
+	return false
 }
 
 // Watching reports whether bytes still have to be shown. Once it is false it
@@ -166,7 +199,7 @@ func (s *Stream) client(p []byte) parser {
 	case before+n == len(preface):
 		f := newFramer(s.shared2(), s.now, true)
 		f.feed([]byte(preface[:before]))
-		if !s.mode.CompareAndSwap(undecided, isHTTP2) {
+		if !s.decide(isHTTP2) {
 			return nil
 		}
 		return f
@@ -175,7 +208,7 @@ func (s *Stream) client(p []byte) parser {
 		return nil
 	default:
 		c := s.client1()
-		if !s.mode.CompareAndSwap(undecided, isHTTP1) {
+		if !s.decide(isHTTP1) {
 			return nil
 		}
 		if !c.feed([]byte(preface[:before])) {
@@ -223,9 +256,11 @@ func (s *Stream) server(m mode, p []byte) parser {
 
 // end ends what is under way.
 func (s *Stream) end() {
-	if s.mode.Swap(off) == off {
+	was := s.mode.Swap(off)
+	if was == off {
 		return
 	}
+	s.open.add(was, -1)
 	if h := s.h1.Swap(nil); h != nil {
 		h.end(s.now())
 	}
