@@ -24,19 +24,18 @@ import (
 	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/pki"
 	"github.com/skupper-host/skupper/system/token"
+	"github.com/skupper-host/skupper/system/token/pipe"
 )
 
 // Names and places of the grant server, one for each data home.
 const (
-	grantCA          = "skupper-grant-server-ca"
-	grantCredential  = "skupper-grant-server"
-	grantPort        = 9090             // first port that is tried
-	grantLinger      = 5 * time.Minute  // it goes on after the last grant ended
-	grantRetry       = time.Second      // it tries to listen again, while something else has its port
-	grantRequest     = 10 * time.Second // for one request
-	grantHeaderBytes = 16 << 10
-	grantCertDays    = 397
-	grantCAYears     = 10
+	grantCA         = "skupper-grant-server-ca"
+	grantCredential = "skupper-grant-server"
+	grantPort       = 9090            // first port that is tried
+	grantLinger     = 5 * time.Minute // it goes on after the last grant ended
+	grantRetry      = time.Second     // it tries to listen again, while something else has its port
+	grantCertDays   = 397
+	grantCAYears    = 10
 )
 
 // grantAddress is what a token says of the server.
@@ -50,40 +49,49 @@ type grantAddress struct {
 // to redeem.
 type grantServer struct {
 	m       *machine
-	grantor token.Grantor
+	guard   *token.Guard
+	apart   bool          // what faces the network is a process of its own
+	process grantProcess  // how that is started
 	wake    chan struct{} // capacity 1: there is a listener
 	failed  chan struct{} // capacity 1: it could not be opened
-	mended  func()        // called when it could be opened after it could not
+	renewed chan struct{} // capacity 1: there may be another identity
+	mended  func()        // called when it could be opened after it could not, or its process runs again
 
 	mu       sync.Mutex
-	wanted   time.Time      // guarded by mu; serve until then
-	asked    []string       // guarded by mu; hosts that it was opened for last
-	hosts    []string       // guarded by mu; names in the certificate
-	address  grantAddress   // guarded by mu
-	listener net.Listener   // guarded by mu; nil while it does not listen
-	err      string         // guarded by mu; why it does not listen
-	identity *grantIdentity // guarded by mu; nil before it is needed
+	wanted   time.Time        // guarded by mu; serve until then
+	asked    []string         // guarded by mu; hosts that it was opened for last
+	hosts    []string         // guarded by mu; names in the certificate
+	address  grantAddress     // guarded by mu
+	listener *net.TCPListener // guarded by mu; nil while it does not listen
+	err      string           // guarded by mu; why it does not listen
+	died     string           // guarded by mu; why its process does not run
+	identity *grantIdentity   // guarded by mu; nil before it is needed
 }
 
 // grantIdentity is the certificate that the server shows.
 type grantIdentity struct {
 	tls.Certificate
-	text    []byte    // tls.crt
-	renewAt time.Time // zero for that of a person
+	text    pipe.Identity // tls.crt and tls.key
+	renewAt time.Time     // zero for that of a person
 }
 
-func newGrantServer(m *machine, g token.Grantor) *grantServer {
-	return &grantServer{m: m, grantor: g, wake: make(chan struct{}, 1), failed: make(chan struct{}, 1), mended: func() {}}
+func newGrantServer(m *machine, grantor token.Grantor) *grantServer {
+	g := &grantServer{
+		m: m, apart: m.options.Paths.System && m.options.UID == 0, process: ownProcess(),
+		wake: make(chan struct{}, 1), failed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), mended: func() {},
+	}
+	g.guard = &token.Guard{Grantor: grantor, Log: m.log, Now: time.Now, ByKey: g.told("SKUPPER_ALLOW_REDEEM_BY_KEY")}
+	return g
 }
 
-// failure says why the server does not listen, "" if it does or need not.
+// failure says why the server does not serve, "" if it does or need not.
 func (g *grantServer) failure() string {
 	if g == nil {
 		return "no agent runs"
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.err
+	return cmp.Or(g.err, g.died)
 }
 
 // at is where the server listens.
@@ -206,7 +214,7 @@ func (g *grantServer) again(ctx context.Context) (mended bool) {
 
 // listen takes the port that was taken before, one that is prescribed, or the
 // first free one.
-func (g *grantServer) listen(ctx context.Context) (net.Listener, int, error) {
+func (g *grantServer) listen(ctx context.Context) (*net.TCPListener, int, error) {
 	file := filepath.Join(g.m.options.Paths.ControllerDir(), "grants.json")
 	var kept struct{ Port int }
 	if data, err := os.ReadFile(file); err == nil {
@@ -214,9 +222,13 @@ func (g *grantServer) listen(ctx context.Context) (net.Listener, int, error) {
 			return nil, 0, fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	try := func(port int) (net.Listener, error) {
+	try := func(port int) (*net.TCPListener, error) {
 		var c net.ListenConfig
-		return c.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(port)))
+		l, err := c.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(port)))
+		if err != nil {
+			return nil, err
+		}
+		return l.(*net.TCPListener), nil // as the network says
 	}
 	if text := g.m.options.Getenv("SKUPPER_GRANT_SERVER_PORT"); text != "" {
 		port, err := strconv.Atoi(text)
@@ -258,7 +270,7 @@ func (g *grantServer) certify(ctx context.Context, asked []string) error {
 	if ofPerson(have) {
 		return g.show(dir, have, asked, now)
 	}
-	if i := g.identity; i != nil && bytes.Equal(i.text, have.Cert) && now.Before(i.renewAt) &&
+	if i := g.identity; i != nil && bytes.Equal(i.text.Cert, have.Cert) && now.Before(i.renewAt) &&
 		!slices.ContainsFunc(asked, func(host string) bool { return !slices.Contains(g.hosts, host) }) {
 		return nil
 	}
@@ -294,7 +306,7 @@ func (g *grantServer) certify(ctx context.Context, asked []string) error {
 		return err
 	}
 	g.hosts, g.address.ca = hosts, ca.Cert
-	g.identity = &grantIdentity{identity, pair.Cert, info.RenewAt}
+	g.present(&grantIdentity{identity, pipe.Identity{Cert: pair.Cert, Key: pair.Key}, info.RenewAt})
 	return nil
 }
 
@@ -332,8 +344,14 @@ func (g *grantServer) show(dir string, p pki.Pair, asked []string, now time.Time
 		return fmt.Errorf("%s: %w", dir, err)
 	}
 	g.hosts, g.address.ca = nil, p.CA
-	g.identity = &grantIdentity{identity, p.Cert, time.Time{}}
+	g.present(&grantIdentity{identity, pipe.Identity{Cert: p.Cert, Key: p.Key}, time.Time{}})
 	return nil
+}
+
+// present has the server show a certificate from now on. g.mu is held.
+func (g *grantServer) present(i *grantIdentity) {
+	g.identity = i
+	signal(g.renewed)
 }
 
 // readPair reads the files of a credential. What is missing is empty.
@@ -401,29 +419,43 @@ func (g *grantServer) run(ctx context.Context) {
 }
 
 // serve serves one listener until nobody wants it any more.
-func (g *grantServer) serve(ctx context.Context, l net.Listener) {
+func (g *grantServer) serve(ctx context.Context, l *net.TCPListener) {
+	over := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &http.Server{
-		Handler:     &token.Handler{Grantor: g.grantor, Log: g.m.log, Now: time.Now, ByKey: g.told("SKUPPER_ALLOW_REDEEM_BY_KEY")},
-		ReadTimeout: grantRequest, WriteTimeout: 2 * grantRequest, MaxHeaderBytes: grantHeaderBytes,
-		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: g.certificate},
-	}
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		g.awaitUnwanted(ctx)
-		_ = s.Close() // what is asked then is asked again
+		cancel()
 	})
 	g.m.log.Info("grants are served", "address", l.Addr().String())
-	err := s.ServeTLS(l, "", "")
-	if !errors.Is(err, http.ErrServerClosed) {
+	var err error
+	if g.apart {
+		g.serveApart(ctx, l)
+	} else if err = g.serveHere(ctx, l); err != nil {
 		g.m.log.Error("grant server", keyErr, err)
 	}
 	cancel()
 	ended.Wait()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	_ = l.Close() // nobody is served any more
 	g.listener, g.address.port = nil, 0
+	if err == nil && over.Err() == nil && g.left() > 0 { // somebody wanted it while it ended
+		_ = g.openLocked(over) // it is said, and tried again
+	}
+}
+
+// serveHere serves in this process, which is the user's.
+func (g *grantServer) serveHere(ctx context.Context, l net.Listener) error {
+	s := token.NewServer(&token.Handler{Grantor: g.guard}, g.certificate)
+	ending := context.AfterFunc(ctx, func() { _ = s.Close() }) // what is asked then is asked again
+	defer ending()
+	err := s.ServeTLS(l, "", "")
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
 func (g *grantServer) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -441,6 +473,9 @@ func (g *grantServer) told(name string) bool {
 	return on && err == nil
 }
 
+// left is how long the server is wanted yet. g.mu is held.
+func (g *grantServer) left() time.Duration { return time.Until(g.wanted.Add(grantLinger)) }
+
 // awaitUnwanted returns when the last grant ended long enough ago.
 func (g *grantServer) awaitUnwanted(ctx context.Context) {
 	if g.always() {
@@ -449,7 +484,7 @@ func (g *grantServer) awaitUnwanted(ctx context.Context) {
 	}
 	for {
 		g.mu.Lock()
-		left := time.Until(g.wanted.Add(grantLinger))
+		left := g.left()
 		g.mu.Unlock()
 		if left <= 0 {
 			return

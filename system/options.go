@@ -43,4 +43,5 @@ const (
 	keyErr        = "err"
 	keyGeneration = "generation"
 	keyPlan       = "plan"
+	keyPID        = "pid"
 )

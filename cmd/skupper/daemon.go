@@ -36,7 +36,7 @@ func (p *program) controllerCommands() *command.Command {
 	return &command.Command{
 		Name: "controller", Summary: "the agent that looks after sites", Hidden: true, Daemon: true,
 		Text: "One for each user, or one for the system. It reads what is wanted of each namespace, makes keys and certificates, " +
-			"writes what the routers read, has them run, serves grants and answers the commands over a Unix socket. " +
+			"writes what the routers read, has them run, serves grants (for the system by a process without rights, skupper-grant-server(8)) and answers the commands over a Unix socket. " +
 			"Commands start it when they need it; with `skupper system install` it starts with the host or the user.\n\n" +
 			"Ending or killing it costs no connection: routers go on without it.",
 		Commands: []*command.Command{{

@@ -30,7 +30,7 @@ const asProgram = "SKUPPER_TEST_PROGRAM"
 func TestMain(m *testing.M) {
 	// Routers and the agents of units get an environment of their own; the
 	// command line tells them.
-	daemon := len(os.Args) > 1 && slices.Contains([]string{"router", "controller", "network-observer"}, os.Args[1])
+	daemon := len(os.Args) > 1 && slices.Contains([]string{"router", "controller", "network-observer", "grant-server"}, os.Args[1])
 	if os.Getenv(asProgram) != "" || daemon {
 		dieAtStep(os.Getenv(killAt))
 		main()

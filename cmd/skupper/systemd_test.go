@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -282,6 +283,7 @@ func (h *systemdHost) life() {
 	h.observed()
 	h.dropIns()
 	h.crashes()
+	h.grants()
 	h.managers()
 	h.boots()
 	h.stopped()
@@ -375,6 +377,52 @@ func (h *systemdHost) crashes() {
 	w.say("without the agent")
 	w.close()
 	h.awaitHealth()
+}
+
+// grants has a token to redeem, and looks whom the network gets to talk to.
+func (h *systemdHost) grants() {
+	t := h.t
+	var made struct{ Spec struct{ URL string } }
+	if err := json.Unmarshal([]byte(h.skupper("--quiet", "token", "issue", "-", "--name", "gate", "--host", "localhost", "-o", "json")), &made); err != nil {
+		t.Fatal(err)
+	}
+	address := strings.TrimPrefix(made.Spec.URL, "https://localhost:")
+	port, _, _ := strings.Cut(address, "/")
+	server := func() string {
+		out, _ := h.b.Command("pgrep", "-f", "^skupper grant-server run$").Output() // none is no output
+		return strings.TrimSpace(string(out))
+	}
+	answers := func() bool {
+		_, err := h.b.Command("timeout", "5", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/"+port).Output()
+		return err == nil
+	}
+	h.eventually("somebody listens at "+made.Spec.URL, answers)
+	if h.user != "" {
+		if pid := server(); pid != "" {
+			t.Errorf("process %s serves a user's grants", pid)
+		}
+		h.skupper("token", "revoke", "gate")
+		return
+	}
+	h.eventually("a process for the network", func() bool { return server() != "" })
+	pid := server()
+	status := h.b.Sh(t, "cat", "/proc/"+pid+"/status")
+	uid := strings.TrimSpace(h.b.Sh(t, "id", "-u", "skupper"))
+	for _, want := range []string{"\nUid:\t" + uid + "\t" + uid, "\nGroups:\t \n", "\nCapPrm:\t0000000000000000\n", "\nCapEff:\t0000000000000000\n", "\nNoNewPrivs:\t1\n"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("no %q in:\n%s", want, status)
+		}
+	}
+	if out := h.b.Sh(t, "cat", "/proc/"+pid+"/cgroup"); !strings.Contains(out, "/skupper.service\n") {
+		t.Errorf("it is not of the agent's unit: %s", out)
+	}
+	h.b.Sh(t, "kill", "-KILL", pid)
+	h.eventually("another process", func() bool { p := server(); return p != "" && p != pid })
+	pid = server()
+	h.systemctl("restart", "skupper")
+	h.eventually("another process, of another agent", func() bool { p := server(); return p != "" && p != pid })
+	h.eventually("the same port", answers)
+	h.skupper("token", "revoke", "gate")
 }
 
 // managers uses systemd's own command.

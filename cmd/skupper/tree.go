@@ -49,6 +49,7 @@ func (p *program) tree() *command.Command {
 			p.oldStatusCommand(),
 			p.completeCommand(),
 			p.controllerCommands(),
+			p.grantServerCommands(),
 			p.routerCommands(),
 			p.observerCommands(),
 		},

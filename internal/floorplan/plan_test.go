@@ -76,6 +76,7 @@ func plan() []row {
 		{pkg: "system/container/image", may: []string{"system/container"}},
 		{pkg: "system/watch"},
 		{pkg: "system/token", may: []string{"system/resource", "system/pki"}},
+		{pkg: "system/token/pipe", may: []string{"system/token"}},
 		{
 			pkg: "system/host", may: []string{"system/plan", "system/state", "system/systemd", "system/supervise", "system/container/...", "system/pki", "system/layout"},
 		},

@@ -26,15 +26,19 @@ func (t Timing) withDefaults() Timing {
 	return t
 }
 
-// backoff decides when a process that ended is started again.
-type backoff struct {
+// Backoff decides when a process that ended is started again. NewBackoff makes
+// one.
+type Backoff struct {
 	timing   Timing
 	failures int // in a row, without being ready
 }
 
-// next is the time to wait after a process that ended: whether it had been
+// NewBackoff makes one that has seen no process end.
+func NewBackoff(t Timing) *Backoff { return &Backoff{timing: t.withDefaults()} }
+
+// Next is the time to wait after a process that ended: whether it had been
 // ready, and how long it ran.
-func (b *backoff) next(ready bool, ran time.Duration) time.Duration {
+func (b *Backoff) Next(ready bool, ran time.Duration) time.Duration {
 	if ready {
 		b.failures = 0
 		if ran >= b.timing.Stable {

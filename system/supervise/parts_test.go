@@ -14,10 +14,10 @@ import (
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	timing := Timing{}.withDefaults()
-	var b backoff
+	var b Backoff
 	step := func(ready bool, ran time.Duration) time.Duration {
 		b.timing = timing
-		return b.next(ready, ran)
+		return b.Next(ready, ran)
 	}
 	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
 		if got := step(false, 0); got != want*time.Second {

@@ -60,7 +60,7 @@ type process struct {
 	result     string
 	restarts   int
 	logStart   int64 // size of the log when the child was started
-	backoff    backoff
+	backoff    Backoff
 	deadline   time.Time    // of the phase; zero: none
 	suspect    bool         // no sign of life in time; there is a last chance
 	why        string       // why the child is being killed; empty: it is not
@@ -94,7 +94,7 @@ const (
 
 func newProcess(s *Supervisor, ref Ref) *process {
 	return &process{
-		super: s, ref: ref, phase: Inactive, backoff: backoff{timing: s.config.Timing}, status: Status{Phase: Inactive},
+		super: s, ref: ref, phase: Inactive, backoff: Backoff{timing: s.config.Timing}, status: Status{Phase: Inactive},
 		requests: make(chan request), signs: make(chan sign), ends: make(chan end),
 		looked: make(chan struct{}), gone: make(chan struct{}),
 	}
@@ -363,7 +363,7 @@ func (p *process) over(e end) {
 		return
 	}
 	ran := p.ended.Sub(p.started)
-	wait := p.backoff.next(p.ready, ran)
+	wait := p.backoff.Next(p.ready, ran)
 	p.phase, p.deadline = Restarting, p.ended.Add(wait)
 	p.note(slog.LevelWarn, "process ended by itself", "result", p.result, "ran", ran.Round(time.Millisecond), "wait", wait)
 }
@@ -404,7 +404,7 @@ func (p *process) expire() {
 			}
 		}
 		if err != nil {
-			p.deadline = time.Now().Add(p.backoff.next(false, 0))
+			p.deadline = time.Now().Add(p.backoff.Next(false, 0))
 			p.result = err.Error()
 			p.note(slog.LevelWarn, "process not started", "err", err)
 		}

@@ -46,10 +46,15 @@ func (g *grants) Redeem(_ context.Context, c Claim) ([]byte, error) {
 	return []byte(answer), nil
 }
 
+// guarded is a grantor behind a guard.
+func guarded(g Grantor, now func() time.Time) *Guard {
+	return &Guard{Grantor: g, Log: slog.New(slog.DiscardHandler), Now: now}
+}
+
 // serve runs a grant server and returns a token for it.
 func serve(t *testing.T, g Grantor, now func() time.Time) *resource.AccessToken {
 	t.Helper()
-	s := httptest.NewUnstartedServer(&Handler{Grantor: g, Log: slog.New(slog.DiscardHandler), Now: now})
+	s := httptest.NewUnstartedServer(&Handler{Grantor: guarded(g, now)})
 	s.TLS = &tls.Config{MinVersion: tls.VersionTLS13}
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -74,7 +79,7 @@ func TestRedeem(t *testing.T) {
 	if l, ok := objects[1].(*resource.Link); !ok || l.Spec.Cost != 3 {
 		t.Errorf("link %+v", objects[1])
 	}
-	if want := (Claim{Grant: "uid-1", Code: "open sesame", Name: "east", Subject: "site-id"}); g.asked[0] != want {
+	if want := (Claim{From: "127.0.0.1", Grant: "uid-1", Code: "open sesame", Name: "east", Subject: "site-id"}); g.asked[0] != want {
 		t.Errorf("asked %+v, want %+v", g.asked[0], want)
 	}
 	if objects, err = Redeem(t.Context(), Request{Token: tok, Cost: 7}); err != nil || objects[1].(*resource.Link).Spec.Cost != 7 {
@@ -150,10 +155,15 @@ func TestRefusals(t *testing.T) {
 func TestGuessingIsLimited(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
-	h := &Handler{Grantor: &grants{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
-	post := func(from, code string) int {
+	guard := guarded(&grants{}, func() time.Time { return now })
+	post := func(from, code string, names ...string) int {
+		// The process that has the handler may be another one each time.
+		h := &Handler{Grantor: guard}
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/uid-1", strings.NewReader(code))
 		r.RemoteAddr = from
+		for _, name := range names {
+			r.Header.Set(name, strings.Repeat("x", maxWord+1))
+		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		return w.Code
@@ -185,9 +195,17 @@ func TestGuessingIsLimited(t *testing.T) {
 	if got := post("192.0.2.3:1", strings.Repeat("x", maxCode+1)); got != http.StatusBadRequest {
 		t.Errorf("status %d for a huge body", got)
 	}
+	for i := range guesses {
+		if got := post("192.0.2.4:1", "open sesame", []string{"name", "subject"}[i%2]); got != http.StatusBadRequest {
+			t.Errorf("status %d for a long name", got)
+		}
+	}
+	if got := post("192.0.2.4:1", "open sesame"); got != http.StatusTooManyRequests {
+		t.Errorf("status %d after too many long names", got)
+	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/uid-1", nil)
 	w := httptest.NewRecorder()
-	if h.ServeHTTP(w, r); w.Code != http.StatusMethodNotAllowed {
+	if (&Handler{Grantor: guard}).ServeHTTP(w, r); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("status %d for GET", w.Code)
 	}
 }
@@ -221,7 +239,10 @@ func TestRedeemByKey(t *testing.T) {
 		{"/a/b/c", true, Claim{Grant: "abc", Key: GrantKey{"a", "b/c"}}}, // of no grant
 	} {
 		g := &grants{}
-		h := &Handler{Grantor: g, Log: slog.New(slog.DiscardHandler), Now: time.Now, ByKey: row.allowed}
+		guard := guarded(g, time.Now)
+		guard.ByKey = row.allowed
+		h := &Handler{Grantor: guard}
+		row.want.From = "192.0.2.1" // that of httptest
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "POST", row.path, strings.NewReader("")))
 		if len(g.asked) != 1 || g.asked[0] != row.want {
 			t.Errorf("%s (allowed: %v) asks %+v, want %+v", row.path, row.allowed, g.asked, row.want)

@@ -227,7 +227,7 @@ func TestSilentServer(t *testing.T) {
 // would say, to the letter.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	h := &Handler{Grantor: &grants{}, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	h := &Handler{Grantor: guarded(&grants{}, time.Now)}
 	for _, c := range []struct {
 		method, path, code, subject string
 		status                      int
