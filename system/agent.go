@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/layout"
+	"github.com/skupper-host/skupper/system/pki"
 	"github.com/skupper-host/skupper/system/resource"
 	"github.com/skupper-host/skupper/system/token"
 	"github.com/skupper-host/skupper/system/watch"
@@ -394,7 +396,8 @@ func (a *Agent) Renew(ctx context.Context, name string, r api.RenewRequest) (*ap
 	return existing(ctx, a, name, func(n *namespace, ctx context.Context) (*api.Result, error) { return n.renew(ctx, r) })
 }
 
-// claims answers claims for the agent's grants. It implements token.Grantor.
+// claims answers claims for the agent's grants. It implements token.Grantor and
+// token.Renewer.
 type claims struct{ agent *Agent }
 
 // Redeem implements token.Grantor.
@@ -407,6 +410,20 @@ func (c claims) Redeem(ctx context.Context, claim token.Claim) ([]byte, error) {
 		}
 	}
 	return nil, token.ErrNoGrant
+}
+
+// Renew implements token.Renewer.
+func (c claims) Renew(ctx context.Context, r token.Renewal) ([]byte, error) {
+	shown, err := x509.ParseCertificate(r.Certificate)
+	if err != nil {
+		return nil, token.ErrUnknown
+	}
+	for _, n := range c.agent.known() {
+		if _, ok := n.seen.Load().memory.Links.Find(pki.Serial(shown)); ok {
+			return n.renewalFor(ctx, shown, r)
+		}
+	}
+	return nil, token.ErrUnknown
 }
 
 // existing asks a namespace something, if there is such a one.

@@ -124,7 +124,7 @@ func TestAssess(t *testing.T) {
 			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "CONNECTING", "connectionMsg": "Connection to east:55671 failed: TLS: closed by the peer"}
 		}, map[string]string{"link/to-east": "Pending Not operational: east:55671: TLS: closed by the peer"}},
 		{"the link's certificate ends soon", func(m *moment) {
-			m.creds = judged([]credential{{from: "Secret to-east", Certificate: api.Certificate{Name: "to-east-profile", Use: "client", Expires: m.now.Add(24 * time.Hour)}}}, m.now)
+			m.creds = (&namespace{}).judged([]credential{{from: "Secret to-east", Certificate: api.Certificate{Name: "to-east-profile", Use: "client", Expires: m.now.Add(24 * time.Hour)}}}, m.now)
 		}, map[string]string{"link/to-east": "Ready the certificate to-east-profile expires 1970-01-02 and is not renewed by this site"}},
 		{"another program has the port of a listener that waits", func(m *moment) {
 			m.live.accepts["listener/db"] = row{"name": "listener/db", "operStatus": "down"}

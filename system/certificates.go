@@ -14,6 +14,9 @@ import (
 type credential struct {
 	api.Certificate
 	begins time.Time
+	own    bool   // the site renews it
+	peer   bool   // of a link: the site at its other end renews it
+	failed string // then: why it did not, with what to do, "" if it need not or did
 	from   string // where a person's material lies: "input/certs/x", "Secret x"; "" where the site makes it
 	broken bool   // it cannot be read; Status and Message say so
 }
@@ -36,8 +39,11 @@ func certificates(s *site.Site, pairs map[render.CredentialKey]pki.Pair) []crede
 		}
 		entry.Subject, entry.Issuer, entry.Hosts, entry.Serial, entry.Expires = info.Subject, info.Issuer, info.Hosts, info.Serial, info.NotAfter
 		entry.begins = info.NotBefore
-		if c.Origin == site.Generated && c.Use != site.CA {
-			entry.Renews = info.RenewAt
+		switch {
+		case c.Origin == site.Generated && c.Use != site.CA:
+			entry.own, entry.Renews = true, info.RenewAt
+		case ofPeer(s, c):
+			entry.peer, entry.Renews = true, spread(info)
 		}
 		list = append(list, entry)
 	}
@@ -73,6 +79,10 @@ func (c credential) at(now time.Time) api.Certificate {
 	case now.Before(c.begins):
 		out.Status = resource.StatusError
 		out.Message = advised(c.Name+" is not valid before "+c.begins.UTC().Format(time.RFC3339), "is the clock of this host right?")
+	case left <= 0 && c.failed != "":
+		out.Status, out.Message = resource.StatusError, c.Name+" expired "+end+" and is not renewed: "+c.failed
+	case c.failed != "":
+		out.Status, out.Message = resource.StatusPending, c.Name+" expires "+end+" and is not renewed: "+c.failed
 	case left <= 0:
 		out.Status, out.Message = resource.StatusError, advised(c.Name+" expired "+end, c.replacement())
 	case left < expiryWarning && c.Renews.IsZero():
@@ -93,9 +103,12 @@ func (c credential) replacement() string {
 }
 
 // judged is a list of certificates with their status at a time.
-func judged(list []credential, now time.Time) []api.Certificate {
+func (n *namespace) judged(list []credential, now time.Time) []api.Certificate {
 	out := make([]api.Certificate, 0, len(list))
 	for _, c := range list {
+		if c.peer {
+			c.failed = n.renewals.failure(c.Serial)
+		}
 		out = append(out, c.at(now))
 	}
 	return out

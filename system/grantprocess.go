@@ -112,7 +112,7 @@ func (g *grantServer) runProcess(ctx context.Context, l *net.TCPListener) (ready
 		return false, err
 	}
 	desk := pipe.Desk{
-		Grantor: g.guard, Renewed: g.renewed, Identity: g.shown,
+		Grantor: g.guard, Renewer: g.renewer, Renewed: g.renewed, Identity: g.shown,
 		Ready: func() {
 			ready = true
 			g.m.log.Info("the process of the grant server is ready", keyPID, cmd.Process.Pid)

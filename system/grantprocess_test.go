@@ -74,12 +74,18 @@ type apartServer struct {
 	stop   func()
 }
 
+// onlyGrants renews nothing: nobody asks it to.
+type onlyGrants struct {
+	token.Grantor
+	token.Renewer
+}
+
 func newApartServer(t *testing.T, grantor token.Grantor, change func(*grantProcess)) *apartServer {
 	t.Helper()
 	units, o := newMachinery(t)
 	ready := make(chan int, 8)
 	o.Log = slog.New(pids{slog.DiscardHandler, ready})
-	s := &apartServer{t: t, grantServer: newGrantServer(newMachine(o, units), grantor), ready: ready, mended: make(chan struct{}, 8)}
+	s := &apartServer{t: t, grantServer: newGrantServer(newMachine(o, units), onlyGrants{grantor, nil}), ready: ready, mended: make(chan struct{}, 8)}
 	s.apart = true
 	if os.Getuid() != 0 {
 		s.process.user = func() (int, error) { return os.Getuid(), nil }
@@ -268,5 +274,41 @@ func TestProcessOfTheGrantServerCannotBeStarted(t *testing.T) {
 				t.Error("the port is given up")
 			}
 		})
+	}
+}
+
+// turnedAway renews nothing, and says so.
+type turnedAway struct{ asked chan token.Renewal }
+
+func (r turnedAway) Renew(_ context.Context, asked token.Renewal) ([]byte, error) {
+	r.asked <- asked
+	return nil, token.ErrRevoked
+}
+
+// TestRenewalsPassTheProcess has somebody ask for another certificate whose agent
+// faces the network through a process.
+func TestRenewalsPassTheProcess(t *testing.T) {
+	t.Parallel()
+	r := turnedAway{make(chan token.Renewal, 1)}
+	s := newApartServer(t, nil, nil)
+	s.renewer.Renewer = r
+	by, _ := rootOf(t, "skupper-site-ca", time.Now())
+	pair := madeBy(t, pki.Want{Subject: "east", Validity: time.Hour}, by, time.Now())
+	at := s.at()
+	secret := &resource.Secret{
+		Meta: resource.Meta{Name: "west", Annotations: map[string]string{
+			token.RenewURL: "https://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(at.port)) + token.RenewPath, token.RenewCA: string(at.ca),
+		}},
+		Type: resource.SecretTypeTLS, Data: map[string][]byte{resource.CACert: pair.CA, resource.TLSCert: pair.Cert, resource.TLSKey: pair.Key},
+	}
+	_, err := token.Renew(t.Context(), token.RenewRequest{Secret: secret, Now: time.Now()})
+	var e *token.Error
+	if !errors.As(err, &e) || e.Status != token.ErrRevoked.Status || !strings.Contains(e.Error(), token.ErrRevoked.Text) {
+		t.Fatalf("%v", err)
+	}
+	asked := <-r.asked
+	leaf, err := pki.Certificates(pair.Cert)
+	if err != nil || asked.From != "127.0.0.1" || !asked.Proven(leaf[0]) {
+		t.Errorf("asked %+v, %v", asked, err)
 	}
 }

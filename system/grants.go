@@ -286,8 +286,16 @@ func (n *namespace) grantFor(ctx context.Context, name string, c token.Claim) ([
 	if err != nil {
 		return nil, err
 	}
+	handed.Grant = name
+	if v.site.Settings.LinkRenewal {
+		at := n.m.grants.at()
+		handed.Renew = at.base(v.site, hostsOf(g)[0])
+		if documents, err = withRenewal(documents, handed.Renew, at.ca); err != nil {
+			return nil, err
+		}
+	}
 	_, err = n.pass(ctx, wish{
-		memory: func(m *state.Memory) { m.Links = append(slices.Clone(m.Links), handed) },
+		memory: func(m *state.Memory) { m.Links = m.Links.With(handed, time.Now()) },
 		grants: func(b grantBook) grantBook { return b.counted(name) },
 	})
 	if err != nil {

@@ -45,11 +45,18 @@ type grantAddress struct {
 	ca    []byte // PEM
 }
 
-// grantServer serves redemptions of all namespaces, while there is something
-// to redeem.
+// grantAnswers answers what is asked of the grant server.
+type grantAnswers interface {
+	token.Grantor
+	token.Renewer
+}
+
+// grantServer serves redemptions of all namespaces, and renewals of what was
+// redeemed, while there is something to redeem or to renew.
 type grantServer struct {
 	m       *machine
 	guard   *token.Guard
+	renewer *token.RenewGuard
 	apart   bool          // what faces the network is a process of its own
 	process grantProcess  // how that is started
 	wake    chan struct{} // capacity 1: there is a listener
@@ -75,12 +82,13 @@ type grantIdentity struct {
 	renewAt time.Time     // zero for that of a person
 }
 
-func newGrantServer(m *machine, grantor token.Grantor) *grantServer {
+func newGrantServer(m *machine, a grantAnswers) *grantServer {
 	g := &grantServer{
 		m: m, apart: m.options.Paths.System && m.options.UID == 0, process: ownProcess(),
 		wake: make(chan struct{}, 1), failed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), mended: func() {},
 	}
-	g.guard = &token.Guard{Grantor: grantor, Log: m.log, Now: time.Now, ByKey: g.told("SKUPPER_ALLOW_REDEEM_BY_KEY")}
+	g.renewer = &token.RenewGuard{Renewer: a, Log: m.log, Now: time.Now}
+	g.guard = &token.Guard{Grantor: a, Log: m.log, Now: time.Now, ByKey: g.told("SKUPPER_ALLOW_REDEEM_BY_KEY")}
 	return g
 }
 
@@ -448,7 +456,7 @@ func (g *grantServer) serve(ctx context.Context, l *net.TCPListener) {
 
 // serveHere serves in this process, which is the user's.
 func (g *grantServer) serveHere(ctx context.Context, l net.Listener) error {
-	s := token.NewServer(&token.Handler{Grantor: g.guard}, g.certificate)
+	s := token.NewServer(token.Route(&token.RenewHandler{Renewer: g.renewer}, &token.Handler{Grantor: g.guard}), g.certificate)
 	ending := context.AfterFunc(ctx, func() { _ = s.Close() }) // what is asked then is asked again
 	defer ending()
 	err := s.ServeTLS(l, "", "")

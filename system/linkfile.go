@@ -63,7 +63,7 @@ func (n *namespace) linkFor(ctx context.Context, r api.LinkRequest) (*api.LinkFi
 	if f.Document, err = relabel(document, r); err != nil || !r.Generate {
 		return f, err
 	}
-	_, err = n.pass(ctx, wish{memory: func(m *state.Memory) { m.Links = append(slices.Clone(m.Links), handed) }})
+	_, err = n.pass(ctx, wish{memory: func(m *state.Memory) { m.Links = m.Links.With(handed, time.Now()) }})
 	return f, wrong(err)
 }
 

@@ -53,7 +53,8 @@ type namespace struct {
 	// interrupted.
 	half atomic.Bool
 
-	tokens attempts
+	tokens   attempts
+	renewals renewals
 
 	// passes and failures count, for the metrics.
 	passes, failures atomic.Int64
@@ -134,7 +135,7 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 	settled.Stop()
 	defer settled.Stop()
 	var unsettled time.Time // request that is not settled yet
-	next := time.NewTimer(0)
+	next := newAlarm()
 	defer next.Stop()
 	for {
 		due := false     // a pass that looks at everything, whatever moved
@@ -153,11 +154,14 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 		case <-settled.C:
 			unsettled = time.Time{}
 			refresh()
+			now := time.Now()
+			due = n.renewalDue(now)
+			next.sooner(n.untilNext(now))
 		case <-next.C:
 			refresh()
 			due = n.quiet == nil || time.Since(n.quiet.pass) >= rescanQuiet || n.renewalDue(time.Now())
 			if !due {
-				next.Reset(n.untilNext(time.Now()))
+				next.set(n.untilNext(time.Now()))
 			}
 		case <-status.C:
 			n.keepGeneration(ctx)
@@ -177,15 +181,38 @@ func (n *namespace) run(ctx context.Context, w *watch.Watch) {
 		}
 		if good {
 			retry = retryFirst
-			next.Reset(n.untilNext(time.Now()))
+			n.renewLinks(ctx)
+			next.set(n.untilNext(time.Now()))
 			if n.redeemTokens(ctx) {
-				next.Reset(tokenRetry)
+				next.set(tokenRetry)
 			}
 			n.dropStaleGrants(ctx)
 		} else {
-			next.Reset(retry)
+			next.set(retry)
 			retry = min(2*retry, rescan)
 		}
+	}
+}
+
+// alarm is a timer that knows when it goes off.
+type alarm struct {
+	*time.Timer
+	at time.Time
+}
+
+// newAlarm is one that goes off at once.
+func newAlarm() *alarm { return &alarm{time.NewTimer(0), time.Now()} }
+
+// set has it go off after a time.
+func (a *alarm) set(after time.Duration) {
+	a.at = time.Now().Add(after)
+	a.Reset(after)
+}
+
+// sooner has it go off after a time, if it would not before.
+func (a *alarm) sooner(after time.Duration) {
+	if time.Until(a.at) > after {
+		a.set(after)
 	}
 }
 

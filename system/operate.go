@@ -120,7 +120,7 @@ func (n *namespace) renew(ctx context.Context, r api.RenewRequest) (*api.Result,
 	v := n.seen.Load()
 	var own []string
 	for _, c := range v.credentials {
-		if !c.Renews.IsZero() {
+		if c.own {
 			own = append(own, c.Name)
 		}
 	}

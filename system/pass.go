@@ -342,7 +342,7 @@ func (n *namespace) storeOnly(w wish, h *host.Namespace, memory state.Memory, c 
 // converge brings the machine to what the site wants, or leaves everything,
 // input included, as it was.
 func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, have state.State, memory state.Memory, c *composed) (*outcome, error) {
-	book := n.book(ctx, w, c.site)
+	book := n.book(ctx, w, c.site, memory.Links)
 	l := n.lookFor(ctx, w, memory)
 	n.late(w, have, c)
 	net := n.survey(ctx, w, l)
@@ -483,13 +483,22 @@ func (n *namespace) active(ctx context.Context, entities []state.Entity) (counts
 }
 
 // book is what is known of the grants of a site, with the grant server up
-// where one can be redeemed.
-func (n *namespace) book(ctx context.Context, w wish, s *site.Site) grantBook {
+// where one can be redeemed, or what was redeemed be renewed.
+func (n *namespace) book(ctx context.Context, w wish, s *site.Site, handed state.Ledger) grantBook {
 	old := n.seen.Load().grants
 	now := time.Now()
 	next := old.updated(s, n.m.grants.at(), now)
-	if until := next.alive(now); !until.IsZero() && !w.dryRun {
-		n.m.grants.want(ctx, until, next.hosts(s, n.m.grants.at()))
+	until := next.alive(now)
+	renewals := renewalHosts(s, handed, now)
+	if len(renewals) > 0 && until.Before(now.Add(renewalLinger)) {
+		until = now.Add(renewalLinger)
+	}
+	if !until.IsZero() && !w.dryRun {
+		hosts := renewals
+		if !next.alive(now).IsZero() {
+			hosts = slices.Concat(next.hosts(s, n.m.grants.at()), renewals)
+		}
+		n.m.grants.want(ctx, until, hosts)
 		next = old.updated(s, n.m.grants.at(), now)
 	}
 	if w.grants != nil {
@@ -625,7 +634,7 @@ func (n *namespace) foreseen(w wish, c *composed, l *live, net *network, book gr
 		why = "router stopped"
 	}
 	assess(&moment{
-		site: &with, live: l, network: net, why: why, owner: ports.Of, taken: taken, creds: judged(v.credentials, now), before: v.shown.health, now: now,
+		site: &with, live: l, network: net, why: why, owner: ports.Of, taken: taken, creds: n.judged(v.credentials, now), before: v.shown.health, now: now,
 		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(memory.Redeemed),
 	})
 	written := showing(all)

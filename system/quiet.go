@@ -54,7 +54,7 @@ func (n *namespace) digest(ctx context.Context) (digest uint64, err error) {
 func (n *namespace) still(ctx context.Context, digest uint64, now time.Time) bool {
 	q := n.quiet
 	return q != nil && q.view == n.seen.Load() && q.digest == digest && q.network == n.router.surveyed() && (q.again.IsZero() || now.Before(q.again)) && q.grants == n.m.grants.failure() && sameProcess(q.unit, n.unitStatus(ctx)) &&
-		slices.EqualFunc(judged(q.view.credentials, q.since), judged(q.view.credentials, now), func(a, b api.Certificate) bool {
+		slices.EqualFunc(n.judged(q.view.credentials, q.since), n.judged(q.view.credentials, now), func(a, b api.Certificate) bool {
 			return a.Status == b.Status && a.Message == b.Message
 		})
 }
@@ -96,19 +96,41 @@ func (q *quiet) pauseAfter(before *quiet) {
 	q.again = q.since.Add(q.pause)
 }
 
-// renewalDue reports whether a certificate is to be made anew by now.
+// renewalDue reports whether by now a certificate is to be made anew or asked
+// for, or the grant server to be opened for those who ask here.
 func (n *namespace) renewalDue(now time.Time) bool {
-	return slices.ContainsFunc(n.seen.Load().credentials, func(c credential) bool { return !c.Renews.IsZero() && !c.Renews.After(now) })
+	return slices.ContainsFunc(n.renewalTimes(), func(at time.Time) bool { return !at.After(now) })
 }
 
 // untilNext is how long nothing need be done if nothing happens: until the next
 // certificate is to be made anew, and never longer than rescan.
 func (n *namespace) untilNext(now time.Time) time.Duration {
 	wait := rescan
-	for _, c := range n.seen.Load().credentials {
-		if c.Renews.After(now) {
-			wait = min(wait, c.Renews.Sub(now))
+	for _, at := range n.renewalTimes() {
+		if at.After(now) {
+			wait = min(wait, at.Sub(now))
 		}
 	}
 	return wait
+}
+
+// renewalTimes are when something about certificates is to be done, but for what
+// the last pass did.
+func (n *namespace) renewalTimes() []time.Time {
+	v := n.seen.Load()
+	var times []time.Time
+	for _, c := range v.credentials {
+		switch {
+		case c.own:
+			times = append(times, c.Renews)
+		case c.peer && !v.memory.Stopped:
+			times = append(times, n.renewals.next(c.Serial, c.Renews))
+		}
+	}
+	for _, h := range v.memory.Links {
+		if from, _ := h.Asking(); from.After(n.passed) {
+			times = append(times, from)
+		}
+	}
+	return times
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/skupper-host/skupper/system/layout"
 	"github.com/skupper-host/skupper/system/plan"
 	"github.com/skupper-host/skupper/system/resource"
+	"github.com/skupper-host/skupper/system/state"
 )
 
 // apply does what api.Controller.Apply says.
@@ -207,10 +208,38 @@ func (n *namespace) remove(ctx context.Context, r api.DeleteRequest) (*api.Resul
 	for o := range set.All() {
 		refs = append(refs, o.Ref())
 	}
-	return n.request(ctx, r.DryRun, wish{
+	w := wish{
 		change: func(e *input.Edit) ([]api.Change, error) { return dropAll(e, refs, r) },
 		noSite: true, store: r.Store, dryRun: r.DryRun,
-	})
+	}
+	var notes []string
+	if r.Revoke {
+		w.memory, notes = n.revoking(refs)
+		r.Missing = r.Missing && len(notes) == 0 // grants that ended are gone, and what they gave is not
+	}
+	result, err := n.request(ctx, r.DryRun, w)
+	if err == nil {
+		result.Notes = append(result.Notes, notes...)
+	}
+	return result, err
+}
+
+// revoking has what was handed out through grants not renewed any more, and says
+// how much that is.
+func (n *namespace) revoking(refs []resource.Ref) (change func(*state.Memory), notes []string) {
+	handed := n.seen.Load().memory.Links
+	for _, ref := range refs {
+		if _, count := handed.Revoke(ref.Name); ref.Kind == resource.KindAccessGrant && count > 0 {
+			notes = append(notes, fmt.Sprintf("certificates handed out through %s that are not renewed any more: %d", ref.Name, count))
+		}
+	}
+	return func(m *state.Memory) {
+		for _, ref := range refs {
+			if ref.Kind == resource.KindAccessGrant {
+				m.Links, _ = m.Links.Revoke(ref.Name)
+			}
+		}
+	}, notes
 }
 
 func refsOf(list []api.Ref) ([]resource.Ref, error) {

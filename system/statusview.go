@@ -32,7 +32,7 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 		Namespace: n.line(v, unit, l, why), Observed: l != nil, Generation: v.memory.Generation, Error: v.failure,
 		Objects: []json.RawMessage{}, Links: []api.LinkState{}, RemoteLinks: []api.LinkState{},
 		Listeners: []api.BridgeState{}, Connectors: []api.BridgeState{},
-		Certificates: judged(v.credentials, time.Now()), Network: []api.Site{}, Services: []api.Service{}, Warnings: texts(v.warnings, v.dropped),
+		Certificates: n.judged(v.credentials, time.Now()), Network: []api.Site{}, Services: []api.Service{}, Warnings: warningsOf(v),
 	}
 	for _, o := range sortedObjects(objects) {
 		s.Objects = append(s.Objects, json.RawMessage(resource.EncodeJSON(Redacted(o))))
@@ -234,7 +234,7 @@ func (n *namespace) assessedAt(ctx context.Context, v *view, l *live, why string
 	ports, now := host.NewPortOwners(), time.Now()
 	assess(&moment{
 		site: &s, live: l, why: why, failure: v.failure, network: net,
-		owner: ports.Of, taken: n.takenByOthers(ctx, ports), creds: judged(v.credentials, now), blamed: v.blamed, before: v.shown.health, now: now,
+		owner: ports.Of, taken: n.takenByOthers(ctx, ports), creds: n.judged(v.credentials, now), blamed: v.blamed, before: v.shown.health, now: now,
 		grants: v.grants, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(v.memory.Redeemed),
 	})
 	return s.Objects, net
@@ -288,12 +288,17 @@ func (n *namespace) platform(v *view) string {
 	return platformWord(n.chosen())
 }
 
+// warningsOf are those about the input, and about links that end soon.
+func warningsOf(v *view) []string {
+	return append(texts(v.warnings, v.dropped), endingSoon(v.memory.Links, time.Now())...)
+}
+
 // line is the namespace in one line.
 func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api.Namespace {
 	out := api.Namespace{
 		Name: n.paths.Name, Platform: n.platform(v), Site: v.siteName, Dir: n.paths.Dir,
 		State: api.Running, Unit: layout.UnitName(n.paths.Name), PID: unit.PID,
-		Generation: v.memory.Generation, Warnings: texts(v.warnings, v.dropped),
+		Generation: v.memory.Generation, Warnings: warningsOf(v),
 	}
 	for _, c := range v.credentials {
 		if out.Expires.IsZero() || !c.Expires.IsZero() && c.Expires.Before(out.Expires) {

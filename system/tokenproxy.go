@@ -19,6 +19,11 @@ import (
 // setting names, in input/proxies or a Secret, or that of the environment.
 func (n *namespace) proxyOf(t *resource.AccessToken) (func(*http.Request) (*url.URL, error), error) {
 	name, _ := t.Spec.Settings.Get(resource.SettingProxy)
+	return n.proxyNamed(name)
+}
+
+// proxyNamed is the proxy of that name; "" is that of the environment.
+func (n *namespace) proxyNamed(name string) (func(*http.Request) (*url.URL, error), error) {
 	if name == "" {
 		return http.ProxyFromEnvironment, nil
 	}

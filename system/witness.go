@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/resource"
 )
@@ -19,10 +20,10 @@ type sight struct {
 	sites        map[string]string // names, by id or name; nil where nothing is known of the network
 }
 
-// sightOf is what a pass left behind.
-func sightOf(v *view, now time.Time) *sight {
+// sightOf is what a pass left behind, with the certificates as they are judged now.
+func sightOf(v *view, certificates []api.Certificate) *sight {
 	s := &sight{health: v.shown.health, certificates: map[string]string{}}
-	for _, c := range judged(v.credentials, now) {
+	for _, c := range certificates {
 		s.certificates[c.Use+"/"+c.Name] = c.Status
 		if c.Message != "" {
 			s.certificates[c.Use+"/"+c.Name] += ": " + c.Message
@@ -93,7 +94,7 @@ func (n *namespace) witness(ctx context.Context) {
 	if v.site == nil || v.shown.health == nil {
 		return
 	}
-	s, before := sightOf(v, now), n.seenBefore
+	s, before := sightOf(v, n.judged(v.credentials, now)), n.seenBefore
 	if s.sites == nil && before != nil && !v.memory.Stopped {
 		s.sites = before.sites // nobody could be asked
 	}

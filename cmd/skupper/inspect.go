@@ -271,7 +271,7 @@ func (p *program) serviceStatus(ctx context.Context, in *command.Input) error {
 func (p *program) certCommands() *command.Command {
 	return &command.Command{
 		Name: "cert", Summary: "look at certificates and renew them",
-		Text: "Certificates that a site makes for itself are renewed by the agent when a third of their life is left; connections stay. Those that a person supplied are watched, and their expiry is shown.",
+		Text: "Certificates that a site makes for itself are renewed by the agent when a third of their life is left; connections stay. Those of links are renewed by the sites that they lead to, if they came with a token of such a site; those that a person supplied are watched, and their expiry is shown.",
 		Commands: []*command.Command{
 			{
 				Name: "list", Summary: "list the site's certificates", Flags: statusFlags()[:2],

@@ -25,7 +25,7 @@ func (p *program) tokenCommands() *command.Command {
 	c := &command.Command{
 		Name: "token", Summary: "let other sites link to this one by a token",
 		Text: "A token is a small file that another site exchanges for a link, as often and as long as it was issued for. " +
-			"The agent answers, over HTTPS on port 9090 or the next free one, while a token can be redeemed.",
+			"The agent answers, over HTTPS on port 9090 or the next free one, while a token can be redeemed, and later while the certificate of a link made by one is due for renewal.",
 		Commands: []*command.Command{
 			{
 				Name: "issue", Summary: "make a token", Args: []command.Arg{file},
@@ -74,14 +74,16 @@ func (p *program) tokenCommands() *command.Command {
 			},
 			{
 				Name: "revoke", Summary: "end a grant; links that were made by it stay", Args: []command.Arg{{Name: "name", Source: command.Tokens}},
-				Text:  "Tokens of the grant cannot be redeemed from then on. Links that were made by it stay until they are deleted on their own sites.",
-				Flags: append(deleteWaitFlags(), resultFlags()...),
+				Text: "Tokens of the grant cannot be redeemed from then on. Links that were made by it stay until they are deleted on their own sites; " +
+					"with --links their certificates are not renewed any more, and they end with them. That can be said of a grant that has ended, too.",
+				Flags: append([]command.Flag{{Name: "links", Kind: command.Bool, Usage: "refuse to renew the certificates of links that were made by it"}}, append(deleteWaitFlags(), resultFlags()...)...),
 				Examples: []command.Example{
 					{Line: "skupper token revoke west-0c5f1e7a", Text: "Nobody can redeem its tokens any more"},
+					{Line: "skupper token revoke west-0c5f1e7a --links", Text: "Nor have the certificates renewed that they were redeemed for"},
 					{Line: "skupper token revoke west-0c5f1e7a --dry-run", Text: "See what would go"},
 				},
 				Run: func(ctx context.Context, in *command.Input) error {
-					return p.remove(ctx, in, api.DeleteRequest{Missing: true, Objects: []api.Ref{{Kind: string(resource.KindAccessGrant), Name: in.Arg(0)}}})
+					return p.remove(ctx, in, api.DeleteRequest{Missing: true, Revoke: in.Bool("links"), Objects: []api.Ref{{Kind: string(resource.KindAccessGrant), Name: in.Arg(0)}}})
 				},
 			},
 		},

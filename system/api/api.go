@@ -270,6 +270,7 @@ type DeleteRequest struct {
 	Files   []File `json:"files"`
 	All     bool   `json:"all"`     // everything in the input
 	Missing bool   `json:"missing"` // what is not there is an error
+	Revoke  bool   `json:"revoke"`  // what was handed out through the AccessGrants named is not renewed any more
 	Store   bool   `json:"store"`
 	DryRun  bool   `json:"dryRun"`
 }

@@ -2,6 +2,7 @@
 // server and client certificates, and when one has to be made anew.
 //
 //	Want + Authority → Issue → Pair (the files of a credential)
+//	Want + key of another + Authority → IssueFor → Pair without a key
 //	Want + Authority + Pair + now → Decide → keep, or why not
 //
 // What it makes is in upstream's shape, so that upstream's routers and tools

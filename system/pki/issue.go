@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -111,23 +112,54 @@ func checkClock(now time.Time) error {
 // means by itself. It ends with the authority at the latest. Randomness is for
 // the serial number. Errors wrap ErrExpired, or say that the clock is wrong.
 func Issue(w Want, by *Authority, now time.Time, random io.Reader) (Pair, error) {
-	if err := checkClock(now); err != nil {
+	if err := checkTime(by, now); err != nil {
 		return Pair{}, err
-	}
-	if by != nil && (now.Before(by.cert.NotBefore) || !now.Before(by.cert.NotAfter)) {
-		return Pair{}, fmt.Errorf("%s: %w: the clock says %s, it is valid from %s to %s", by.cert.Subject.CommonName, ErrExpired,
-			now.UTC().Format(time.RFC3339), by.cert.NotBefore.UTC().Format(time.RFC3339), by.cert.NotAfter.UTC().Format(time.RFC3339))
 	}
 	key, err := newKey(w.KeyType, random)
 	if err != nil {
 		return Pair{}, fmt.Errorf("key: %w", err)
 	}
-	t, err := template(w, key, now, random)
+	p, err := issueFor(w, key.Public(), cmp.Or(by, &Authority{key: key}), now, random)
 	if err != nil {
 		return Pair{}, err
 	}
-	if by == nil {
-		return sign(t, &Authority{cert: t, key: key}, key, random)
+	if p.Key, err = encodeKey(key); err != nil {
+		return Pair{}, fmt.Errorf("key: %w", err)
+	}
+	return p, nil
+}
+
+// IssueFor makes a certificate for a key that somebody else keeps: the pair has
+// none. What it is made out to is w alone. Errors are those of Issue.
+func IssueFor(w Want, public crypto.PublicKey, by *Authority, now time.Time, random io.Reader) (Pair, error) {
+	if err := checkTime(by, now); err != nil {
+		return Pair{}, err
+	}
+	return issueFor(w, public, by, now, random)
+}
+
+// checkTime refuses to make certificates by a wrong clock, or when the authority
+// is not valid.
+func checkTime(by *Authority, now time.Time) error {
+	if err := checkClock(now); err != nil {
+		return err
+	}
+	if by != nil && (now.Before(by.cert.NotBefore) || !now.Before(by.cert.NotAfter)) {
+		return fmt.Errorf("%s: %w: the clock says %s, it is valid from %s to %s", by.cert.Subject.CommonName, ErrExpired,
+			now.UTC().Format(time.RFC3339), by.cert.NotBefore.UTC().Format(time.RFC3339), by.cert.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// issueFor is IssueFor; an authority without a certificate is the one that is
+// being made.
+func issueFor(w Want, public crypto.PublicKey, by *Authority, now time.Time, random io.Reader) (Pair, error) {
+	t, err := template(w, public, now, random)
+	if err != nil {
+		return Pair{}, err
+	}
+	if by.cert == nil {
+		return sign(t, &Authority{cert: t, key: by.key}, public, random)
 	}
 	if t.NotAfter.After(by.cert.NotAfter) {
 		t.NotAfter = by.cert.NotAfter
@@ -135,11 +167,11 @@ func Issue(w Want, by *Authority, now time.Time, random io.Reader) (Pair, error)
 	if t.NotBefore.Before(by.cert.NotBefore) {
 		t.NotBefore = by.cert.NotBefore
 	}
-	return sign(t, by, key, random)
+	return sign(t, by, public, random)
 }
 
 // template is a certificate that waits for its signature.
-func template(w Want, key crypto.Signer, now time.Time, random io.Reader) (*x509.Certificate, error) {
+func template(w Want, public crypto.PublicKey, now time.Time, random io.Reader) (*x509.Certificate, error) {
 	serial, err := newSerial(random)
 	if err != nil {
 		return nil, fmt.Errorf("serial number: %w", err)
@@ -153,14 +185,14 @@ func template(w Want, key crypto.Signer, now time.Time, random io.Reader) (*x509
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true,
 	}
-	if _, ok := key.(*rsa.PrivateKey); ok {
+	if _, ok := public.(*rsa.PublicKey); ok {
 		t.KeyUsage |= x509.KeyUsageKeyEncipherment
 	}
 	if w.Authority {
 		t.IsCA = true
 		t.KeyUsage |= x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	}
-	if t.SubjectKeyId, err = keyID(key.Public()); err != nil {
+	if t.SubjectKeyId, err = keyID(public); err != nil {
 		return nil, err
 	}
 	for _, host := range w.Hosts {
@@ -176,8 +208,8 @@ func template(w Want, key crypto.Signer, now time.Time, random io.Reader) (*x509
 	return t, nil
 }
 
-func sign(t *x509.Certificate, by *Authority, key crypto.Signer, random io.Reader) (Pair, error) {
-	der, err := x509.CreateCertificate(random, t, by.cert, key.Public(), by.key)
+func sign(t *x509.Certificate, by *Authority, public crypto.PublicKey, random io.Reader) (Pair, error) {
+	der, err := x509.CreateCertificate(random, t, by.cert, public, by.key)
 	if err != nil {
 		return Pair{}, fmt.Errorf("certificate: %w", err)
 	}
@@ -188,9 +220,6 @@ func sign(t *x509.Certificate, by *Authority, key crypto.Signer, random io.Reade
 	p := Pair{CA: by.trust, Cert: encodeCerts(append([]*x509.Certificate{cert}, by.chain...)...)}
 	if by.cert == t {
 		p.CA = p.Cert
-	}
-	if p.Key, err = encodeKey(key); err != nil {
-		return Pair{}, fmt.Errorf("key: %w", err)
 	}
 	return p, nil
 }

@@ -266,7 +266,7 @@ func selfMade(t *testing.T, key any) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl, err := template(Want{Subject: "ca", Validity: 10 * year}, signer, epoch, rand.Reader)
+	tmpl, err := template(Want{Subject: "ca", Validity: 10 * year}, signer.Public(), epoch, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,10 @@ func siteFields() []Field {
 			Path: "spec.settings." + SettingLinkCertValidity, Default: "43800h (5 years)",
 			Doc: "How long client certificates handed out in links and tokens are valid.",
 		},
+		{
+			Path: "spec.settings." + SettingLinkCertRenewal, Default: "true", Allowed: []string{"true", "false"},
+			Doc: "Whether client certificates handed out through tokens can be renewed by their holders, at the grant server.",
+		},
 		{Path: "spec.settings." + SettingCAValidity, Default: "87600h (10 years)", Doc: "How long certificate authorities are valid."},
 		{
 			Path: "spec.settings." + SettingKeyType, Default: "ecdsa-p256", Allowed: []string{"ecdsa-p256", "rsa2048"},

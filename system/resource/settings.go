@@ -8,6 +8,7 @@ const (
 	SettingPriorRevisions   = "tls-prior-valid-revisions"
 	SettingCertValidity     = "cert-validity"
 	SettingLinkCertValidity = "link-cert-validity"
+	SettingLinkCertRenewal  = "link-cert-renewal"
 	SettingCAValidity       = "ca-validity"
 	SettingKeyType          = "key-type"
 	SettingGrantURL         = "grant-url"

@@ -193,7 +193,7 @@ func TestSettings(t *testing.T) {
 	}
 	want := Settings{
 		Logging:      []LogLevel{{"DEFAULT", "info+"}, {"TCP_ADAPTOR", "debug+"}, {"DEFAULT", "error+"}},
-		CertValidity: 720 * time.Hour, ClientValidity: 24 * time.Hour, CAValidity: 48 * time.Hour,
+		CertValidity: 720 * time.Hour, ClientValidity: 24 * time.Hour, LinkRenewal: true, CAValidity: 48 * time.Hour,
 		KeyType: RSA2048, GrantURL: "[2001:db8::1]:9443",
 	}
 	if diff := cmp.Diff(want, s.Settings); diff != "" {

@@ -28,6 +28,7 @@ func (b *builder) settings(spec *resource.Site) {
 		CertValidity:      defaultCertValidity,
 		ClientValidity:    defaultClientValidity,
 		CAValidity:        defaultCAValidity,
+		LinkRenewal:       true,
 		KeyType:           ECDSAP256,
 		Drain:             defaultDrain,
 	}
@@ -40,6 +41,7 @@ func (b *builder) settings(spec *resource.Site) {
 		{resource.SettingPriorRevisions, func(v string) string { return readCount(v, &s.PriorTLSRevisions, "") }},
 		{resource.SettingCertValidity, func(v string) string { return readDuration(v, &s.CertValidity) }},
 		{resource.SettingLinkCertValidity, func(v string) string { return readDuration(v, &s.ClientValidity) }},
+		{resource.SettingLinkCertRenewal, func(v string) string { s.LinkRenewal = v == "true"; return "" }},
 		{resource.SettingCAValidity, func(v string) string { return readDuration(v, &s.CAValidity) }},
 		{resource.SettingKeyType, func(v string) string { s.KeyType = KeyType(v); return "" }},
 		{resource.SettingGrantURL, func(v string) string { return readHostPort(v, &s.GrantURL) }},

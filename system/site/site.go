@@ -59,6 +59,7 @@ type Settings struct {
 	PriorTLSRevisions int           // revisions of a certificate that stay valid; default 1
 	CertValidity      time.Duration // of leaf certificates that stay on the host
 	ClientValidity    time.Duration // of client certificates handed out to other sites
+	LinkRenewal       bool          // whether those can be renewed by whoever holds them
 	CAValidity        time.Duration // of certificate authorities
 	KeyType           KeyType       // of new keys
 	GrantURL          string        // host:port in the URLs of grants; empty: the agent decides

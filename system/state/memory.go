@@ -36,7 +36,7 @@ type Memory struct {
 	// Credentials is what was issued, by name.
 	Credentials map[string]Issue `json:"credentials"`
 	// Links are the client certificates handed out to other sites.
-	Links []Handed `json:"links,omitempty"`
+	Links Ledger `json:"links,omitempty"`
 	// Redeemed are the fingerprints of tokens that were exchanged.
 	Redeemed []string `json:"redeemed,omitempty"`
 }
@@ -49,20 +49,6 @@ type Issue struct {
 	// made with a revision before Oldest are to end.
 	Ordinal int64 `json:"ordinal"`
 	Oldest  int64 `json:"oldest"`
-}
-
-// Handed is a client certificate that left the host in a link file or through
-// a grant.
-type Handed struct {
-	Name     string    `json:"name"` // of the Link and its Secret
-	Access   string    `json:"access"`
-	Host     string    `json:"host"`
-	Subject  string    `json:"subject"`
-	Serial   string    `json:"serial"`
-	Issued   time.Time `json:"issued"`
-	NotAfter time.Time `json:"notAfter"`
-	// File says that it is in runtime/links, where it is renewed.
-	File bool `json:"file,omitempty"`
 }
 
 // ParseMemory reads a Memory. No data gives the zero Memory. A file of a later

@@ -71,7 +71,9 @@ const (
 func NewServer(h http.Handler, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *http.Server {
 	return &http.Server{
 		Handler: h, ReadTimeout: requestTime, WriteTimeout: AnswerTime, MaxHeaderBytes: maxHeader,
-		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: certificate},
+		// Whoever renews shows a certificate, which may have expired; whoever
+		// redeems has none.
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: certificate, ClientAuth: tls.RequestClientCert},
 	}
 }
 

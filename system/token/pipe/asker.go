@@ -16,7 +16,7 @@ import (
 var errNoAnswer = &token.Refusal{Status: http.StatusServiceUnavailable, Text: "There is no answer in time"}
 
 // asker has the agent at the other end of a pipe decide. It implements
-// token.Grantor.
+// token.Grantor and token.Renewer.
 type asker struct {
 	conn  net.Conn
 	room  chan struct{} // capacity maxOpen; one in it for each question that is open
@@ -37,6 +37,12 @@ func newAsker(conn net.Conn) *asker {
 // Redeem implements token.Grantor.
 func (a *asker) Redeem(ctx context.Context, c token.Claim) ([]byte, error) {
 	return a.ask(ctx, ask{Claim: claimOf(c)})
+}
+
+// Renew implements token.Renewer.
+func (a *asker) Renew(ctx context.Context, r token.Renewal) ([]byte, error) {
+	asked := renewal(r)
+	return a.ask(ctx, ask{Renewal: &asked})
 }
 
 // ask asks a question, to which it gives a number. The error is a *token.Refusal.

@@ -17,6 +17,7 @@ import (
 // Desk is the agent's side: where the process that faces the network asks.
 type Desk struct {
 	Grantor  token.Grantor
+	Renewer  token.Renewer
 	Identity func() Identity // the certificate to show
 	Renewed  <-chan struct{} // yields when Identity may have another one
 	Ready    func()          // called once, when the process is there and has its certificate
@@ -119,6 +120,10 @@ func (s *sitting) say(t tell) error {
 // from a process that may be anybody's: what it says of a stranger is no more than
 // what that stranger says himself.
 func (d *Desk) decision(question ask) func(context.Context) ([]byte, error) {
+	if question.Renewal != nil {
+		r := token.Renewal(*question.Renewal)
+		return func(ctx context.Context) ([]byte, error) { return d.Renewer.Renew(ctx, r) }
+	}
 	claim := question.Claim.token()
 	return func(ctx context.Context) ([]byte, error) { return d.Grantor.Redeem(ctx, claim) }
 }

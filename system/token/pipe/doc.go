@@ -1,7 +1,7 @@
 // Package pipe is what passes between the process that faces the network for
 // tokens and the agent, which decides.
 //
-//	client ─ HTTPS ─ token.Handler → asker ══ socket pair ══ Desk → token.Guard
+//	client ─ HTTPS ─ token.Handler, RenewHandler → asker ══ socket pair ══ Desk → token.Guard, RenewGuard
 //	         Run, a process without rights                │ the agent
 //
 // The process gets two descriptors and nothing else: one end of the pair, and a

@@ -27,12 +27,13 @@ const (
 var errMessage = errors.New("not a message of the grant server's pipe")
 
 // ask is what the process that faces the network says: one of Ready, Cancel and a
-// question, which is a Claim.
+// question, which is a Claim or a Renewal.
 type ask struct {
-	ID     uint64 `json:"id,omitempty"` // of a question: any number that no open one has
-	Ready  bool   `json:"ready,omitempty"`
-	Claim  *claim `json:"claim,omitempty"`
-	Cancel bool   `json:"cancel,omitempty"` // nobody waits for the answer; there is one all the same
+	ID      uint64   `json:"id,omitempty"` // of a question: any number that no open one has
+	Ready   bool     `json:"ready,omitempty"`
+	Claim   *claim   `json:"claim,omitempty"`
+	Renewal *renewal `json:"renewal,omitempty"`
+	Cancel  bool     `json:"cancel,omitempty"` // nobody waits for the answer; there is one all the same
 }
 
 // maxFrom bounds the text of an IP address, bytes: there may be a zone in it.
@@ -71,6 +72,15 @@ func (c *claim) token() token.Claim {
 	}
 }
 
+// renewal is a token.Renewal.
+type renewal struct {
+	From        string `json:"from"`
+	Certificate []byte `json:"certificate,omitempty"`
+	Request     []byte `json:"request,omitempty"`
+	SameKey     bool   `json:"same-key,omitempty"`
+	Proof       []byte `json:"proof,omitempty"`
+}
+
 // tell is what the agent says: the certificate to show, or the answer to a question.
 type tell struct {
 	ID        uint64    `json:"id,omitempty"`
@@ -94,7 +104,7 @@ func readAsk(r io.Reader) (ask, error) {
 		return ask{}, err
 	}
 	kinds := 0
-	for _, is := range []bool{a.Ready, a.Claim != nil, a.Cancel} {
+	for _, is := range []bool{a.Ready, a.Claim != nil, a.Renewal != nil, a.Cancel} {
 		if is {
 			kinds++
 		}
@@ -102,8 +112,8 @@ func readAsk(r io.Reader) (ask, error) {
 	if kinds != 1 {
 		return ask{}, fmt.Errorf("%w: it is %d things at once", errMessage, kinds)
 	}
-	if a.Claim != nil && !isAddress(a.Claim.From) {
-		return ask{}, fmt.Errorf("%w: a claim from no address", errMessage)
+	if a.Claim != nil && !isAddress(a.Claim.From) || a.Renewal != nil && !isAddress(a.Renewal.From) {
+		return ask{}, fmt.Errorf("%w: a question from no address", errMessage)
 	}
 	return a, nil
 }

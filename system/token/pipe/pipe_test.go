@@ -33,6 +33,13 @@ type grantor func(context.Context, token.Claim) ([]byte, error)
 
 func (g grantor) Redeem(ctx context.Context, c token.Claim) ([]byte, error) { return g(ctx, c) }
 
+// renewer answers renewals by a function.
+type renewer func(context.Context, token.Renewal) ([]byte, error)
+
+func (r renewer) Renew(ctx context.Context, asked token.Renewal) ([]byte, error) {
+	return r(ctx, asked)
+}
+
 // ends are both ends of a pipe.
 func ends(t *testing.T) (agent, process net.Conn) {
 	t.Helper()
@@ -220,6 +227,38 @@ func TestClaimsPassUnchanged(t *testing.T) {
 
 // TestRefusalsPass: with status and text, and what is no refusal without its
 // words.
+func TestRenewalsPassUnchanged(t *testing.T) {
+	t.Parallel()
+	want := token.Renewal{From: "2001:db8::1", Certificate: []byte("\x30\xff"), Request: []byte("PEM\xff<"), SameKey: true, Proof: []byte{0, 1, 2}}
+	agent, process := ends(t)
+	id, _ := identity(t, "gate")
+	desk := &Desk{Identity: func() Identity { return id }, Ready: func() {}, Renewer: renewer(func(_ context.Context, r token.Renewal) ([]byte, error) {
+		if diff := cmp.Diff(want, r); diff != "" {
+			t.Error(diff)
+			return nil, token.ErrRevoked
+		}
+		return []byte("secret"), nil
+	})}
+	var parts sync.WaitGroup
+	parts.Go(func() { _ = desk.Answer(t.Context(), agent) })
+	a := newAsker(process)
+	if err := a.say(ask{Ready: true}); err != nil {
+		t.Fatal(err)
+	}
+	parts.Go(func() { _ = a.listen() })
+	if got, err := a.Renew(t.Context(), want); err != nil || string(got) != "secret" {
+		t.Errorf("%q, %v", got, err)
+	}
+	want.From = "::1"
+	want.Proof = make([]byte, 8<<10)
+	want.Request, want.Certificate = make([]byte, 8<<10), make([]byte, 16<<10) // as long as they may be
+	if got, err := a.Renew(t.Context(), want); err != nil || string(got) != "secret" {
+		t.Errorf("%q, %v", got, err)
+	}
+	_ = process.Close()
+	parts.Wait()
+}
+
 func TestRefusalsPass(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -366,6 +405,8 @@ func TestProcessThatTalksNonsense(t *testing.T) {
 		"ready twice":      ready + ready,
 		"a number twice":   ready + frame(`{"id":1,"claim":{"from":"::1"}}`) + frame(`{"id":1,"claim":{"from":"::1"}}`),
 		"too much at once": ready + many.String(),
+		"renews nowhere":   ready + frame(`{"id":1,"renewal":{"from":""}}`),
+		"both":             ready + frame(`{"id":1,"renewal":{"from":"::1"},"claim":{"from":"::1"}}`),
 		"no address":       ready + frame(`{"id":1,"claim":{"from":"a"}}`),
 		"a long address":   ready + frame(`{"id":1,"claim":{"from":"fe80::1%`+strings.Repeat("z", maxFrom)+`"}}`),
 		"too long":         ready + "\xff\xff\xff\xff",

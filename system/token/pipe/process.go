@@ -106,7 +106,7 @@ func serve(ctx context.Context, conn net.Conn, l net.Listener) error {
 	closing := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer closing()
 	a := newAsker(conn)
-	s := token.NewServer(&token.Handler{Grantor: a}, a.certificate)
+	s := token.NewServer(token.Route(&token.RenewHandler{Renewer: a}, &token.Handler{Grantor: a}), a.certificate)
 	s.ErrorLog = log.New(io.Discard, "", 0) // what strangers do wrong fills no log
 	if err := a.say(ask{Ready: true}); err != nil {
 		return err
