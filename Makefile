@@ -39,7 +39,7 @@ test-deps: ## install what the tests that need more than Go use (Debian, as root
 # router/interop only drives processes, which are not built with the detector:
 # what they run is raced by the tests of its own package.
 race: ## every test of our own processes under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race $(TIMEOUT) $$($(GO) list ./... | grep -v /router/interop)
+	CGO_ENABLED=1 $(GO) test -race -p 3 $(TIMEOUT) $$($(GO) list ./... | grep -v /router/interop)
 
 interop: build ## networks of our router and upstream's (SKROUTERD=/path/to/skrouterd), as a table
 	@mkdir -p dist

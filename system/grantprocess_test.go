@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skupper-host/skupper/system/pki"
 	"github.com/skupper-host/skupper/system/resource"
 	"github.com/skupper-host/skupper/system/supervise"
 	"github.com/skupper-host/skupper/system/token"
