@@ -65,6 +65,36 @@ fresh() {
 told() { grep -q 'routers go on with the version they were started with' /run/said || fail "it said: $(cat /run/said)"; }
 # old: status names the router that goes on
 old() { skupper system status | grep -F 'the router runs version 2.0.0, 2.0.1 is installed' || fail "status does not name the old router"; }
+# pod: a site in podman besides, and the file that a later podman makes a unit of
+pod() {
+	socket=$(systemctl is-enabled podman.socket || true)
+	skupper system install --platform podman >/dev/null
+	skupper --namespace pod --platform podman site create pod --start
+	podman inspect --format '{{.State.Status}}' pod-skupper-router | grep -qx running || fail "no container"
+	mkdir -p /etc/containers/systemd
+	printf '[Container]\nImage=i\n[Install]\nWantedBy=multi-user.target skupper.service\n[X-Skupper]\nIdentity=i\n' >/etc/containers/systemd/skupper-later.container
+	printf '[Container]\nImage=i\n[Install]\nWantedBy=multi-user.target\n' >/etc/containers/systemd/skupper-other.container
+}
+# podgone: the container is gone, and no file would start it at boot
+podgone() {
+	[ -z "$(podman ps --all --quiet)" ] || fail "containers: $(podman ps --all)"
+	grep -q Image=i /etc/containers/systemd/skupper-later.container || fail "removal took a file"
+	! grep -q WantedBy= /etc/containers/systemd/skupper-later.container || fail "it would start at boot"
+	grep -q WantedBy= /etc/containers/systemd/skupper-other.container || fail "removal changed a file of somebody else"
+}
+# podback: it runs again
+podback() {
+	skupper --namespace pod site status --check >/dev/null
+	podman inspect --format '{{.State.Status}}' pod-skupper-router | grep -qx running || fail "no container after an installation"
+}
+# poddone: what is podman's and the test's goes
+poddone() {
+	[ -z "$(podman ps --all --quiet)$(podman images --quiet)" ] || fail "left in podman: $(podman ps --all; podman images)"
+	! ls /etc/systemd/system/skupper-* /etc/containers/systemd/skupper-later.container || fail "left"
+	rm /etc/containers/systemd/skupper-other.container
+	rmdir /etc/containers/systemd 2>/dev/null || true
+	[ "$socket" = enabled ] || systemctl disable --now podman.socket
+}
 # gone: nothing runs and nothing is enabled
 gone() {
 	[ -z "$(pgrep -x skupper || true)" ] || fail "still running: $(pgrep -ax skupper)"
@@ -76,6 +106,7 @@ back() {
 	"$@"
 	systemctl enable --now skupper
 	skupper system start # it waits
+	skupper --namespace pod system start
 	skupper system status --check >/dev/null
 	exec 3<>/dev/tcp/127.0.0.1/15432
 	say "after $*"
@@ -92,11 +123,15 @@ deb() {
 	change 2.0.0 dpkg -i skupper_2.0.0-1_amd64.deb
 	exec 3>&-
 	skupper system restart
+	pod
 	dpkg -r skupper
 	gone
+	podgone
 	back dpkg -i skupper_2.0.1-1_amd64.deb
+	podback
 	dpkg -P skupper
 	gone
+	poddone
 }
 
 # bare: where no systemd runs, as in an image that is being built, nothing is said
@@ -114,12 +149,17 @@ rpm_() {
 	old
 	change 2.0.0 rpm -U --nodeps --oldpackage skupper-2.0.0-1.x86_64.rpm
 	exec 3>&-
+	pod
 	rpm -e --nodeps skupper
 	gone
+	podgone
 	back rpm -i --nodeps skupper-2.0.1-1.x86_64.rpm
-	skupper system teardown --yes --purge
+	podback
+	rm /etc/containers/systemd/skupper-later.container # no site has it
+	skupper system uninstall --force --yes
 	rpm -e --nodeps skupper
 	gone
+	poddone
 	rm -rf /var/lib/skupper # what no RPM removes
 }
 
