@@ -2,6 +2,7 @@ package system
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,4 +66,62 @@ func memoryIn(t *testing.T, file string) state.Memory {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// TestDamagedMemoryIsLeftAlone has records that cannot be read: the site stays
+// who it is, says what to do, and is whole again once that was done.
+func TestDamagedMemoryIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"empty": "", "half": `{"schema": 1, "siteId": "`, "of another program": `{"version": 2}`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, o := newMachinery(t)
+			paths, err := o.Paths.Namespace("west")
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, stop := passingAgent(t, m, o)
+			apply(t, a, "west", siteFile("west", "linkAccess: default"))
+			apply(t, a, "east", siteFile("east", ""))
+			stop()
+			before := memoryIn(t, paths.State())
+			if err := os.WriteFile(paths.State(), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			advice := "Move the file away and run `skupper -n west system reload`"
+			told := func(list []api.Namespace, err error) {
+				t.Helper()
+				for _, n := range list {
+					bad := n.Name == "west"
+					if n.State != api.Running || strings.Contains(n.Message, paths.State()+": ") != bad || strings.Contains(n.Message, advice) != bad {
+						t.Errorf("%+v", n)
+					}
+				}
+				if err != nil || len(list) != 2 {
+					t.Errorf("%d namespaces, %v", len(list), err)
+				}
+			}
+			told(NewOffline(o, m).Namespaces(t.Context()))
+			a, stop = passingAgent(t, m, o)
+			defer stop()
+			_, err = a.Apply(t.Context(), "west", api.ApplyRequest{Files: []api.File{listenerFile("db", "5432")}})
+			if err == nil || !strings.Contains(err.Error(), paths.State()) || !strings.Contains(adviceOf(err), advice) {
+				t.Errorf("a change: %v", err)
+			}
+			told(a.Namespaces(t.Context()))
+			if data, err := os.ReadFile(paths.State()); err != nil || string(data) != text {
+				t.Errorf("the records are %q, %v", data, err)
+			}
+			if err := os.Rename(paths.State(), paths.State()+".damaged"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.Operate(t.Context(), "west", api.OperateRequest{Operation: api.Reload}); err != nil {
+				t.Fatal(err)
+			}
+			after := memoryIn(t, paths.State())
+			if d := cmp.Diff([]any{before.SiteID, before.RouterID, before.Ports}, []any{after.SiteID, after.RouterID, after.Ports}); d != "" {
+				t.Errorf("the namespace is another one: %s", d)
+			}
+		})
+	}
 }

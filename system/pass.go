@@ -271,7 +271,7 @@ func (n *namespace) strategies() map[string]site.Strategy {
 // upstream made the namespace, from its router's configuration.
 func (n *namespace) recall(have state.State) (state.Memory, error) {
 	if f, ok := have.Files[n.paths.State()]; ok {
-		return state.ParseMemory(f.Data)
+		return n.memoryOf(f.Data)
 	}
 	if f, ok := have.Files[n.paths.RouterConfig()]; ok {
 		m, err := state.Recall(f.Data)

@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,14 +18,45 @@ import (
 	"github.com/skupper-host/skupper/system/state"
 )
 
+// damagedRecords are records of a namespace that cannot be read. Nothing is
+// changed without them: they say who the site is.
+type damagedRecords struct {
+	namespace, file string
+	err             error
+}
+
+func (e *damagedRecords) Error() string { return e.file + ": " + e.err.Error() }
+
+func (e *damagedRecords) Unwrap() error { return e.err }
+
+// Hint says what to do about it.
+func (e *damagedRecords) Hint() string {
+	if errors.Is(e.err, state.ErrLater) {
+		return "install that version again"
+	}
+	return fmt.Sprintf("the router goes on. Move the file away and run `skupper -n %s system reload`: it is made again from the configuration of the router, but for the tokens that were redeemed and the links that were handed out", e.namespace)
+}
+
+// memoryOf reads the records of the namespace.
+func (n *namespace) memoryOf(data []byte) (state.Memory, error) {
+	m, err := state.ParseMemory(data)
+	if err != nil {
+		return m, &damagedRecords{n.paths.Name, n.paths.State(), err}
+	}
+	return m, nil
+}
+
 // recollect makes the view of a namespace from what is on disk, without the
 // lock and without changing anything: for a process that only looks, and for
-// the agent until its first pass.
+// the agent until its first pass. What cannot be read is an error, of which the
+// view tells as well.
 func (n *namespace) recollect(ctx context.Context) error {
 	v := &view{}
 	n.half.Store(host.Interrupted(n.paths) || input.Interrupted(n.paths))
 	snap, err := n.store.Load()
 	if err != nil {
+		v.failure = summary(err)
+		n.seen.Store(v)
 		return err
 	}
 	v.hasInput = !snap.Empty()
@@ -36,32 +68,38 @@ func (n *namespace) recollect(ctx context.Context) error {
 		v.failure, v.blamed = summary(snap.Err), blames(snap.Err, nil)
 	}
 	if v.memory, err = n.remembered(ctx); err != nil {
-		return err
+		v.failure = summary(err)
 	}
 	if v.memory.Generation > 0 {
 		n.recollectShown(v)
 		n.recollectSite(ctx, snap, v)
 	}
 	n.seen.Store(v)
-	return nil
+	return err
 }
 
-// remembered is what the namespace remembers, read from its files.
+// remembered is what the namespace remembers, read from its files. With an error
+// it is what the configuration of its router tells.
 func (n *namespace) remembered(ctx context.Context) (state.Memory, error) {
-	data, err := os.ReadFile(n.paths.State())
-	switch {
+	var damage error
+	switch data, err := os.ReadFile(n.paths.State()); {
 	case err == nil:
-		return state.ParseMemory(data)
+		m, err := n.memoryOf(data)
+		if err == nil {
+			return m, nil
+		}
+		damage = err
 	case !errors.Is(err, fs.ErrNotExist):
-		return state.Memory{}, err
+		damage = err
 	}
-	if data, err = os.ReadFile(n.paths.RouterConfig()); err != nil {
-		return state.Memory{}, nil // nothing was ever made
+	data, err := os.ReadFile(n.paths.RouterConfig())
+	if err != nil {
+		return state.Memory{}, damage // nothing was ever made
 	}
 	m, err := state.Recall(data)
 	unit := n.unitStatus(ctx)
 	m.Stopped = m.Generation > 0 && unit.PID == 0 && !unit.Enabled
-	return m, err
+	return m, errors.Join(damage, err)
 }
 
 // recollectSite builds the site of the generation in effect from the snapshot

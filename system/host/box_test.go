@@ -158,9 +158,11 @@ func (i *insideRig) converge(input string, stopped bool) ([]plan.Step, error) {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	memory, err := state.ParseMemory(have.Files[i.rig.paths.State()].Data)
-	if err != nil {
-		i.t.Fatal(err)
+	var memory state.Memory
+	if f, ok := have.Files[i.rig.paths.State()]; ok {
+		if memory, err = state.ParseMemory(f.Data); err != nil {
+			i.t.Fatal(err)
+		}
 	}
 	s, _, err := site.Build(set, site.Context{Namespace: "west", Hostname: "box", SiteID: memory.SiteID, Ports: memory.Ports})
 	if err != nil {

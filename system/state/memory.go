@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -51,18 +52,24 @@ type Issue struct {
 	Oldest  int64 `json:"oldest"`
 }
 
-// ParseMemory reads a Memory. No data gives the zero Memory. A file of a later
-// schema is an error, lest it be overwritten.
+// ErrLater is returned by ParseMemory for a file of a later version of this program.
+var ErrLater = errors.New("written by a later version of this program")
+
+// ParseMemory reads a Memory. Whatever was not written by Encode is an error, lest
+// a namespace become another one: also a file that is empty.
 func ParseMemory(data []byte) (Memory, error) {
 	var m Memory
 	if len(data) == 0 {
-		return m, nil
+		return Memory{}, errors.New("it is empty")
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
-		return Memory{}, fmt.Errorf("state.json: %w", err)
+		return Memory{}, err
 	}
-	if m.Schema > memorySchema {
-		return Memory{}, fmt.Errorf("state.json: written by a later version (schema %d, this program knows %d)", m.Schema, memorySchema)
+	switch {
+	case m.Schema > memorySchema:
+		return Memory{}, fmt.Errorf("%w (schema %d, this one knows %d)", ErrLater, m.Schema, memorySchema)
+	case m.Schema < 1:
+		return Memory{}, errors.New("it has no schema")
 	}
 	return m, nil
 }
