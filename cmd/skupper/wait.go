@@ -88,7 +88,7 @@ func (p *program) await(ctx context.Context, c api.Controller, a awaited, r api.
 	defer cancel()
 	show := p.newProgress()
 	defer show.end()
-	var missing string
+	missing := "the agent has not answered yet"
 	for pause := pollFirst; ; pause = min(2*pause, pollEvery) {
 		check, err := c.Check(limit, a.namespace, r)
 		switch {
