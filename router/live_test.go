@@ -162,9 +162,7 @@ func TestEntitiesLive(t *testing.T) {
 	c := dial(t, door)
 	remove("listener", "door")
 	<-c.Done()
-	if err := closed(door); err != nil {
-		t.Errorf("a deleted listener: %v", err)
-	}
+	eventually(t, "a deleted listener", func() error { return closed(door) })
 
 	create("sslProfile", "unused", map[string]any{"caCertFile": "/nowhere/ca.crt"})
 	if e, err := m.Update(ctx, client.Ref{Type: "sslProfile", Name: "unused"}, map[string]any{"caCertFile": "/elsewhere/ca.crt", "ordinal": 3}); err != nil || e.Int("ordinal") != 3 {

@@ -13,12 +13,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/skupper-host/skupper/internal/freeport"
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/pki"
 	"github.com/skupper-host/skupper/system/resource"
@@ -165,6 +167,7 @@ func redeemed(t *testing.T, a *Agent, name string) *resource.Secret {
 func TestRenewalAtTheGrantServer(t *testing.T) {
 	t.Parallel()
 	units, o := newMachinery(t)
+	o.Getenv = grantsAt(freeport.Get(t))
 	a, stop := passingAgent(t, units, o)
 	t.Cleanup(func() { stop() })
 	apply := func(settings string) {
@@ -254,6 +257,92 @@ func TestRenewalAtTheGrantServer(t *testing.T) {
 	}
 	if _, err = a.Delete(t.Context(), "west", api.DeleteRequest{Missing: true, Revoke: true, Objects: []api.Ref{{Kind: "AccessGrant", Name: "east"}}}); api.KindOf(err) != api.Missing {
 		t.Errorf("revoked again: %v", err)
+	}
+}
+
+// grantsAt is an environment that has the grant server stay at a port, whatever
+// other tests listen at meanwhile.
+func grantsAt(port int) func(string) string {
+	return func(name string) string {
+		if name == "SKUPPER_GRANT_SERVER_PORT" {
+			return strconv.Itoa(port)
+		}
+		return ""
+	}
+}
+
+// renewingSite has a site hand out certificates that end later and later: one that
+// renews another has to last longer.
+type renewingSite struct {
+	t     *testing.T
+	hours int
+}
+
+func (r *renewingSite) later(a *Agent) {
+	r.t.Helper()
+	r.hours++
+	apply(r.t, a, "west", siteFile("west", fmt.Sprintf("linkAccess: default, settings: {link-cert-validity: %dh}", r.hours)))
+}
+
+func (r *renewingSite) renew(s *resource.Secret) (*resource.Secret, error) {
+	return token.Renew(r.t.Context(), token.RenewRequest{Secret: s, Now: time.Now()})
+}
+
+// TestRenewalsAtOnce has one certificate renewed several times at once: everyone
+// gets his own, and each is on record.
+func TestRenewalsAtOnce(t *testing.T) {
+	t.Parallel()
+	units, o := newMachinery(t)
+	o.Getenv = grantsAt(freeport.Get(t))
+	a, stop := passingAgent(t, units, o)
+	defer stop()
+	site := &renewingSite{t, 50_000}
+	site.later(a)
+	s := redeemed(t, a, "east")
+	site.later(a)
+	var all sync.WaitGroup
+	got, errs := make([]*resource.Secret, 5), make([]error, 5)
+	for i := range got {
+		all.Go(func() { got[i], errs[i] = site.renew(s) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	ledger := a.spaces["west"].seen.Load().memory.Links
+	serials := map[string]bool{}
+	for _, s := range got {
+		h, ok := ledger.Find(serialOf(t, s))
+		if !ok || h.Subject != "site-east" {
+			t.Errorf("recorded: %+v, %v", h, ok)
+		}
+		serials[h.Serial] = true
+	}
+	ledger = slices.DeleteFunc(slices.Clone(ledger), func(h state.Handed) bool { return h.Grant != "east" })
+	if len(serials) != len(got) || len(ledger) != len(got)+1 {
+		t.Errorf("%d certificates, %d records", len(serials), len(ledger))
+	}
+}
+
+func TestReasonsAreSaidOnce(t *testing.T) {
+	t.Parallel()
+	var r renewals
+	now := time.Unix(1000, 0)
+	refused := &token.Error{Reason: "404", Final: true}
+	for i, row := range []struct {
+		err  error
+		news bool
+	}{{errors.New("refused"), true}, {errors.New("refused"), false}, {refused, true}, {refused, false}, {errors.New("refused"), true}} {
+		if news := r.failed("1", row.err, now); news != row.news {
+			t.Errorf("%d: news %v", i, news)
+		}
+	}
+	list := []credential{{peer: true, Certificate: api.Certificate{Serial: "1"}}, {peer: true, Certificate: api.Certificate{Serial: "2", Renews: now}}, {Certificate: api.Certificate{Serial: "3"}}}
+	if due := r.due(list, now); len(due) != 1 || due[0].Serial != "2" {
+		t.Errorf("due at once: %+v", due)
+	}
+	if due := r.due(list, now.Add(renewRetryMax)); len(due) != 2 || due[0].Serial != "2" {
+		t.Errorf("due later: %+v", due)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,9 @@ import (
 const (
 	renewRetry    = 5 * time.Second
 	renewRetryMax = time.Hour
+	// renewAtOnce is how long attempts that follow each other may keep the loop; the
+	// others have their turn later.
+	renewAtOnce = token.Timeout
 )
 
 // renewals remembers how the renewal of certificates went, by serial number. The
@@ -44,10 +48,18 @@ func (r *renewals) next(serial string, at time.Time) time.Time {
 	return at
 }
 
+// due are the certificates that are to be renewed by now; those that wait longest
+// come first.
+func (r *renewals) due(list []credential, now time.Time) []credential {
+	due := slices.DeleteFunc(slices.Clone(list), func(c credential) bool { return !c.peer || r.next(c.Serial, c.Renews).After(now) })
+	slices.SortStableFunc(due, func(a, b credential) int { return r.next(a.Serial, a.Renews).Compare(r.next(b.Serial, b.Renews)) })
+	return due
+}
+
 // failed keeps in mind why a certificate was not renewed. What no other attempt
 // can help is tried again all the same, as rarely as anything: the other site may
-// change its mind.
-func (r *renewals) failed(serial string, err error, now time.Time) {
+// change its mind. It reports whether there was another reason before, or none.
+func (r *renewals) failed(serial string, err error, now time.Time) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.last == nil {
@@ -62,7 +74,9 @@ func (r *renewals) failed(serial string, err error, now time.Time) {
 		}
 	}
 	t.next = now.Add(t.wait)
+	news = t.err != r.last[serial].err
 	r.last[serial] = t
+	return news
 }
 
 // failure is why a certificate was not renewed, "" if nobody tried or it was.
@@ -117,9 +131,10 @@ func (n *namespace) renewLinks(ctx context.Context) {
 	if v.site == nil || v.memory.Stopped {
 		return
 	}
-	for _, c := range v.credentials {
-		if !c.peer || n.renewals.next(c.Serial, c.Renews).After(time.Now()) {
-			continue
+	began := time.Now()
+	for _, c := range n.renewals.due(v.credentials, began) {
+		if time.Since(began) >= renewAtOnce {
+			return // the loop comes again
 		}
 		err := n.renewLink(ctx, v.site, c)
 		if ctx.Err() != nil {
@@ -127,8 +142,11 @@ func (n *namespace) renewLinks(ctx context.Context) {
 		}
 		n.quiet = nil // statuses say how it went
 		if err != nil {
-			n.renewals.failed(c.Serial, err, time.Now())
-			n.log.Warn("certificate of a link not renewed", "credential", c.Name, keyErr, err)
+			level := slog.LevelDebug // once said is enough: the status says so all the time
+			if n.renewals.failed(c.Serial, err, time.Now()) {
+				level = slog.LevelWarn
+			}
+			n.log.Log(ctx, level, "certificate of a link not renewed", "credential", c.Name, keyErr, err)
 		}
 	}
 }

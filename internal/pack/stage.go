@@ -26,6 +26,7 @@ var plain = map[string]string{
 	"packaging/deb":            "deb",
 	"packaging/rpm":            "rpm",
 	"packaging/install.sh":     "install.sh",
+	"packaging/observer":       "doc/observer",
 	"LICENSE":                  "LICENSE",
 	"README.md":                "doc/README.md",
 	"testdata/sites/README.md": "doc/examples/README.md",

@@ -88,7 +88,8 @@ func (l Ledger) current(now time.Time) Ledger {
 }
 
 // Renew is the ledger with a certificate that is handed out in the place of
-// another one.
+// another one. Of the others of the same credential the last ones stay: whoever
+// has it renewed as often as he may does not fill the disk.
 func (l Ledger) Renew(old, next Handed, now time.Time) Ledger {
 	made := now.UTC().Truncate(time.Second)
 	out := l.current(now)
@@ -98,6 +99,15 @@ func (l Ledger) Renew(old, next Handed, now time.Time) Ledger {
 		}
 	}
 	next.Origin, next.Made = old.Credential(), made
+	others := 0
+	for i := len(out) - 1; i >= 0; i-- { // the last ones come last
+		if h := out[i]; h.File || h.Credential() != next.Origin || h.Serial == old.Serial {
+			continue
+		}
+		if others++; others > maxRenewals {
+			out = slices.Delete(out, i, i+1)
+		}
+	}
 	return append(out, next)
 }
 

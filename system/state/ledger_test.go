@@ -1,6 +1,7 @@
 package state
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
@@ -58,6 +59,33 @@ func TestLedgerCountsRenewals(t *testing.T) {
 	}
 	if l.TooOften(old, now.Add(renewalsWithin)) {
 		t.Error("it is for ever")
+	}
+}
+
+func TestLedgerStaysShort(t *testing.T) {
+	t.Parallel()
+	file := handed("file")
+	file.File = true
+	l, now := Ledger{file, handed("other"), handed("0")}, epoch
+	shown := l[2]
+	for i := range 300 {
+		next := handed(strconv.Itoa(i + 1))
+		l = l.Renew(shown, next, now)
+		if _, ok := l.Find(shown.Serial); !ok {
+			t.Fatalf("after %d: the certificate that was shown is gone, and perhaps the answer was", i)
+		}
+		if got, ok := l.Find(next.Serial); !ok {
+			t.Fatalf("after %d: %+v is not there", i, got)
+		} else if i%7 > 2 {
+			shown = got
+		}
+		now = now.Add(time.Minute)
+	}
+	if most := 2 + maxRenewals + 2; len(l) > most || l[0].Serial != "file" || l[1].Serial != "other" {
+		t.Errorf("%d records, want at most %d", len(l), most)
+	}
+	if !l.TooOften(shown, now) {
+		t.Error("what was struck out is not counted any more")
 	}
 }
 

@@ -337,9 +337,27 @@ func (c *Client) Signal(ctx context.Context, name, signal string) error {
 	return c.ask(ctx, http.MethodPost, "/containers/"+name+"/kill", url.Values{"signal": {signal}}, nil, nil)
 }
 
+// Podman has no container removed that is just ending: it says so with the word
+// ending, and a moment later the container has ended.
+const (
+	ending      = "container state improper"
+	removeTries = 20
+	removePause = 100 * time.Millisecond
+)
+
 // Remove implements container.Engine.
 func (c *Client) Remove(ctx context.Context, name string) error {
-	return present(c.ask(ctx, http.MethodDelete, "/containers/"+name, url.Values{"force": {"true"}, "timeout": {"0"}}, nil, nil))
+	for try := 1; ; try++ {
+		err := present(c.ask(ctx, http.MethodDelete, "/containers/"+name, url.Values{"force": {"true"}, "timeout": {"0"}}, nil, nil))
+		if err == nil || try == removeTries || !strings.Contains(err.Error(), ending) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(removePause):
+		}
+	}
 }
 
 // Logs implements container.Engine.

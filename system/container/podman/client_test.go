@@ -2,11 +2,18 @@ package podman
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
+	"net/http"
+	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +90,37 @@ func TestImages(t *testing.T) {
 	}
 	if err := c.RemoveImage(ctx, "localhost/r:3"); err == nil || err.Error() != "podman: image is in use" {
 		t.Errorf("remove one in use: %v", err)
+	}
+}
+
+// TestRemoveWaitsForAnEnd removes a container that is just ending, and one that
+// does not end.
+func TestRemoveWaitsForAnEnd(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "podman.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/containers/n") && asked.Add(1) == 3 {
+			return
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, `{"message":"sending SIGKILL: container state improper: stopped"}`)
+	})}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = s.Serve(l) })
+	t.Cleanup(func() { _ = s.Close(); serving.Wait() })
+	c := New("unix://" + socket)
+	if err := c.Remove(t.Context(), "n"); err != nil || asked.Load() != 3 {
+		t.Errorf("asked %d times, %v", asked.Load(), err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*removePause)
+	defer cancel()
+	if err := c.Remove(ctx, "stuck"); err == nil {
+		t.Error("one that does not end is removed")
 	}
 }
 
