@@ -171,7 +171,7 @@ func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace, fir
 	if c.site == nil || memory.Generation == 0 && !w.start || w.store {
 		return n.storeOnly(w, h, before, c)
 	}
-	return n.converge(ctx, w, h, have, memory, c)
+	return n.converge(ctx, w, h, have, before, memory, c)
 }
 
 // observe tells what the machine has of the namespace. For a change it leaves
@@ -340,8 +340,8 @@ func (n *namespace) storeOnly(w wish, h *host.Namespace, memory state.Memory, c 
 }
 
 // converge brings the machine to what the site wants, or leaves everything,
-// input included, as it was.
-func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, have state.State, memory state.Memory, c *composed) (*outcome, error) {
+// input included, as it was; of what is remembered, that is was.
+func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, have state.State, was, memory state.Memory, c *composed) (*outcome, error) {
 	book := n.book(ctx, w, c.site, memory.Links)
 	l := n.lookFor(ctx, w, memory)
 	n.late(w, have, c)
@@ -352,7 +352,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 		err = h.Records(&have, n.texts.moved(n.paths))
 	}
 	if err != nil {
-		n.publishFailure(w, memory, c, err)
+		n.publishFailure(w, was, c, err)
 		return nil, err
 	}
 	before, after := n.difference(have, out.State)
@@ -374,7 +374,7 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	if slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Op == plan.Start || s.Op == plan.Restart }) {
 		// An engine that cannot run the router says so before anything changes.
 		if err := n.ready(ctx, memory.Platform); err != nil {
-			n.publishFailure(w, memory, c, err)
+			n.publishFailure(w, was, c, err)
 			return nil, err
 		}
 	}
@@ -388,15 +388,17 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	} else {
 		n.texts.doubt()
 	}
-	if err != nil && !touches(steps) && !c.edit.Changes() {
+	if err != nil && !touches(steps) && !c.edit.Changes() && w.memory == nil && w.grants == nil {
 		// Only records were to be written, such as the status of a resource.
-		// The site is as wanted; the next pass tries again.
+		// The site is as wanted; the next pass tries again. What was handed out is no
+		// such record: whoever waits for it must not get what the next agent does not
+		// know.
 		n.log.Warn("records not written", keyErr, err)
 		err = nil
 	}
 	if err != nil {
 		err = errors.Join(err, change.Undo())
-		n.publishFailure(w, memory, c, err)
+		n.publishFailure(w, was, c, err)
 		return nil, err
 	}
 	change.Done()

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -322,6 +323,83 @@ func TestRenewalsAtOnce(t *testing.T) {
 	if len(serials) != len(got) || len(ledger) != len(got)+1 {
 		t.Errorf("%d certificates, %d records", len(serials), len(ledger))
 	}
+}
+
+// TestRenewalIsRecordedFirst fails at each step of a renewal, and loses power
+// there: an answer is one that the next agent knows, and without one the old
+// certificate can be renewed again.
+func TestRenewalIsRecordedFirst(t *testing.T) {
+	t.Parallel()
+	units, o := newMachinery(t)
+	o.Getenv = grantsAt(freeport.Get(t))
+	var d *disk
+	var full atomic.Bool
+	o.Step = func(step string) error {
+		switch {
+		case full.Load():
+			return errors.New("failed on purpose")
+		case d == nil:
+			return nil
+		}
+		return d.step(step)
+	}
+	a, stop := passingAgent(t, units, o)
+	site := &renewingSite{t, 50_000}
+	site.later(a)
+	old := redeemed(t, a, "east")
+	site.later(a)
+	full.Store(true)
+	var e *token.Error
+	if _, err := site.renew(old); !errors.As(err, &e) || e.Status != http.StatusServiceUnavailable || e.Final {
+		t.Errorf("with a disk that is full: %v", err)
+	}
+	full.Store(false)
+	if ledger := a.spaces["west"].seen.Load().memory.Links; slices.ContainsFunc(ledger, func(h state.Handed) bool { return h.Origin != "" || !h.Renewed.IsZero() }) {
+		t.Errorf("recorded nevertheless: %+v", ledger)
+	}
+	stop()
+	d = newDisk(t, o.Paths.DataHome)
+	a, stop = passingAgent(t, units, o)
+	site.later(a)
+	awaitStatus(t, a, "west", func(s *api.Status) bool { return s.Namespace.State == api.Running && s.Error == "" })
+	d.mu.Lock()
+	d.instants = nil
+	d.mu.Unlock()
+	next, err := site.renew(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.step("answered"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	o.Step = nil
+	answered, tried := false, map[string]bool{}
+	for _, at := range d.instants {
+		answered = answered || at.step == "answered"
+		for _, kept := range []bool{false, true} {
+			left := at.left(func(s string) string { return s[:len(s)/2] }, func() bool { return kept })
+			if key := fmt.Sprint(left, answered); tried[key] {
+				continue
+			} else {
+				tried[key] = true
+			}
+			restore(t, o.Paths.DataHome, left)
+			a, stop := passingAgent(t, units, o)
+			site.later(a)
+			if _, err := site.renew(old); err != nil {
+				t.Errorf("%s: the old certificate: %v", at.step, err)
+			}
+			if _, err := site.renew(next); answered && err != nil {
+				t.Errorf("%s: the new certificate: %v", at.step, err)
+			}
+			stop()
+		}
+	}
+	if !answered || len(tried) < 3 {
+		t.Errorf("%d disks tried", len(tried))
+	}
+	t.Logf("%d steps, %d disks", len(d.instants), len(tried))
 }
 
 func TestReasonsAreSaidOnce(t *testing.T) {
