@@ -97,15 +97,15 @@ func (o *observed) routes(mux *http.ServeMux) {
 	mux.HandleFunc(root+"internal/prom/rangequery", o.overTime)
 }
 
-func list[T any](o *observed, mux *http.ServeMux, name string, of func(*scene) []*T, split ...string) {
-	table := query.Compile[T](false, split...)
+func list[T any, P query.Row[T]](o *observed, mux *http.ServeMux, name string, of func(*scene) []*T, split ...string) {
+	table := query.Compile[T, P](false, split...)
 	mux.HandleFunc(root+name, func(w http.ResponseWriter, r *http.Request) {
 		o.answer(w, r, func(s *scene) (any, error) { return envelope(table, of(s), r) })
 	})
 	mux.HandleFunc(root+name+"/{id}", func(w http.ResponseWriter, r *http.Request) {
 		o.answer(w, r, func(s *scene) (any, error) {
 			for _, one := range of(s) {
-				if any(one).(interface{ ID() string }).ID() == r.PathValue("id") {
+				if P(one).ID() == r.PathValue("id") {
 					return map[string]any{"results": one}, nil
 				}
 			}

@@ -17,6 +17,15 @@ type times struct {
 	EndTime   uint64 `json:"endTime"`
 }
 
+func (t times) ID() string                { return t.Identity }
+func (t times) Life() (start, end uint64) { return t.StartTime, t.EndTime }
+
+// nameless has an identity that is none of its fields.
+type nameless struct{ Hidden times }
+
+func (n nameless) ID() string                { return n.Hidden.ID() }
+func (n nameless) Life() (start, end uint64) { return n.Hidden.Life() }
+
 type colour string
 
 type place struct {
@@ -238,7 +247,7 @@ func TestPagesAreTheList(t *testing.T) {
 func TestTypesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	for name, compile := range map[string]func(){
-		"no identity":      func() { Compile[place](true) },
+		"no identity":      func() { Compile[nameless](true) },
 		"no such field":    func() { Compile[thing](true, "nope") },
 		"no text in parts": func() { Compile[thing](true, "count") },
 	} {

@@ -45,24 +45,36 @@ type step struct {
 	pointer bool
 }
 
-// Table is the compiled form of a record type T: its fields by JSON name.
-type Table[T any] struct {
-	name       string
-	fields     map[string]*field
-	identity   *field
-	start, end *field
-	sorted     bool // as Compile was told
+// Row is a pointer to a record: what every request asks of each of them is
+// answered without reflection.
+type Row[T any] interface {
+	*T
+	ID() string                // the JSON field identity
+	Life() (start, end uint64) // µs since 1970; end 0: not ended
 }
 
-// Compile reads the type T once, a struct with the JSON fields identity,
-// startTime and endTime. Split names the text fields, or lists of text, whose
-// values are parts joined by "@": any part may be asked for, in any case of
-// letters. Sorted says that every list given to Select is in the order of
-// identities. It panics where T or a name of split does not fit: types are part
-// of the program.
-func Compile[T any](sorted bool, split ...string) *Table[T] {
+// Table is the compiled form of a record type T: its fields by JSON name.
+type Table[T any] struct {
+	name     string
+	fields   map[string]*field
+	identity *field
+	id       func(*T) string
+	life     func(*T) (start, end uint64)
+	sorted   bool // as Compile was told
+}
+
+// Compile reads the type T once, a struct with the JSON field identity. Split
+// names the text fields, or lists of text, whose values are parts joined by "@":
+// any part may be asked for, in any case of letters. Sorted says that every list
+// given to Select is in the order of identities. It panics where T or a name of
+// split does not fit: types are part of the program.
+func Compile[T any, P Row[T]](sorted bool, split ...string) *Table[T] {
 	typ := reflect.TypeFor[T]()
-	t := &Table[T]{name: typ.Name(), fields: map[string]*field{}, sorted: sorted}
+	t := &Table[T]{
+		name: typ.Name(), fields: map[string]*field{}, sorted: sorted,
+		id:   func(r *T) string { return P(r).ID() },
+		life: func(r *T) (start, end uint64) { return P(r).Life() },
+	}
 	t.collect(typ, "", nil)
 	for _, name := range split {
 		f := t.fields[name]
@@ -71,16 +83,11 @@ func Compile[T any](sorted bool, split ...string) *Table[T] {
 		}
 		f.kind = parted
 	}
-	t.identity, t.start, t.end = t.need("identity", text), t.need("startTime", unsigned), t.need("endTime", unsigned)
-	return t
-}
-
-func (t *Table[T]) need(name string, k kind) *field {
-	f := t.fields[name]
-	if f == nil || f.kind != k || f.list {
-		panic(fmt.Sprintf("query: %s has no field %s of the right kind", t.name, name))
+	t.identity = t.fields["identity"]
+	if t.identity == nil || t.identity.kind != text || t.identity.list {
+		panic(fmt.Sprintf("query: %s has no identity that is text", t.name))
 	}
-	return f
+	return t
 }
 
 // collect adds the fields of the struct typ, whose own name is prefix.
@@ -190,30 +197,35 @@ func (t *Table[T]) Select(records []*T, q *Query) (Page[T], error) {
 	}
 	ordered := key == t.identity && t.sorted
 	counts := q.Limit == 0 || ordered && q.Limit > 0 && !q.descending // rows beyond the page are counted, not kept
+	var top *first[T]
+	if !ordered && q.Limit > 0 && q.Limit <= smallPage && q.Offset <= smallPage-q.Limit {
+		top = t.first(q.Offset+q.Limit, q.descending)
+	}
 	total := 0
 	rows := []*T{}
 	for _, r := range records {
-		v := reflect.ValueOf(r).Elem()
-		start, _ := t.start.value(v)
-		end, _ := t.end.value(v)
-		if !q.covers(start.Uint(), end.Uint()) || !all(tests, v) {
+		if !q.covers(t.life(r)) || len(tests) > 0 && !all(tests, reflect.ValueOf(r).Elem()) {
 			continue
 		}
 		total++
-		if counts && (total <= q.Offset || len(rows) >= q.Limit) {
-			continue
+		switch {
+		case top != nil:
+			top.put(t.keyed(r, key))
+		case counts && (total <= q.Offset || len(rows) >= q.Limit):
+		default:
+			rows = append(rows, r)
 		}
-		rows = append(rows, r)
-	}
-	if counts {
-		return Page[T]{rows, total}, nil
-	}
-	if ordered && q.descending {
-		slices.Reverse(rows)
 	}
 	from, to := q.page(total)
-	if !ordered && to > from {
-		t.sort(rows, key, q.descending, to)
+	switch {
+	case counts:
+		return Page[T]{rows, total}, nil
+	case top != nil:
+		rows = top.rows()
+	case ordered && q.descending:
+		slices.Reverse(rows)
+	case !ordered && to > from:
+		t.sort(rows, key, q.descending)
 	}
 	return Page[T]{rows[from:to:to], total}, nil
 }
@@ -264,43 +276,49 @@ func (t *Table[T]) order(descending bool) func(a, b keyed[T]) int {
 	}
 }
 
-func (t *Table[T]) id(r *T) string {
-	v, _ := t.identity.value(reflect.ValueOf(r).Elem())
-	return v.String()
-}
-
 // smallPage is how many rows from the beginning are found by keeping the best
 // so far; where more are asked for the whole list is put in order.
 const smallPage = 200
 
-// sort puts rows in order, at least the first enough of them.
-func (t *Table[T]) sort(rows []*T, by *field, descending bool, enough int) {
-	less := t.order(descending)
-	if enough > smallPage || enough >= len(rows) {
-		enough = len(rows)
+// first is the beginning of a list that is put in order as it is read.
+type first[T any] struct {
+	enough int // rows that are asked for
+	order  func(a, b keyed[T]) int
+	best   []keyed[T] // at most enough, in order
+}
+
+func (t *Table[T]) first(enough int, descending bool) *first[T] {
+	return &first[T]{enough, t.order(descending), make([]keyed[T], 0, enough+1)}
+}
+
+// put takes a row, which stands behind its equals.
+func (f *first[T]) put(k keyed[T]) {
+	if len(f.best) == f.enough && f.order(k, f.best[f.enough-1]) >= 0 {
+		return
 	}
-	best := make([]keyed[T], 0, enough+1)
-	if enough == len(rows) {
-		for _, r := range rows {
-			best = append(best, t.keyed(r, by))
-		}
-		slices.SortStableFunc(best, less)
-	} else {
-		for _, r := range rows {
-			k := t.keyed(r, by)
-			if len(best) == enough && less(k, best[enough-1]) >= 0 {
-				continue
-			}
-			at, _ := slices.BinarySearchFunc(best, k, func(have, k keyed[T]) int {
-				return cmp.Or(less(have, k), -1) // behind its equals
-			})
-			best = slices.Insert(best, at, k)
-			best = best[:min(len(best), enough)]
-		}
+	at, _ := slices.BinarySearchFunc(f.best, k, func(have, k keyed[T]) int { return cmp.Or(f.order(have, k), -1) })
+	f.best = slices.Insert(f.best, at, k)
+	f.best = f.best[:min(len(f.best), f.enough)]
+}
+
+func (f *first[T]) rows() []*T { return rowsOf(make([]*T, len(f.best)), f.best) }
+
+// sort puts rows in order.
+func (t *Table[T]) sort(rows []*T, by *field, descending bool) {
+	all := make([]keyed[T], len(rows))
+	for i, r := range rows {
+		all[i] = t.keyed(r, by)
 	}
-	for i := range best {
-		rows[i] = best[i].row
+	slices.SortStableFunc(all, t.order(descending))
+	rowsOf(rows, all)
+}
+
+// rowsOf fills rows, which are as many, and returns them.
+func rowsOf[T any](rows []*T, from []keyed[T]) []*T {
+	for i := range from {
+		rows[i] = from[i].row
 	}
+	return rows
 }
 
 // value goes to the field from the struct v; ok is false for null.

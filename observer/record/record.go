@@ -21,6 +21,10 @@ type Base struct {
 // ID returns the identity; lists are sorted by it.
 func (b Base) ID() string { return b.Identity }
 
+// Life returns when the record began and when it ended, 0 for not, in
+// microseconds since 1970.
+func (b Base) Life() (start, end uint64) { return b.StartTime, b.EndTime }
+
 // Site is a site of the network.
 type Site struct {
 	Base
