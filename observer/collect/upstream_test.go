@@ -54,7 +54,7 @@ func TestUpstreamRouters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "traffic", func() error { return counted(n, 3, 70_110) })
+	eventually(t, "traffic", func() error { return counted(n, 3, 70_110, 70_110) })
 	for _, row := range n.Connections() {
 		if row.TraceSites[0] != "west" || row.TraceSites[1] != "east" || row.DestProcessName != "site-server-127.0.0.1-00000002" {
 			t.Errorf("%+v", row)
