@@ -22,6 +22,7 @@ import (
 	"github.com/skupper-host/skupper/observer/history"
 	"github.com/skupper-host/skupper/observer/metrics"
 	"github.com/skupper-host/skupper/observer/network"
+	"github.com/skupper-host/skupper/observer/record"
 )
 
 // Config says what an observer observes, and to whom it shows it.
@@ -73,7 +74,8 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	served, err := cfg.serve(n, ring, figures, gate, users)
+	c := collect.New(collect.Config{Endpoint: endpoint, NoLogs: cfg.NoLogs, Log: cfg.Log}, n)
+	served, err := cfg.serve(n, ring, c, figures, gate, users)
 	if err != nil {
 		return err
 	}
@@ -98,7 +100,6 @@ func Run(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
-	c := collect.New(collect.Config{Endpoint: endpoint, NoLogs: cfg.NoLogs, Log: cfg.Log}, n)
 	links := &linkRates{}
 	live, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -221,8 +222,8 @@ func loopback(listen string) bool {
 }
 
 // serve makes what is served.
-func (cfg *Config) serve(n *network.Network, ring *history.Ring, figures http.Handler, gate *access.Gate, users *access.Users) (*api.API, error) {
-	o := api.Options{Network: n, History: ring, Metrics: figures, CORS: cfg.CORS, Access: cfg.LogRequest, Log: cfg.Log}
+func (cfg *Config) serve(n *network.Network, ring *history.Ring, c *collect.Collector, figures http.Handler, gate *access.Gate, users *access.Users) (*api.API, error) {
+	o := api.Options{Network: n, History: ring, Metrics: figures, Observer: func() record.Observer { return shown(c.Status()) }, CORS: cfg.CORS, Access: cfg.LogRequest, Log: cfg.Log}
 	if users != nil {
 		o.User, o.Logout = access.User, gate.Logout
 	}

@@ -128,7 +128,8 @@ func TestRun(t *testing.T) {
 	}
 	for url, want := range map[string]string{
 		base + "/healthz": "ok", base + "/swagger/": "<html", base + "/metrics": "skupper_site_info{name=\"west\"",
-		"http://" + alone + "/metrics": "skupper_site_info{name=\"west\"",
+		base + "/api/v2alpha1/observer": `{"connected":true,"since":1`,
+		"http://" + alone + "/metrics":  "skupper_site_info{name=\"west\"",
 	} {
 		if status, body, err := get(http.DefaultClient, url); status != http.StatusOK || err != nil || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %s, %v", url, status, body, err)

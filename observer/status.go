@@ -95,12 +95,10 @@ func (cfg *Config) beside(api http.Handler, n *network.Network, c *collect.Colle
 	mux.Handle("/", api)
 	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) {
 		now := c.Status()
+		at := shown(now)
 		s := Status{
 			Version: cfg.Version, PID: os.Getpid(), Started: began, Listen: cfg.Listen, TLS: cfg.TLSCert != "", ListenMetrics: cfg.ListenMetrics,
-			Login: cfg.Users != "", Users: cfg.Users, Router: cfg.Router, Connected: now.Connected, Since: now.Since, Sources: map[string]int{},
-		}
-		if now.Err != nil && !now.Connected {
-			s.Problem = now.Err.Error()
+			Login: cfg.Users != "", Users: cfg.Users, Router: cfg.Router, Connected: at.Connected, Since: now.Since, Problem: at.Problem, Sources: map[string]int{},
 		}
 		for _, source := range n.Sources() {
 			s.Sources[source.State]++
@@ -109,6 +107,18 @@ func (cfg *Config) beside(api http.Handler, n *network.Network, c *collect.Colle
 	})
 	mux.HandleFunc("GET "+RatesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, links.rates()) })
 	return mux
+}
+
+// shown is how the collector is, as the API has it.
+func shown(s collect.Status) record.Observer {
+	o := record.Observer{Connected: s.Connected}
+	if !s.Since.IsZero() {
+		o.Since = uint64(s.Since.UnixMicro())
+	}
+	if s.Err != nil && !s.Connected {
+		o.Problem = s.Err.Error()
+	}
+	return o
 }
 
 func answer(w http.ResponseWriter, v any) {

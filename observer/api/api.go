@@ -9,6 +9,7 @@ import (
 
 	"github.com/skupper-host/skupper/observer/history"
 	"github.com/skupper-host/skupper/observer/network"
+	"github.com/skupper-host/skupper/observer/record"
 )
 
 // Prefix is the path of the API.
@@ -31,6 +32,8 @@ type Options struct {
 	// are answered from History.
 	Prometheus *url.URL
 
+	Observer func() record.Observer // how the observer is; nil: connected, as far as anybody knows
+
 	User   func(context.Context) string             // who is logged in, "" for nobody; nil: there is no login
 	Logout func(http.ResponseWriter, *http.Request) // may be nil
 	CORS   bool                                     // pages of any origin may ask
@@ -48,6 +51,9 @@ type API struct {
 func New(o Options) *API {
 	if o.User == nil {
 		o.User = func(context.Context) string { return "" }
+	}
+	if o.Observer == nil {
+		o.Observer = func() record.Observer { return record.Observer{Connected: true} }
 	}
 	if o.Logout == nil {
 		o.Logout = func(http.ResponseWriter, *http.Request) {}
@@ -67,6 +73,7 @@ func (a *API) Handler() http.Handler {
 		mux.HandleFunc("GET "+Prefix+"/"+r.path+"/{$}", withoutSlash)
 	}
 	mux.HandleFunc("GET "+Prefix+"/events", a.serveEvents)
+	mux.HandleFunc("GET "+Prefix+"/observer", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, a.o.Observer()) })
 	mux.HandleFunc("GET "+HealthPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n")) // as in reply

@@ -4,6 +4,7 @@
 //
 //	/api/v2alpha1/…            lists and records of the network; GET only
 //	/api/v2alpha1/events       the same as they change, server-sent events
+//	/api/v2alpha1/observer     whether the observer has its router
 //	/api/v2alpha1/internal/prom/…   queries of upstream's console: from the
 //	                           history, or passed on to a Prometheus
 //	/swagger/                  the description of all this, openapi.yaml

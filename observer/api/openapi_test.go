@@ -67,7 +67,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	t.Parallel()
 	doc := openAPI(t)
 	got := []string{
-		HealthPath, "/metrics", Prefix + "/events", Prefix + "/user", Prefix + "/logout",
+		HealthPath, "/metrics", Prefix + "/events", Prefix + "/observer", Prefix + "/user", Prefix + "/logout",
 		Prefix + "/internal/prom/query", Prefix + "/internal/prom/rangequery", Prefix + "/internal/prom/query_range",
 	}
 	for _, r := range routes() {
@@ -97,6 +97,7 @@ func TestEveryAnswerIsAsDescribed(t *testing.T) {
 		conforms(t, doc, path, target, w.Code, w.Header(), w.Body.Bytes())
 		return w.Body.Bytes()
 	}
+	check(Prefix+"/observer", Prefix+"/observer", http.StatusOK)
 	services, sites := ids(t, get(h, Prefix+"/services").Body.Bytes()), ids(t, get(h, Prefix+"/sites").Body.Bytes())
 	for _, r := range routes() {
 		path := Prefix + "/" + r.path

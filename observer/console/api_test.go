@@ -91,6 +91,12 @@ func (o *observed) routes(mux *http.ServeMux) {
 			return envelope(pairs, rows, r)
 		})
 	})
+	mux.HandleFunc(root+"observer", func(w http.ResponseWriter, _ *http.Request) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(o.scene.observer) // as in answer
+	})
 	mux.HandleFunc(root+"user", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc(root+"events", o.events)
 	mux.HandleFunc(root+"internal/prom/query", o.instant)

@@ -175,7 +175,8 @@ func hugeNetwork(t *testing.T, browser context.Context) {
 }
 
 func deadSource(t *testing.T, browser context.Context) {
-	p := view(t, browser, observe(t, dead()), 1280, 800)
+	server := observe(t, dead())
+	p := view(t, browser, server, 1280, 800)
 	p.open("/network")
 	p.until(fmt.Sprintf(`document.querySelector('.node.silent')?.dataset.node === %q`, siteID(5)))
 	if label := eval[string](p, "document.querySelector('.node.silent').getAttribute('aria-label')"); !strings.Contains(label, "its routers are silent") {
@@ -187,6 +188,15 @@ func deadSource(t *testing.T, browser context.Context) {
 	p.turn(shown{hash: "/sites", title: "Sites"}, "Silent")
 	p.turn(shown{hash: "/sites/" + siteID(5), title: "lisbon"}, "Silent")
 	p.turn(shown{hash: "/sources", title: "Event sources"}, "3 min ago")
+	const banner = "document.querySelector('main > .no-router[role=alert]')"
+	p.until("!" + banner)
+	server.show(lost())
+	p.until(banner + "?.innerText.includes('for 4 min;') && " + banner + ".innerText.includes('router.sock: connection refused')")
+	p.says("3 min ago") // what was known stays
+	p.lookForBarriers()
+	p.barrierFree("a page without a router")
+	server.show(dead())
+	p.until("!" + banner)
 	p.quiet()
 }
 

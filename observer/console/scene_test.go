@@ -34,6 +34,7 @@ type scene struct {
 	requests       []*record.ApplicationFlow
 	sources        []*record.Source
 	logs           []*record.Log
+	observer       record.Observer
 }
 
 func base(id string, age uint64) record.Base {
@@ -267,6 +268,13 @@ func dead() *made {
 			s.State, s.LastHeard, s.LastHeartbeat, s.Lost = record.SourceSilent, now-3*minute, now-3*minute, 2
 		}
 	}
+	return m
+}
+
+// lost is dead since the observer has lost its router.
+func lost() *made {
+	m := dead()
+	m.observer = record.Observer{Since: now - 4*minute, Problem: "dial unix /run/router.sock: connection refused"}
 	return m
 }
 

@@ -301,3 +301,10 @@ type Log struct {
 	SourceFile string `json:"sourceFile,omitempty"`
 	SourceLine uint64 `json:"sourceLine,omitempty"`
 }
+
+// Observer is how the observer itself is; ours, as all its fields are.
+type Observer struct {
+	Connected bool   `json:"connected"` // to its router
+	Since     uint64 `json:"since"`     // when that became so, microseconds since 1970; 0 before the first attempt has ended
+	Problem   string `json:"problem"`   // why it is not connected
+}

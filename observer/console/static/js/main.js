@@ -7,7 +7,7 @@ import { useTheme, toggle } from './theme.js';
 import { useQuery } from './query.js';
 import { Icon } from './icon.js';
 import { Badge } from './badge.js';
-import { Problem, Loading, Empty } from './notice.js';
+import { Problem, NoRouter, Loading, Empty } from './notice.js';
 import * as network from './page/network.js';
 
 // Each page is a module that is loaded when it is first opened; the map, which
@@ -102,6 +102,11 @@ function User() {
   return html`<div class="user"><${Icon} name="user" /><span>${data.username}</span><form method="post" action="logout"><button type="submit" class="link">Sign out</button></form></div>`;
 }
 
+function Router() {
+  const { data } = useQuery('observer');
+  return html`<${NoRouter} observer=${data} />`;
+}
+
 function Menu({ at, open, close }) {
   return html`<nav id="menu" class=${open ? 'menu open' : 'menu'} aria-label="Pages">
     ${menu.map(([group, entries]) => html`<div key=${group} class="menu-group"><p id="menu-${group}">${group}</p>
@@ -122,7 +127,7 @@ function Console() {
       <div class="bar-end"><${LiveState} /><${Theme} /><${User} /></div>
     </header>
     <${Menu} at=${at} open=${open} close=${close} />
-    <main id="main" tabindex="-1"><${Shown} route=${route} /></main>`;
+    <main id="main" tabindex="-1"><${Router} /><${Shown} route=${route} /></main>`;
 }
 
 // The search field of a page is one key away, as in other tools.
