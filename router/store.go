@@ -113,6 +113,8 @@ func (k *amqpConnector) row() manage.ConnectorStatus {
 	switch {
 	case st.Up:
 		row.ConnectionStatus, row.ConnectionMsg = "SUCCESS", "Connection Opened: dir=out host="+st.Endpoint.String()
+	case st.Silent.Host != "":
+		row.ConnectionMsg = "Connection to " + st.Silent.String() + " accepted: no answer yet"
 	case st.Err != nil:
 		// compat: it is tried again, so it is connecting. The message tells.
 		row.ConnectionMsg = fmt.Sprintf("Connection to %s failed: %v", st.Endpoint, st.Err)

@@ -48,6 +48,7 @@ func linkAdvice(host, reason string) string {
 		remedy{"no such host", "correct the host of the link, or have the name resolved on this host"},
 		remedy{"cannot be resolved", "does the name server of this host answer?"},
 		remedy{"connection refused", "nothing listens there: does that site run, and is this its port?"},
+		remedy{"does not answer", "is it a router that listens there, and does it run? A proxy or firewall in between may answer for it"},
 		remedy{"connecting to", firewall},
 		remedy{"timed out", firewall},
 		remedy{"no route to the host", "is there a way to that network? `ip route get " + host + "`"},

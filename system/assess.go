@@ -243,7 +243,13 @@ func (m *moment) link(l *resource.Link, h *resource.Health) {
 		l.Status.RemoteSiteName, l.Status.RemoteSiteID = m.network.siteName(peer), m.network.siteID(peer)
 		m.set(h, resource.ConditionOperational, though(m.remark(l, peer)))
 	default:
-		if reason := failure(entity); reason != "" {
+		reason := failure(entity)
+		if silent(entity) || reason == "TLS: timed out" {
+			text := notOperational + address(entity) + " accepts connections but does not answer"
+			m.set(h, resource.ConditionOperational, pending(advised(text, linkAdvice(entity.text("host"), text))))
+			break
+		}
+		if reason != "" {
 			m.set(h, resource.ConditionOperational, notConnected(entity, reason))
 			break
 		}
@@ -263,6 +269,12 @@ func failure(entity row) string {
 		return first(msg, "the connection failed")
 	}
 	return ""
+}
+
+// silent tells that the peer of a connector takes connections, and has not
+// answered on the last one; see row of connectors in package router.
+func silent(entity row) bool {
+	return strings.HasSuffix(entity.text("connectionMsg"), " accepted: no answer yet")
 }
 
 // notOperational begins the message of a link that is not connected.

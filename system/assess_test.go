@@ -133,6 +133,12 @@ func TestAssess(t *testing.T) {
 		{"the link is being made", func(m *moment) {
 			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "CONNECTING"}
 		}, map[string]string{"link/to-east": "Pending Not operational: connecting to east:55671, no answer yet"}},
+		{"the peer of a link takes connections and is silent", func(m *moment) {
+			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "CONNECTING", "connectionMsg": "Connection to east:55671 accepted: no answer yet"}
+		}, map[string]string{"link/to-east": "Pending Not operational: east:55671 accepts connections but does not answer"}},
+		{"the peer of a link was silent until the attempt ended", func(m *moment) {
+			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "CONNECTING", "connectionMsg": "Connection to east:55671 failed: TLS: timed out"}
+		}, map[string]string{"link/to-east": "Pending Not operational: east:55671 accepts connections but does not answer"}},
 		{"the link port is taken", func(m *moment) {
 			m.live.listeners["west-edge"] = row{"name": "west-edge", "operStatus": "down", "connectionMsg": "listen on :45671: address already in use"}
 		}, map[string]string{

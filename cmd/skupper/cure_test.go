@@ -122,6 +122,7 @@ func TestCuresOfLinks(t *testing.T) {
 	for _, c := range []cure{
 		ready(fault{"dns", func(*truth) { links("dns", "nosuch.invalid", port) }, "Link/dns", "Pending", []string{"nosuch.invalid"}, false},
 			func(*truth) { links("dns", "localhost", port) }),
+		through("silent", "Pending", "accepts connections but does not answer", nothing),
 		through("dropped", "Pending", "by the peer", func(net.Conn) {}),
 		through("plain", "Error", "does not speak TLS", func(c net.Conn) { _, _ = io.WriteString(c, "220 mail\r\n"); nothing(c) }),
 		through("authority", "Error", "unknown authority", strange),

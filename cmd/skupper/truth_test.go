@@ -211,8 +211,12 @@ func (h *truth) blackHole() (port string) {
 	port = strconv.Itoa(name.(*unix.SockaddrInet4).Port)
 	for { // until nobody is let in any more
 		c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, 500*time.Millisecond)
-		if err != nil {
+		var silent net.Error
+		if errors.As(err, &silent) && silent.Timeout() {
 			return port
+		}
+		if err != nil {
+			h.t.Fatal(err)
 		}
 		h.t.Cleanup(func() { _ = c.Close() })
 	}
@@ -330,8 +334,8 @@ func TestTruthOfLinks(t *testing.T) {
 		{"dns", func(h *truth) { h.links("dns", "nosuch.invalid", "55671", "", "", "") }, "Link/dns", "Pending", []string{"nosuch.invalid:55671: "}, false},
 		{"refused", func(h *truth) { h.links("refused", "localhost", h.nobody(), "", "", "") }, "Link/refused", "Pending", []string{"connection refused"}, false},
 		{"silent", func(h *truth) {
-			h.links("silent", "localhost", h.serves(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), "", "", "")
-		}, "Link/silent", "Pending", []string{"timed out"}, true},
+			h.links("silent", "localhost", h.serves(nothing), "", "", "")
+		}, "Link/silent", "Pending", []string{"accepts connections but does not answer"}, false},
 		{"black hole", func(h *truth) { h.links("hole", "127.0.0.1", h.blackHole(), "", "", "") }, "Link/hole", "Pending", []string{"connecting to 127.0.0.1:", "open in every firewall"}, false},
 		{"no TLS", func(h *truth) {
 			h.links("plain", "localhost", h.serves(func(c net.Conn) { _, _ = io.WriteString(c, "220 mail\r\n"); _, _ = io.Copy(io.Discard, c) }), "", "", "")
@@ -470,9 +474,8 @@ func TestTruthOfConnectors(t *testing.T) {
 			cert, key := h.ca.expired("localhost")
 			h.connects("expired", "localhost", server(cert, key), tlsOf)
 		}, "Connector/expired", "Ready", []string{"last connect failed", "expired on"}, false},
-		{"silent", func(h *truth) {
-			h.connects("silent", "localhost", h.serves(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), tlsOf)
-		}, "Connector/silent", "Ready", []string{"last connect failed", "timed out"}, true},
+		{"silent", func(h *truth) { h.connects("mute", "localhost", h.serves(nothing), tlsOf) }, "Connector/mute", "Ready", []string{"connecting to localhost:", "no answer yet", "does the server answer"}, false},
+		{"silent for long", func(h *truth) { h.connects("silent", "localhost", h.serves(nothing), tlsOf) }, "Connector/silent", "Ready", []string{"last connect failed", "timed out"}, true},
 		{"black hole", func(h *truth) { h.connects("hole", "127.0.0.1", h.blackHole(), "") }, "Connector/hole", "Ready", []string{"127.0.0.1:", "firewall"}, false},
 		{"trust damaged", func(h *truth) { h.drop("input/certs/back/ca.crt", "rubbish") }, "Connector/name", "Error", []string{"ca.crt", "back"}, false},
 	} {

@@ -12,8 +12,12 @@ import (
 	"github.com/skupper-host/skupper/router/conn"
 )
 
-// dialTimeout limits one attempt to reach an endpoint, names included.
-const dialTimeout = 10 * time.Second
+const (
+	// dialTimeout limits one attempt to reach an endpoint, names included.
+	dialTimeout = 10 * time.Second
+	// silence is how long a peer may take to answer until that is worth a word.
+	silence = time.Second
+)
 
 // Endpoint is a place to connect to.
 type Endpoint struct{ Host, Port string }
@@ -74,6 +78,12 @@ type attempt struct {
 	ordinal uint64 // of the credentials on our side
 	cancel  context.CancelFunc
 	index   int // in the list of its listener
+
+	// Guarded by Dialer.mu, of a control connection that was dialed: when the
+	// peer took the connection, and whether it has answered.
+	accepted time.Time
+	answered bool
+	endpoint Endpoint // where it goes to; set before it is in the list
 }
 
 // Status says how a connector is doing.
@@ -86,6 +96,9 @@ type Status struct {
 	Err      error     // the last failure, nil after a success; its text is fit for a status line
 	Failures int       // in a row
 	Next     time.Time // the next attempt, zero after a success
+	// Silent is a place that takes connections, and has not answered on one for
+	// a while; empty if there is none.
+	Silent Endpoint
 }
 
 // NewDialer returns a dialer. Run makes it live.
@@ -111,6 +124,11 @@ func (d *Dialer) Status() Status {
 	defer d.mu.Unlock()
 	s := d.status
 	s.Up, s.Order = up, d.order()
+	for _, x := range d.live {
+		if !up && !x.accepted.IsZero() && !x.answered && time.Since(x.accepted) >= silence {
+			s.Silent = x.endpoint
+		}
+	}
 	return s
 }
 
@@ -193,7 +211,7 @@ func (d *Dialer) keepControl(ctx, current context.Context, ordinal uint64, up *g
 	var b backoff
 	tried := 0 // endpoints in a row that failed
 	for {
-		lasted, err := d.connect(ctx, ordinal, false, up)
+		lasted, err := d.connectControl(ctx, current, ordinal, up)
 		if current.Err() != nil {
 			return
 		}
@@ -237,7 +255,7 @@ func (d *Dialer) keepData(ctx, current context.Context, ordinal uint64, control 
 		if !control.wait(current) {
 			return
 		}
-		if lasted, _ := d.connect(ctx, ordinal, true, nil); lasted { // the owner is told by Ended
+		if _, lasted, _ := d.connect(ctx, ordinal, nil); lasted { // the owner is told by Ended
 			b.succeeded()
 		}
 		if !sleep(current, b.next()) {
@@ -247,35 +265,43 @@ func (d *Dialer) keepData(ctx, current context.Context, ordinal uint64, control 
 }
 
 // connect makes one connection and serves it to its end. lasted tells that it
-// was up for a while.
-func (d *Dialer) connect(ctx context.Context, ordinal uint64, data bool, up *gate) (lasted bool, err error) {
+// was up for a while, won that it opened. A control connection is in a race, a
+// data connection is not.
+func (d *Dialer) connect(ctx context.Context, ordinal uint64, in *entrant) (won, lasted bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	x := &attempt{ordinal: ordinal, cancel: cancel}
+	x := &attempt{ordinal: ordinal, cancel: cancel, endpoint: d.endpoint()}
 	if !d.enlist(x) {
-		return false, errors.New("the credentials are no longer valid")
+		return false, false, errors.New("the credentials are no longer valid")
 	}
 	defer d.unlist(x)
-	endpoint := d.endpoint()
-	nc, err := d.reach(ctx, endpoint)
+	nc, err := d.reach(ctx, x.endpoint)
 	if err != nil {
-		return false, &conn.Error{Stage: conn.StageDial, Err: conn.InWords(err)}
+		return false, false, &conn.Error{Stage: conn.StageDial, Err: conn.InWords(err)}
 	}
-	m := &Member{Role: d.cfg.Role, Dialer: d, groups: d.groups, mu: &d.groups.mu, group: d.group, data: data, ordinal: ordinal, Own: ordinal}
+	m := &Member{Role: d.cfg.Role, Dialer: d, groups: d.groups, mu: &d.groups.mu, group: d.group, data: in == nil, ordinal: ordinal, Own: ordinal}
+	if in != nil {
+		d.mu.Lock()
+		x.accepted = time.Now()
+		d.mu.Unlock()
+	}
 	cfg, handler := d.owner.Connect(m)
-	d.complete(&cfg, m, endpoint)
+	d.complete(&cfg, m, x.endpoint)
 	var opened time.Time // written by the reader, which has ended below
 	m.Conn = conn.New(nc, cfg, &memberHandler{m: m, next: handler, entry: func(m *Member, open *amqp.Open) error {
+		if in != nil && !in.win() {
+			return errSlower
+		}
 		opened = time.Now()
-		return d.opened(m, open, endpoint, up)
+		return d.opened(m, open, x, in)
 	}})
 	err = m.Conn.Run(ctx)
-	if up != nil {
-		up.close()
+	if in != nil && !opened.IsZero() {
+		in.up.close()
 	}
 	d.groups.gone(m)
 	d.owner.Ended(m, err)
-	return !opened.IsZero() && time.Since(opened) >= steady, err
+	return !opened.IsZero(), !opened.IsZero() && time.Since(opened) >= steady, err
 }
 
 func (d *Dialer) endpoint() Endpoint {
@@ -309,7 +335,7 @@ func (d *Dialer) complete(cfg *conn.Config, m *Member, e Endpoint) {
 }
 
 // opened notes that a connection is up. The error refuses it.
-func (d *Dialer) opened(m *Member, open *amqp.Open, e Endpoint, up *gate) error {
+func (d *Dialer) opened(m *Member, open *amqp.Open, x *attempt, in *entrant) error {
 	d.groups.mu.Lock()
 	m.heard(open)
 	err := d.group.sameRouter(m)
@@ -321,10 +347,11 @@ func (d *Dialer) opened(m *Member, open *amqp.Open, e Endpoint, up *gate) error 
 		return err
 	}
 	d.mu.Lock()
-	d.status = Status{Endpoint: e, Since: time.Now()}
-	d.follow(open, e)
+	x.answered = true
+	d.status = Status{Endpoint: x.endpoint, Since: time.Now()}
+	d.follow(open, x.endpoint)
 	d.mu.Unlock()
-	up.open()
+	in.up.open()
 	return nil
 }
 

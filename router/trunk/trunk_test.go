@@ -580,6 +580,109 @@ func TestFirstRetryIsPrompt(t *testing.T) {
 	})
 }
 
+// silent listens at an address, takes every connection and says nothing.
+func (p *place) silent(t *testing.T, address string) {
+	ln := p.listen(address)
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = c.Close() })
+		}
+	}()
+	t.Cleanup(func() { _ = ln.Close() })
+}
+
+// TestPeerThatTakesConnectionsAndIsSilent: it is told of while it lasts, and the
+// link is up soon after somebody answers, not when the attempts have ended.
+func TestPeerThatTakesConnectionsAndIsSilent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		p := &place{}
+		p.silent(t, "west:1")
+		d := NewDialer(DialConfig{Endpoints: []Endpoint{{"west", "1"}}, Dial: p.dial}, NewGroups(), &router{id: "east"})
+		runs(t, d.Run)
+		for _, at := range []time.Duration{2 * time.Second, 7 * time.Second, 16 * time.Second} {
+			time.Sleep(at)
+			if s := d.Status(); s.Up || s.Silent != (Endpoint{"west", "1"}) {
+				t.Errorf("%+v", s)
+			}
+		}
+		time.Sleep(time.Hour)
+		p.mu.Lock()
+		dials := p.dials
+		p.mu.Unlock()
+		if most := int(time.Hour/besideAfter) + 10; dials > 2*most || dials < most/2 {
+			t.Errorf("%d attempts in an hour", dials)
+		}
+		listens(t, p, "west:1", ListenConfig{}, NewGroups(), &router{id: "west"})
+		time.Sleep(besideAfter + time.Second/2)
+		if s := d.Status(); !s.Up || s.Silent != (Endpoint{}) {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// lateListener hands over each connection a while after it was made.
+type lateListener struct {
+	net.Listener
+	late chan net.Conn
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	c, ok := <-l.late
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+// TestSlowPeerKeepsTheFirstConnection: attempts beside the first one do no harm
+// to a peer that needs longer than until they are made.
+func TestSlowPeerKeepsTheFirstConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		p := &place{}
+		west, east := &router{id: "west"}, &router{id: "east"}
+		l := NewListener(ListenConfig{Role: InterRouter}, NewGroups(), west)
+		ln := p.listen("west:1")
+		late := &lateListener{Listener: ln, late: make(chan net.Conn)}
+		go func() {
+			var wg sync.WaitGroup
+			defer close(late.late)
+			defer wg.Wait()
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				wg.Go(func() {
+					time.Sleep(7 * time.Second)
+					late.late <- c
+				})
+			}
+		}()
+		runs(t, func(ctx context.Context) error { return l.Run(ctx, late) })
+		d := NewDialer(DialConfig{Role: InterRouter, Endpoints: []Endpoint{{"west", "1"}}, Correlator: "same", Dial: p.dial}, NewGroups(), east)
+		runs(t, d.Run)
+		time.Sleep(7*time.Second + 100*time.Millisecond)
+		if s := d.Status(); !s.Up {
+			t.Errorf("%+v", s)
+		}
+		time.Sleep(time.Minute)
+		if s := d.Status(); !s.Up || s.Failures != 0 {
+			t.Errorf("%+v", s)
+		}
+		for _, r := range []*router{east, west} {
+			r.mu.Lock()
+			if len(r.members) != 1 {
+				t.Errorf("%s has %d connections", r.id, len(r.members))
+			}
+			r.mu.Unlock()
+		}
+	})
+}
+
 func TestFailoverEndpoints(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p := &place{}
