@@ -126,7 +126,7 @@ func TestObservedAsRecorded(t *testing.T) {
 		forms(t, octets, got)
 	}
 	may := []string{
-		"SITE ", "PROCESS ", "LINK uint32 destHost", "LINK uint32 roundTrip", "LINK uint32 certificateExpiry", "ROUTER_ACCESS uint32 certificateExpiry", // of ours only
+		"SITE ", "PROCESS ", "LINK uint32 destHost", "LINK uint32 latency", "LINK uint32 duration", "ROUTER_ACCESS uint32 duration", // of ours only
 		"ROUTER uint32 hostname", "ROUTER uint32 namespace", "ROUTER uint32 imageName", "ROUTER uint32 imageVersion", // of the environment
 	}
 	for _, form := range slices.Sorted(maps.Keys(got)) {

@@ -120,7 +120,7 @@ func TestEveryMetricIsThere(t *testing.T) {
 	link := vanflow.Record{Type: vanflow.TypeLink, Identity: "ours1:1"} // of a router that says more than the recorded ones
 	for _, a := range []vanflow.Attribute{
 		vanflow.Text(vanflow.AttrParent, "ours1:0"), vanflow.Text(vanflow.AttrOperStatus, "up"),
-		vanflow.Number(vanflow.AttrRoundTrip, 1500), vanflow.Number(vanflow.AttrCertificateExpiry, 7_000_000),
+		vanflow.Number(vanflow.AttrLatency, 1500), vanflow.Number(vanflow.AttrDuration, 7_000_000),
 	} {
 		link.Set(a)
 	}
@@ -181,11 +181,11 @@ func TestValues(t *testing.T) {
 		rec(vanflow.TypeRouter, "aaaaa:0", text(vanflow.AttrParent, "west"), text(vanflow.AttrName, "0/w"), text(vanflow.AttrMode, "interior")),
 		rec(vanflow.TypeLink, "aaaaa:1", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "to-east"), text(vanflow.AttrRole, "inter-router"),
 			text(vanflow.AttrOperStatus, "up"), number(vanflow.AttrDownCount, 4), number(vanflow.AttrOctets, 10), number(vanflow.AttrOctetsReverse, 20), number(vanflow.AttrUpTimeStamp, 5_500_000),
-			number(vanflow.AttrRoundTrip, 1500), number(vanflow.AttrCertificateExpiry, 7_000_000)),
+			number(vanflow.AttrLatency, 1500), number(vanflow.AttrDuration, 7_000_000)),
 		rec(vanflow.TypeRouterAccess, "aaaaa:5", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "links"), text(vanflow.AttrRole, "inter-router"),
-			number(vanflow.AttrCertificateExpiry, 8_000_000)),
+			number(vanflow.AttrDuration, 8_000_000)),
 		rec(vanflow.TypeRouterAccess, "aaaaa:6", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "plain"), text(vanflow.AttrRole, "edge")),
-		rec(vanflow.TypeLink, "aaaaa:2", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "to-north"), text(vanflow.AttrRole, "edge"), text(vanflow.AttrOperStatus, "down"), number(vanflow.AttrRoundTrip, 9)),
+		rec(vanflow.TypeLink, "aaaaa:2", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrName, "to-north"), text(vanflow.AttrRole, "edge"), text(vanflow.AttrOperStatus, "down"), number(vanflow.AttrLatency, 9)),
 		rec(vanflow.TypeListener, "aaaaa:3", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrVanAddress, "db"), text(vanflow.AttrProtocol, "tcp")),
 		rec(vanflow.TypeListener, "aaaaa:4", text(vanflow.AttrParent, "aaaaa:0"), text(vanflow.AttrVanAddress, "db"), text(vanflow.AttrProtocol, "tcp")),
 	})

@@ -137,9 +137,9 @@ func (n *Network) routerLink(e *entry) *record.RouterLink {
 		Since: down, UpTime: up, DownTime: down, DownCount: e.rec.Number(vanflow.AttrDownCount),
 		Result: e.text(vanflow.AttrResult), Reason: e.text(vanflow.AttrReason),
 	}
-	row.CertificateExpiry = e.rec.Number(vanflow.AttrCertificateExpiry)
+	row.CertificateExpiry = e.rec.CertificateExpiry()
 	if e.text(vanflow.AttrOperStatus) == "up" {
-		row.Status, row.Since, row.RoundTrip = "up", up, e.rec.Number(vanflow.AttrRoundTrip)
+		row.Status, row.Since, row.RoundTrip = "up", up, e.rec.Number(vanflow.AttrLatency)
 	}
 	switch e.text(vanflow.AttrHTTPProxy) {
 	case "yes":
@@ -180,7 +180,7 @@ func (n *Network) RouterAccesses() []*record.RouterAccess {
 			Base: e.head(), Name: e.or(vanflow.AttrName), Role: e.or(vanflow.AttrRole), RouterID: record.OrUnknown(p.routerID),
 			LinkCount: e.rec.Number(vanflow.AttrLinkCount), RouterName: record.OrUnknown(p.routerName),
 			SiteID: record.OrUnknown(p.siteID), SiteName: record.OrUnknown(p.siteName),
-			CertificateExpiry: e.rec.Number(vanflow.AttrCertificateExpiry),
+			CertificateExpiry: e.rec.CertificateExpiry(),
 		}
 	})
 }

@@ -69,7 +69,7 @@ const (
 	AttrImageVersion       Code = 21
 	AttrHostname           Code = 22
 	AttrOctets             Code = 23 // client to server; LINK: sent by the connector side
-	AttrLatency            Code = 24 // listener side: first octet in to first octet out
+	AttrLatency            Code = 24 // listener side: first octet in to first octet out; LINK (of ours): to the peer's host and back
 	AttrTransitLatency     Code = 25
 	AttrBacklog            Code = 26
 	AttrMethod             Code = 27
@@ -89,7 +89,7 @@ const (
 	AttrFlowCountL7        Code = 41
 	AttrFlowRateL4         Code = 42
 	AttrFlowRateL7         Code = 43
-	AttrDuration           Code = 44
+	AttrDuration           Code = 44 // LINK, ROUTER_ACCESS (of ours): from the start time until the certificate that this side shows ends
 	AttrImage              Code = 45
 	AttrGroup              Code = 46 // PROCESS: component name
 	AttrStreamID           Code = 47
@@ -114,12 +114,6 @@ const (
 	AttrActiveTLSOrdinal   Code = 66
 	AttrHTTPProxy          Code = 67
 	maxCode                     = AttrHTTPProxy
-
-	// Ours, far from where upstream's go on. Collectors leave out what they do
-	// not know.
-
-	AttrRoundTrip         Code = 120 // LINK: to the host of the peer and back, as the kernel measures it
-	AttrCertificateExpiry Code = 121 // LINK, ROUTER_ACCESS: when the certificate that this side shows ends
 )
 
 // numbers has a bit for every attribute below 64 that is a number.
@@ -131,24 +125,16 @@ const numbers = 1<<AttrRecordType | 1<<AttrStartTime | 1<<AttrEndTime | 1<<AttrS
 
 // IsNumber reports whether the attribute is a number; otherwise it is text.
 func (c Code) IsNumber() bool {
-	return c < 64 && numbers>>c&1 != 0 || c == AttrActiveTLSOrdinal || c.ours()
+	return c < 64 && numbers>>c&1 != 0 || c == AttrActiveTLSOrdinal
 }
 
-// ours reports whether the attribute is one that upstream does not have.
-func (c Code) ours() bool { return c == AttrRoundTrip || c == AttrCertificateExpiry }
-
 // known reports whether there is such an attribute.
-func (c Code) known() bool { return c <= maxCode || c.ours() }
+func (c Code) known() bool { return c <= maxCode }
 
 // String returns the name of the attribute as routers log it.
 func (c Code) String() string {
-	switch {
-	case c <= maxCode:
+	if c.known() {
 		return codeNames[c]
-	case c == AttrRoundTrip:
-		return "roundTrip"
-	case c == AttrCertificateExpiry:
-		return "certificateExpiry"
 	}
 	return "unknown"
 }

@@ -74,6 +74,15 @@ func (r *Record) Merge(later *Record) {
 // Ended reports whether the record has an end time.
 func (r *Record) Ended() bool { return r.Number(AttrEndTime) != 0 }
 
+// CertificateExpiry returns when the certificate ends that a link or a place for
+// links shows, in µs since 1970; 0 is not known. See SetExpiry of Link.
+func (r *Record) CertificateExpiry() uint64 {
+	if d := r.Number(AttrDuration); d != 0 {
+		return r.Number(AttrStartTime) + d
+	}
+	return 0
+}
+
 // decodeRecord reads one element of the body of a RECORD message. Attributes
 // that are unknown or of an impossible type are left out. A record without
 // identity or of an unknown type is refused.

@@ -105,15 +105,27 @@ func (l *Link) Down(now time.Time, condition, reason string) {
 	l.set(Text(AttrReason, reason))
 }
 
-// SetRoundTrip sets how long it takes to the peer's host and back; 0 is not known.
+// SetRoundTrip sets how long it takes to the peer's host and back, as the kernel
+// measures it; 0 is not known. It goes as LATENCY, which upstream's links do not
+// have: receivers of theirs refuse a record with an attribute that has no name.
 func (l *Link) SetRoundTrip(d time.Duration) {
 	if d > 0 {
-		l.Set(Number(AttrRoundTrip, uint64(d.Microseconds())))
+		l.Set(Number(AttrLatency, uint64(d.Microseconds())))
 	}
 }
 
 // SetExpiry sets when the certificate ends that this side shows.
-func (l *Link) SetExpiry(at time.Time) { l.Set(Number(AttrCertificateExpiry, micros(at))) }
+func (l *Link) SetExpiry(at time.Time) { l.setExpiry(at) }
+
+// setExpiry goes as the DURATION of the record: no attribute of VanFlow is of
+// certificates.
+func (e *Entry) setExpiry(at time.Time) {
+	e.source.mu.Lock()
+	defer e.source.mu.Unlock()
+	if !e.record.Ended() {
+		e.set(Number(AttrDuration, max(micros(at), e.record.Number(AttrStartTime)+1)-e.record.Number(AttrStartTime)))
+	}
+}
 
 // AddOctets counts what the connections of the link sent and received. It is
 // cheap enough for every read and write.
@@ -145,4 +157,4 @@ func (a *Access) SetConns(n int) { a.Set(Number(AttrLinkCount, uint64(max(n, 0))
 func (a *Access) SetTLSOrdinal(n uint64) { a.Set(Number(AttrActiveTLSOrdinal, n)) }
 
 // SetExpiry sets when the certificate ends that the listener shows.
-func (a *Access) SetExpiry(at time.Time) { a.Set(Number(AttrCertificateExpiry, micros(at))) }
+func (a *Access) SetExpiry(at time.Time) { a.setExpiry(at) }

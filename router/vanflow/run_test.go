@@ -136,7 +136,7 @@ func TestNames(t *testing.T) {
 	if TypeBiflowApp.String() != "BIFLOW_APP" || Type(18).String() != "UNKNOWN" {
 		t.Errorf("types %s, %s", TypeBiflowApp, Type(18))
 	}
-	if AttrHTTPProxy.String() != "httpProxy" || Code(68).String() != "unknown" || AttrCertificateExpiry.String() != "certificateExpiry" || !AttrRoundTrip.IsNumber() {
+	if AttrHTTPProxy.String() != "httpProxy" || Code(68).String() != "unknown" || !AttrLatency.IsNumber() || !AttrDuration.IsNumber() {
 		t.Errorf("attributes %s, %s", AttrHTTPProxy, Code(68))
 	}
 	if !AttrActiveTLSOrdinal.IsNumber() || AttrHTTPProxy.IsNumber() || AttrDestPort.IsNumber() {
