@@ -246,6 +246,7 @@ func filtersInTheAddress(t *testing.T, browser context.Context) {
 	p.until(`document.querySelector('[role=status]').innerText === 'Services: 1'`) // is read aloud
 	p.do(chromedp.Reload())
 	p.until(`document.querySelector('[name=name]')?.value === 'gra'`)
+	p.says("grafana") // and nothing moves any more under the pointer
 	p.do(chromedp.Click(chromedp.CSS(".clear")))
 	p.says("postgres")
 	p.until(`location.hash === '#/services'`)
