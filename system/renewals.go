@@ -81,8 +81,6 @@ func admit(s *site.Site, handed state.Ledger, shown *x509.Certificate, authority
 		return h, nil, token.ErrExpired
 	case !s.Settings.LinkRenewal:
 		return h, nil, token.ErrNoRenewal
-	case handed.TooOften(h, now):
-		return h, nil, token.ErrTooOften
 	}
 	return h, &list[0], nil
 }
@@ -117,7 +115,23 @@ func (n *namespace) renewalFor(ctx context.Context, shown *x509.Certificate, r t
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", state.Authority(access.Issuer), err)
 	}
-	pair, err := pki.IssueFor(pki.Want{Subject: shown.Subject.CommonName, Validity: v.site.Settings.ClientValidity}, key, by, now, rand.Reader)
+	want := pki.Want{Subject: shown.Subject.CommonName, Validity: v.site.Settings.ClientValidity}
+	digest, err := pki.KeyDigest(key)
+	if err != nil {
+		return nil, err
+	}
+	if last, ok := v.memory.Links.Answered(old, digest, now); ok {
+		made := pki.Info{Serial: last.Serial, NotBefore: last.Issued, NotAfter: last.NotAfter}
+		pair, err := pki.IssueAgain(want, key, by, made, now, rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		return n.renewed(last, pair), nil
+	}
+	if v.memory.Links.TooOften(old, now) {
+		return nil, token.ErrTooOften
+	}
+	pair, err := pki.IssueFor(want, key, by, now, rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +141,7 @@ func (n *namespace) renewalFor(ctx context.Context, shown *x509.Certificate, r t
 	}
 	next := old
 	next.Serial, next.Issued, next.NotAfter, next.File = info.Serial, info.NotBefore, info.NotAfter, false
-	next.Renewed = time.Time{}
+	next.Renewed, next.Key = time.Time{}, digest
 	_, err = n.pass(ctx, wish{
 		memory: func(m *state.Memory) { m.Links = m.Links.Renew(old, next, now) },
 		held:   n.m.manual(),
@@ -136,14 +150,19 @@ func (n *namespace) renewalFor(ctx context.Context, shown *x509.Certificate, r t
 		n.log.Error("renewal not recorded", "link", old.Name, keyErr, err)
 		return nil, token.ErrNotStored
 	}
+	return n.renewed(next, pair), nil
+}
+
+// renewed is the Secret with a certificate that was renewed.
+func (n *namespace) renewed(h state.Handed, p pki.Pair) []byte {
 	s := &resource.Secret{
-		Meta: resource.Meta{Name: old.Name}, Type: resource.SecretTypeTLS,
-		Data: map[string][]byte{resource.CACert: pair.CA, resource.TLSCert: pair.Cert},
+		Meta: resource.Meta{Name: h.Name}, Type: resource.SecretTypeTLS,
+		Data: map[string][]byte{resource.CACert: p.CA, resource.TLSCert: p.Cert},
 	}
-	if next.Renew != "" {
-		s.Annotations = renewalAnnotations(next.Renew, n.m.grants.at().ca)
+	if h.Renew != "" {
+		s.Annotations = renewalAnnotations(h.Renew, n.m.grants.at().ca)
 	}
-	return resource.EncodeYAML(s), nil
+	return resource.EncodeYAML(s)
 }
 
 // Warnings about certificates that others have.

@@ -138,6 +138,23 @@ func IssueFor(w Want, public crypto.PublicKey, by *Authority, now time.Time, ran
 	return issueFor(w, public, by, now, random)
 }
 
+// IssueAgain makes a certificate once more that IssueFor has made, for the same
+// key: it has the serial number and the times of that one.
+func IssueAgain(w Want, public crypto.PublicKey, by *Authority, made Info, now time.Time, random io.Reader) (Pair, error) {
+	if err := checkTime(by, now); err != nil {
+		return Pair{}, err
+	}
+	t, err := template(w, public, now, random)
+	if err != nil {
+		return Pair{}, err
+	}
+	if _, ok := t.SerialNumber.SetString(made.Serial, 16); !ok {
+		return Pair{}, fmt.Errorf("serial number %q: not hexadecimal", made.Serial)
+	}
+	t.NotBefore, t.NotAfter = made.NotBefore, made.NotAfter
+	return sign(t, by, public, random)
+}
+
 // checkTime refuses to make certificates by a wrong clock, or when the authority
 // is not valid.
 func checkTime(by *Authority, now time.Time) error {

@@ -72,6 +72,15 @@ func ParseRequest(text []byte) (crypto.PublicKey, error) {
 	return r.PublicKey, nil
 }
 
+// KeyDigest names a key: the SHA-256 of its SubjectPublicKeyInfo, in hexadecimal.
+func KeyDigest(key crypto.PublicKey) (string, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrKeyKind, err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(der)), nil
+}
+
 // fitForTLS reports whether a key of somebody else is of a kind and size that
 // every peer takes.
 func fitForTLS(public crypto.PublicKey) bool {

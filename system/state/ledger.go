@@ -27,8 +27,11 @@ type Handed struct {
 	// Origin is the serial number of the first certificate of those that renew each
 	// other; "" for that one itself.
 	Origin string `json:"origin,omitempty"`
-	// Made is when one was made that renews another.
+	// Made is when one was made that renews another, Of the serial number of that
+	// one, and Key the digest of its own key: who asks again gets it again.
 	Made time.Time `json:"made,omitzero"`
+	Of   string    `json:"of,omitempty"`
+	Key  string    `json:"key,omitempty"`
 	// Renewed is when another certificate was handed out in its place. It is good
 	// all the same: nobody knows whether that one arrived.
 	Renewed time.Time `json:"renewed,omitzero"`
@@ -65,9 +68,26 @@ func (h Handed) Credential() string { return cmp.Or(h.Origin, h.Serial) }
 
 func (h Handed) life() time.Duration { return h.NotAfter.Sub(h.Issued) }
 
+// ofLate is since when renewals of the credential of h are counted.
+func (h Handed) ofLate(now time.Time) time.Time {
+	return now.Add(-min(renewalsWithin, h.life()/3))
+}
+
+// Answered is what was handed out of late in the place of h for a key. Whoever
+// sends a request again, also one that is not his, gets that, and it counts once.
+func (l Ledger) Answered(h Handed, key string, now time.Time) (Handed, bool) {
+	i := slices.IndexFunc(l, func(other Handed) bool {
+		return other.Of == h.Serial && other.Key == key && key != "" && other.Made.After(h.ofLate(now))
+	})
+	if i < 0 {
+		return Handed{}, false
+	}
+	return l[i], true
+}
+
 // TooOften reports whether the credential of h was renewed too often of late.
 func (l Ledger) TooOften(h Handed, now time.Time) bool {
-	since, n := now.Add(-min(renewalsWithin, h.life()/3)), 0
+	since, n := h.ofLate(now), 0
 	for _, other := range l {
 		if other.Origin == h.Credential() && other.Made.After(since) {
 			n++
@@ -98,7 +118,7 @@ func (l Ledger) Renew(old, next Handed, now time.Time) Ledger {
 			out[i].Renewed = made
 		}
 	}
-	next.Origin, next.Made = old.Credential(), made
+	next.Origin, next.Of, next.Made = old.Credential(), old.Serial, made
 	others := 0
 	for i := len(out) - 1; i >= 0; i-- { // the last ones come last
 		if h := out[i]; h.File || h.Credential() != next.Origin || h.Serial == old.Serial {

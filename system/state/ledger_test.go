@@ -62,6 +62,33 @@ func TestLedgerCountsRenewals(t *testing.T) {
 	}
 }
 
+func TestSameRequestIsAnsweredTheSame(t *testing.T) {
+	t.Parallel()
+	now := epoch.Add(200 * 24 * time.Hour)
+	l := Ledger{handed("0")}
+	next := handed("1")
+	next.Key = "k"
+	l = l.Renew(l[0], next, now)
+	old, _ := l.Find("0")
+	next, _ = l.Find("1")
+	for _, row := range []struct {
+		of    Handed
+		key   string
+		after time.Duration
+		want  bool
+	}{
+		{old, "k", time.Hour, true},
+		{old, "k", renewalsWithin, false}, // it is another one then
+		{old, "other", time.Hour, false},
+		{old, "", time.Hour, false},
+		{next, "k", time.Hour, false}, // who keeps his key
+	} {
+		if got, ok := l.Answered(row.of, row.key, now.Add(row.after)); ok != row.want || ok && got.Serial != "1" {
+			t.Errorf("of %s, key %q, after %v: %s, %v", row.of.Serial, row.key, row.after, got.Serial, ok)
+		}
+	}
+}
+
 func TestLedgerStaysShort(t *testing.T) {
 	t.Parallel()
 	file := handed("file")

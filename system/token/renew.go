@@ -58,7 +58,7 @@ func Renew(ctx context.Context, r RenewRequest) (*resource.Secret, error) {
 	if err != nil {
 		return nil, fail("", "%v", err)
 	}
-	proof, err := pki.Sign(old.PrivateKey, signed(old.Leaf.Raw, request), rand.Reader)
+	proof, err := Prove(old.PrivateKey, old.Leaf.Raw, request)
 	if err != nil {
 		return nil, fail(anotherLink, "%v", err)
 	}

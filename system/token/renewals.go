@@ -2,6 +2,8 @@ package token
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
@@ -77,6 +79,12 @@ type Renewal struct {
 // ends.
 func signed(certificate, request []byte) []byte {
 	return slices.Concat([]byte(renewalLabel), certificate, request)
+}
+
+// Prove makes the Proof of a request, with the key of the certificate (DER) that is
+// shown. The error is of the key.
+func Prove(key crypto.PrivateKey, certificate, request []byte) ([]byte, error) {
+	return pki.Sign(key, signed(certificate, request), rand.Reader)
 }
 
 // Proven reports whether whoever made the request has the key of the certificate
