@@ -442,6 +442,12 @@ func (w *walk) unknown(ctx context.Context, name string) (problem, advice string
 			return problem + ": " + why, "`skupper link status` there tells more"
 		}
 	}
+	for _, a := range w.live.accepts {
+		if a.text("address") == name {
+			return fmt.Sprintf("a listener of this site leads to %q, and no connector that this site reaches offers it", name),
+				fmt.Sprintf("on the site of its server: `skupper connector create %s PORT`", name)
+		}
+	}
 	if near := w.similar(name); near != "" {
 		return problem, fmt.Sprintf("did you mean %q?", near)
 	}
@@ -461,7 +467,7 @@ func (w *walk) downLink(connectors []row, whose string) (problem, advice string)
 	return "", ""
 }
 
-// similar is a routing key that differs from name by its case, or nearly not.
+// similar is another routing key that differs from name by its case, or nearly not.
 func (w *walk) similar(name string) string {
 	keys := make([]string, 0, len(w.live.reach))
 	for key := range w.live.reach {
@@ -471,7 +477,7 @@ func (w *walk) similar(name string) string {
 	}
 	slices.Sort(keys)
 	for _, key := range keys {
-		if strings.EqualFold(key, name) || nearly(key, name) {
+		if key != name && (strings.EqualFold(key, name) || nearly(key, name)) {
 			return key
 		}
 	}

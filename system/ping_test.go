@@ -180,11 +180,15 @@ func pingFaults() map[string]struct {
 	}
 	gone := func(f *pinged) { delete(f.fakeRouters[""], typeAddress) }
 	return map[string]fault{
-		"server does not run":       {"db", server("connection refused"), "connector db of site east: connection refused", "does the server run"},
-		"server is silent":          {"db", server("timed out"), "connector db of site east: timed out", "firewall"},
-		"server has no name":        {"db", server("no such host"), "connector db of site east: no such host", "correct the host"},
-		"server is not trusted":     {"db", server("TLS: the peer's certificate is signed by an unknown authority"), "connector db of site east: TLS: the peer's certificate is signed by an unknown authority", "ca.crt"},
-		"nobody offers it":          {"nothing", func(*pinged) {}, `no connector that this site reaches offers "nothing", and no site has that name`, "service status"},
+		"server does not run":   {"db", server("connection refused"), "connector db of site east: connection refused", "does the server run"},
+		"server is silent":      {"db", server("timed out"), "connector db of site east: timed out", "firewall"},
+		"server has no name":    {"db", server("no such host"), "connector db of site east: no such host", "correct the host"},
+		"server is not trusted": {"db", server("TLS: the peer's certificate is signed by an unknown authority"), "connector db of site east: TLS: the peer's certificate is signed by an unknown authority", "ca.crt"},
+		"nobody offers it":      {"nothing", func(*pinged) {}, `no connector that this site reaches offers "nothing", and no site has that name`, "service status"},
+		"nobody offers it any more": {"db", func(f *pinged) {
+			gone(f)
+			f.fakeRouters[""][typeAddress] = []map[string]any{{"key": "Mdb", "subscriberCount": int64(0), "remoteCount": int64(0)}}
+		}, `a listener of this site leads to "db", and no connector that this site reaches offers it`, "`skupper connector create db PORT`"},
 		"a letter is missing":       {"backnd", func(*pinged) {}, `no connector that this site reaches offers "backnd"`, `did you mean "backend"?`},
 		"a router on the way hangs": {"db", func(f *pinged) { f.silent = hubNode }, "router hub-00000002 of site hub does not answer: timed out", "is that host up"},
 		"a router knows no way": {"db", func(f *pinged) {
@@ -235,7 +239,7 @@ func TestSimilarKeys(t *testing.T) {
 	t.Parallel()
 	w := &walk{live: &live{reach: map[string]int64{"backend": 1, "db": 1, "mc/sfe.all": 1, "sfe.abcde:0": 1}}}
 	for name, want := range map[string]string{
-		"Backend": "backend", "backen": "backend", "backendd": "backend", "bakcend": "backend", "bxckend": "backend", "DB": "db",
+		"Backend": "backend", "backend": "", "backen": "backend", "backendd": "backend", "bakcend": "backend", "bxckend": "backend", "DB": "db",
 		"backe": "", "dv": "", "xackenx": "", "mc/sfe.al": "", "sfe.abcde:1": "", "": "",
 	} {
 		if got := w.similar(name); got != want {
