@@ -144,6 +144,7 @@ func AgentUnit(binary string, instance layout.Paths) []byte {
 		f.words("ReadWritePaths", instance.DataHome, instance.RunDir, instance.UnitDir, "-"+instance.QuadletDir)
 		// Files change owner; the grant server's process changes its user.
 		f.set("CapabilityBoundingSet", "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETUID CAP_SETGID")
+		f.set("OOMPolicy", "continue") // when it is that process which needs too much
 		fence(f)
 	}
 	restrict(f, "~@resources")

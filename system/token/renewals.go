@@ -50,7 +50,7 @@ const renewalLabel = "skupper link renewal\x00"
 var (
 	ErrNoCertificate = &Refusal{http.StatusForbidden, "The certificate of the link is needed"}
 	ErrNotHolder     = &Refusal{http.StatusForbidden, "The request is not signed with the key of the certificate"}
-	ErrUnknown       = &Refusal{http.StatusForbidden, "This certificate was not handed out here, or too long ago"}
+	ErrUnknown       = &Refusal{http.StatusForbidden, "This certificate was not handed out here, or too long ago, or by an authority that was replaced"}
 	ErrRevoked       = &Refusal{http.StatusForbidden, "This certificate was revoked"}
 	ErrExpired       = &Refusal{http.StatusForbidden, "This certificate expired too long ago"}
 	ErrNoRenewal     = &Refusal{http.StatusNotFound, "Certificates of links are not renewed here"}
