@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,37 +18,103 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/skupper-host/skupper/observer/promql"
+	"github.com/skupper-host/skupper/observer/record"
 )
 
-// shown is a page: its address, its title, and what it says where there is
-// nothing and where there is something. Without a text for nothing, it is the
-// page of one thing.
-type shown struct{ hash, title, nothing, something string }
+// shown is a page: its address, its title, and what it says: where there is
+// nothing, where there is something, and besides where a source is silent and
+// where a link is down. What stands in braces is filled in from the scene.
+type shown struct{ hash, title, nothing, something, dead, cut string }
+
+const gone = "does not know this any more"
 
 func allPages() []shown {
 	return []shown{
-		{"/network", "Network", "No site is known yet", "Links"},
-		{"/network?view=components", "Network", "No components are known yet", "Component pairs"},
-		{"/network?view=processes", "Network", "No processes are known yet", "Process pairs"},
-		{"/sites", "Sites", "No sites", "kubernetes"},
-		{"/services", "Services", "No services", "Bound"},
-		{"/connections", "Connections", "No connections", "Failed"},
-		{"/requests", "HTTP requests", "No HTTP requests", "GET"},
-		{"/components", "Components", "No components", "clients of"},
-		{"/processes", "Processes", "No processes", "site-client-"},
-		{"/charts", "Charts", "Nothing in this time", "99 %"},
-		{"/logs", "Router logs", "No log lines", "<b onclick=alert(1)>GET</b>"},
-		{"/sources", "Event sources", "Nothing has been heard", "Live"},
-		{"/sites/" + siteID(0), "", "", "Links from other sites"},
-		{"/services/adr-0000", "", "", "Time to the first byte"},
-		{"/services/adr-0000?tab=ends", "", "", "10.0.0.1:8080"},
-		{"/services/adr-0000?tab=pairs", "", "", "Client’s site"},
-		{"/services/adr-0000?tab=connections", "", "", "First byte"},
-		{"/services/adr-0000?tab=requests", "", "", "Method"},
-		{"/connections/conn:00001", "Connection conn:00001", "", "Path through the network"},
-		{"/processes/proc-sadr-0000", "", "", "Its clients"},
-		{"/components/pg-clients%20of%20orders-api", "clients of orders-api", "", "Servers that it connects to"},
+		{"/network", "Network", "No site is known yet", "Links {links}", "lisbon", "lookup berlin.example.net: no such host"},
+		{"/network?view=components", "Network", "No components are known yet", "Component pairs {services}", "{service}", "{service}"},
+		{"/network?view=processes", "Network", "No processes are known yet", "Process pairs {services}", "{service}-0", "{service}-0"},
+		{"/sites", "Sites", "No sites", "Sites {sites}", "Silent", "1 down"},
+		{"/services", "Services", "No services", "Services {services}", "{service}", "{service}"},
+		{"/connections", "Connections", "No connections", "Connections {connections}", "lisbon", "no connector for postgres is known"},
+		{"/requests", "HTTP requests", "No HTTP requests", "HTTP requests {requests}", "GET", "GET"},
+		{"/components", "Components", "No components", "Components {processes}", "{service}", "{service}"},
+		{"/processes", "Processes", "No processes", "Processes {processes}", "lisbon", "{service}-0"},
+		{"/charts", "Charts", "Nothing in this time", "99 %", "from servers", "from servers"},
+		{"/logs", "Router logs", "No log lines", "Log lines {logs}", "<b onclick=alert(1)>GET</b>", "trunk to-frankfurt: connection refused"},
+		{"/sources", "Event sources", "Nothing has been heard", "Event sources {sources}", "3 min ago", "Live"},
+		{"/sites/{site id}", "{site}", gone, "Links from other sites", "Silent", "dial frankfurt.example.net:55671: connection refused"},
+		{"/services/{service id}", "{service}", gone, "Time to the first byte", "Bound", "Bound"},
+		{"/services/{service id}?tab=ends", "{service}", gone, "{address}:8080", "lisbon", "madrid"},
+		{"/services/{service id}?tab=pairs", "{service}", gone, "site-client-{service}", "lisbon", "madrid"},
+		{"/services/{service id}?tab=connections", "{service}", gone, "Connections {its connections}", "lisbon", "no connector for {service} is known"},
+		{"/services/{service id}?tab=requests", "{service}", gone, "HTTP requests {its requests}", "No HTTP requests", "No HTTP requests"},
+		{"/connections/{connection}", "Connection {connection}", gone, "Path through the network", "lisbon", "no connector for {service} is known"},
+		{"/processes/proc-s{service id}", "{service}-0", gone, "site-client-{service}", "lisbon", "madrid"},
+		{"/components/pg-clients of {service}", "clients of {service}", gone, "Servers that it connects to 1", "{service}", "{service}"},
 	}
+}
+
+// stage is a scene with what is looked at in it, and how.
+type stage struct {
+	name          string
+	scene         *made
+	site, service int // whose pages are looked at
+	theme         string
+	slow          bool // too many elements for the rules of accessibility
+	also          func(*tab, *observed)
+}
+
+func stages() []stage {
+	return []stage{
+		{"Empty", grow(0, 0, 0), 0, 0, "light", false, nothingElse},
+		{"Normal", normal(), 0, 0, "dark", false, queriesAreUnderstood},
+		{"Huge", huge(), 0, 0, "light", true, hugeNetwork},
+		{"DeadSource", dead(), 5, 5, "dark", true, deadSource},
+		{"CutLink", cut(), 2, 2, "light", false, cutLink},
+	}
+}
+
+// fill writes what the scene has in the place of what stands in braces. A scene
+// of nothing is asked for what a normal one has.
+func (s *stage) fill(p shown) shown {
+	from := s.scene
+	if len(from.sites) == 0 {
+		from = normal()
+	}
+	service := from.services[s.service]
+	at := slices.IndexFunc(from.connections, func(c *record.Connection) bool { return c.ServiceID == service.Identity })
+	own := func(id string) bool { return id == service.Identity }
+	its, requests := 0, 0
+	for _, c := range from.connections {
+		its += b2i(own(c.ServiceID))
+	}
+	for _, r := range from.requests {
+		requests += b2i(own(r.ServiceID))
+	}
+	values := []string{
+		"{service}", service.Name, "{service id}", service.Identity, "{site}", from.sites[s.site].Name, "{site id}", siteID(s.site),
+		"{connection}", from.connections[at].Identity, "{address}", from.connectors[s.service].DestHost,
+	}
+	for name, n := range map[string]int{
+		"sites": len(from.sites), "links": len(from.links), "services": len(from.services), "processes": len(from.processes), "connections": len(from.connections),
+		"requests": len(from.requests), "logs": len(from.logs), "sources": len(from.sources), "its connections": its, "its requests": requests,
+	} {
+		values = append(values, "{"+name+"}", grouped(n))
+	}
+	in := strings.NewReplacer(values...)
+	for _, text := range []*string{&p.hash, &p.title, &p.nothing, &p.something, &p.dead, &p.cut} {
+		*text = in.Replace(*text)
+	}
+	p.hash = strings.ReplaceAll(p.hash, " ", "%20")
+	return p
+}
+
+// grouped writes a number as the console does.
+func grouped(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%s,%03d", grouped(n/1000), n%1000)
 }
 
 // TestConsole tries everything in one Chromium: starting one takes longer than
@@ -59,12 +126,7 @@ func TestConsole(t *testing.T) {
 		try  func(*testing.T, context.Context)
 	}{
 		{"Functions", functions},
-		{"Empty", everyPageOfNothing},
-		{"Normal", everyPage},
-		{"Phone", everyPageOnAPhone},
-		{"Huge", hugeNetwork},
-		{"DeadSource", deadSource},
-		{"CutLink", cutLink},
+		{"Pages", everyPageInEveryScene},
 		{"Filters", filtersInTheAddress},
 		{"Keyboard", keyboard},
 		{"Theme", theme},
@@ -83,32 +145,104 @@ func (p *tab) turn(to shown, text string) {
 	p.until(fmt.Sprintf(`document.querySelector('h1')?.innerText.includes(%q) && document.querySelector('main').innerText.includes(%q) && !document.querySelector('.loading')`, to.title, text))
 }
 
-func everyPageOfNothing(t *testing.T, browser context.Context) {
-	p := view(t, browser, observe(t, grow(0, 0, 0)), 1280, 800)
-	p.open("/network")
-	for _, page := range allPages() {
-		if page.nothing != "" {
-			p.turn(page, page.nothing)
-		}
+func everyPageInEveryScene(t *testing.T, browser context.Context) {
+	for _, s := range stages() {
+		t.Run(s.name, func(t *testing.T) {
+			server := observe(t, s.scene)
+			p := view(t, browser, server, 1280, 800)
+			call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.theme}}})
+			p.open("/network")
+			if got := eval[string](p, "document.documentElement.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')"); got != s.theme {
+				t.Errorf("the theme is %s, want %s", got, s.theme)
+			}
+			p.lookForBarriers()
+			widths := [2]int64{1280, 360} // every page is looked at on both, half of them first on a phone
+			for _, raw := range allPages() {
+				page := s.fill(raw)
+				switch s.name {
+				case "Empty":
+					if page.nothing == gone && !strings.HasPrefix(page.hash, "/connections/") {
+						page.title = "" // is not known
+					}
+					p.turn(page, page.nothing)
+				case "DeadSource":
+					p.turn(page, page.something)
+					p.says(page.dead)
+				case "CutLink":
+					if strings.Contains(page.hash, "tab=requests") { // none of those that come are answered
+						page.something = page.cut
+					}
+					p.turn(page, page.something)
+					p.says(page.cut)
+				default:
+					p.turn(page, page.something)
+				}
+				p.reachable(page.hash)
+				if !s.slow && !strings.Contains(page.hash, "tab=") { // whose tables are those of other pages
+					p.barrierFree(page.hash)
+				}
+				p.narrow(page.hash)
+				widths[0], widths[1] = widths[1], widths[0]
+				p.do(chromedp.EmulateViewport(widths[0], 740))
+				p.narrow(page.hash)
+			}
+			p.do(chromedp.EmulateViewport(1280, 800))
+			s.also(p, server)
+			p.quiet() // nor has the policy forbidden anything: that is an error of the page
+		})
 	}
-	p.turn(shown{hash: "/sites/gone", title: "Site"}, "does not know this any more")
-	p.turn(shown{hash: "/nonsense", title: "No such page"}, "Go to the network map")
-	p.forgive("404") // the site that is gone
-	p.quiet()
 }
 
-func everyPage(t *testing.T, browser context.Context) {
-	server := observe(t, normal())
-	p := view(t, browser, server, 1280, 800)
-	p.open("/network")
-	p.lookForBarriers()
-	for _, page := range allPages() {
-		p.turn(page, page.something)
-		if !strings.Contains(page.hash, "tab=") { // whose tables are those of other pages
-			p.barrierFree(page.hash)
-		}
+// narrow reports a page that is wider than its window.
+func (p *tab) narrow(where string) {
+	p.t.Helper()
+	if size := eval[[2]int](p, "[document.documentElement.scrollWidth, innerWidth]"); size[0] > size[1] {
+		p.t.Errorf("%s is %d wide in a window of %d", where, size[0], size[1])
 	}
-	p.quiet()
+}
+
+// reachable reports what of the page can be pressed with the mouse and not
+// reached with the keyboard. Tab leads from the title to what comes first.
+func (p *tab) reachable(where string) {
+	p.t.Helper()
+	type found struct{ Pressed, Stuck []string }
+	got := eval[found](p, `(() => {
+		const main = document.querySelector('main'), before = document.activeElement;
+		const seen = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility === 'visible' && !e.disabled;
+		const stops = [...document.querySelectorAll('a[href], button, input, select, textarea, [tabindex="0"]')].filter(seen);
+		const short = (e) => e.outerHTML.slice(0, 120);
+		const stuck = stops.filter((e) => { e.focus({ preventScroll: true }); return document.activeElement !== e; }).map(short);
+		before.focus({ preventScroll: true });
+		const held = (e) => e.closest('a[href], button, input, select, label, summary, [tabindex]:not(main):not(h1)');
+		const pressed = [...main.querySelectorAll('*')].filter((e) => seen(e) && getComputedStyle(e).cursor === 'pointer' && !held(e)).map(short);
+		return { Pressed: pressed.slice(0, 3), Stuck: stuck.slice(0, 3) };
+	})()`)
+	if len(got.Pressed) > 0 || len(got.Stuck) > 0 {
+		p.t.Errorf("%s: for the mouse only: %q; cannot be focused: %q", where, got.Pressed, got.Stuck)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void]("void document.getElementById('title').focus({ preventScroll: true })"), chromedp.KeyEvent(kb.Tab))
+	// After a page that is gone come no others of its own: Tab goes on to the frame.
+	if !eval[bool](p, `(() => {
+		const title = document.getElementById('title'), after = (e) => title.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING;
+		const stop = [...document.querySelectorAll('main :is(a[href], button, input, select, [tabindex="0"])')].find((e) => after(e) && !e.disabled && e.getClientRects().length > 0);
+		return stop ? document.activeElement === stop : !document.activeElement.closest('main');
+	})()`) {
+		p.t.Errorf("%s: Tab leads from the title to %s", where, eval[string](p, "document.activeElement.outerHTML.slice(0, 120)"))
+	}
+}
+
+func nothingElse(p *tab, _ *observed) {
+	p.turn(shown{hash: "/nonsense", title: "No such page"}, "Go to the network map")
+	p.forgive("404") // of what is gone
+}
+
+func queriesAreUnderstood(p *tab, server *observed) {
+	p.do(chromedp.EmulateViewport(360, 740), chromedp.Click(chromedp.CSS("header button[aria-controls=menu]")), chromedp.Click(chromedp.CSS("#menu a[href='#/services']")))
+	p.says("orders-api")
+	if open := eval[bool](p, "document.querySelector('#menu').offsetParent !== null"); open {
+		p.t.Error("the menu covers the page that was chosen in it")
+	}
+	p.barrierFree("the services, on a phone")
 	queries := map[string]bool{}
 	for _, asked := range server.requested() {
 		if u, err := url.Parse(asked); err == nil && strings.HasPrefix(u.Path, root+"internal/prom/") {
@@ -116,40 +250,20 @@ func everyPage(t *testing.T, browser context.Context) {
 		}
 	}
 	if len(queries) < 10 {
-		t.Errorf("only %d different queries of counters", len(queries))
+		p.t.Errorf("only %d different queries of counters", len(queries))
 	}
 	for q := range queries {
 		if _, err := promql.Parse(q); err != nil {
-			t.Errorf("%s: %v", q, err)
+			p.t.Errorf("%s: %v", q, err)
 		}
 	}
 }
 
-func everyPageOnAPhone(t *testing.T, browser context.Context) {
-	p := view(t, browser, observe(t, cut()), 360, 740)
-	p.open("/network")
-	p.lookForBarriers()
-	for _, page := range allPages() {
-		p.turn(page, page.something)
-		if wide := eval[int](p, "document.documentElement.scrollWidth"); wide > 360 {
-			t.Errorf("%s is %d wide on a phone of 360", page.hash, wide)
-		}
-	}
-	p.barrierFree("the last page, on a phone")
-	p.do(chromedp.Click(chromedp.CSS("header button[aria-controls=menu]")), chromedp.Click(chromedp.CSS("#menu a[href='#/services']")))
-	p.says("orders-api")
-	if open := eval[bool](p, "document.querySelector('#menu').offsetParent !== null"); open {
-		t.Error("the menu covers the page that was chosen in it")
-	}
-	p.quiet()
-}
-
-func hugeNetwork(t *testing.T, browser context.Context) {
-	server := observe(t, grow(100, 1000, 2000))
-	p := view(t, browser, server, 1280, 800)
+func hugeNetwork(p *tab, server *observed) {
+	p.do(chromedp.Navigate("about:blank"))
 	p.open("/network")
 	p.until("document.querySelectorAll('.node').length === 100")
-	t.Logf("100 sites, 1,000 services: first paint after %.0f ms, map drawn after %.0f ms",
+	p.t.Logf("100 sites, 1,000 services: first paint after %.0f ms, map drawn after %.0f ms",
 		eval[float64](p, "performance.getEntriesByName('first-contentful-paint')[0].startTime"), eval[float64](p, "performance.getEntriesByName('map-drawn')[0].startTime"))
 	p.says("100", "1,000")
 	p.turn(shown{hash: "/network?view=processes", title: "Network"}, "150 of 2,000 processes")
@@ -164,56 +278,46 @@ func hugeNetwork(t *testing.T, browser context.Context) {
 	for _, asked := range server.requested() {
 		u, err := url.Parse(asked)
 		if err != nil {
-			t.Fatal(err)
+			p.t.Fatal(err)
 		}
 		resource := strings.TrimPrefix(u.Path, root)
 		if limit := u.Query().Get("limit"); !strings.Contains(resource, "/") && limit == "" && !u.Query().Has("siteId") {
-			t.Errorf("all of a list is asked for: %s", asked)
+			p.t.Errorf("all of a list is asked for: %s", asked)
 		}
 	}
-	p.quiet()
 }
 
-func deadSource(t *testing.T, browser context.Context) {
-	server := observe(t, dead())
-	p := view(t, browser, server, 1280, 800)
-	p.open("/network")
+func deadSource(p *tab, server *observed) {
+	p.turn(shown{hash: "/network", title: "Network"}, "")
 	p.until(fmt.Sprintf(`document.querySelector('.node.silent')?.dataset.node === %q`, siteID(5)))
 	if label := eval[string](p, "document.querySelector('.node.silent').getAttribute('aria-label')"); !strings.Contains(label, "its routers are silent") {
-		t.Errorf("a silent site is called %q", label)
+		p.t.Errorf("a silent site is called %q", label)
 	}
 	if n := eval[int](p, "document.querySelectorAll('.node.silent').length"); n != 1 {
-		t.Errorf("%d sites are silent, want 1", n)
+		p.t.Errorf("%d sites are silent, want 1", n)
 	}
-	p.turn(shown{hash: "/sites", title: "Sites"}, "Silent")
-	p.turn(shown{hash: "/sites/" + siteID(5), title: "lisbon"}, "Silent")
 	p.turn(shown{hash: "/sources", title: "Event sources"}, "3 min ago")
 	const banner = "document.querySelector('main > .no-router[role=alert]')"
 	p.until("!" + banner)
 	server.show(lost())
 	p.until(banner + "?.innerText.includes('for 4 min;') && " + banner + ".innerText.includes('router.sock: connection refused')")
 	p.says("3 min ago") // what was known stays
-	p.lookForBarriers()
 	p.barrierFree("a page without a router")
 	server.show(dead())
 	p.until("!" + banner)
-	p.quiet()
 }
 
-func cutLink(t *testing.T, browser context.Context) {
-	p := view(t, browser, observe(t, cut()), 1280, 800)
-	p.open("/network")
+func cutLink(p *tab, _ *observed) {
+	p.turn(shown{hash: "/network", title: "Network"}, "")
 	p.says("dial frankfurt.example.net:55671: connection refused", "lookup berlin.example.net: no such host", "4 min", "3×", "berlin.example.net:55671")
 	for selector, want := range map[string]int{".edge.down": 2, ".edge.up": 7, ".edge.down .mark.bad": 2, ".node.open": 1} {
 		if got := eval[int](p, fmt.Sprintf("document.querySelectorAll(%q).length", selector)); got != want {
-			t.Errorf("%d of %s, want %d", got, selector, want)
+			p.t.Errorf("%d of %s, want %d", got, selector, want)
 		}
 	}
 	p.turn(shown{hash: "/network?status=down", title: "Network"}, "Links 2")
 	p.turn(shown{hash: "/network?site=" + siteID(0), title: "Network"}, "from madrid")
-	p.turn(shown{hash: "/sites", title: "Sites"}, "1 down")
 	p.turn(shown{hash: "/sites/" + siteID(0), title: "frankfurt"}, "connection refused") // a link that others dial
-	p.quiet()
 }
 
 func filtersInTheAddress(t *testing.T, browser context.Context) {
@@ -305,12 +409,6 @@ func theme(t *testing.T, browser context.Context) {
 	p.says("no such host")
 	const ground = "getComputedStyle(document.body).backgroundColor"
 	dark := eval[string](p, ground)
-	p.lookForBarriers()
-	p.barrierFree("the map, dark")
-	for _, page := range []shown{{"/charts", "Charts", "", "99 %"}, {"/connections", "Connections", "", "Failed"}} {
-		p.turn(page, page.something)
-		p.barrierFree(page.hash + ", dark")
-	}
 	p.do(chromedp.Click(chromedp.CSS("[aria-label='Use the light theme']")))
 	p.until(ground + " !== '" + dark + "'")
 	light := eval[string](p, ground)

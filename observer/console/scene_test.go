@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/skupper-host/skupper/observer/record"
 )
@@ -243,6 +244,15 @@ func normal() *made {
 	return m
 }
 
+// huge is what one console still has to show.
+func huge() *made {
+	m := grow(100, 1000, 2000)
+	for i := range 500 {
+		m.log(i%100, "warning", fmt.Sprintf("trunk to-site-%03d: no answer for 3 s, dialing again", i%12), uint64(i)*minute/10)
+	}
+	return m
+}
+
 // cut is normal with one link that broke and one that never came up.
 func cut() *made {
 	m := normal()
@@ -257,6 +267,17 @@ func cut() *made {
 	never.OctetCount, never.OctetReverseCount, never.DownCount, never.Since = 0, 0, 1, now-2*hour
 	never.Result, never.Reason = "name not found", "lookup berlin.example.net: no such host"
 	m.links = append(m.links, &never)
+	for _, c := range m.connections { // what went over the broken link
+		if c.SourceSiteID == broken.SourceSiteID || c.DestSiteID == broken.SourceSiteID {
+			why, took := "no connector for "+c.RoutingKey+" is known", uint64(second/2)
+			c.ListenerError, c.ConnectorError, c.EndTime, c.Duration = &why, nil, c.StartTime+took, &took
+			c.OctetCount, c.OctetReverseCount, c.Latency, c.LatencyReverse = 0, 0, 0, 0
+			c.TraceRouters, c.TraceSites = c.TraceRouters[:1], c.TraceSites[:1]
+		}
+	}
+	m.requests = slices.DeleteFunc(m.requests, func(r *record.ApplicationFlow) bool {
+		return r.SourceSiteID == broken.SourceSiteID || r.DestSiteID == broken.SourceSiteID
+	})
 	return m
 }
 
