@@ -27,7 +27,7 @@ import (
 
 // patience is how long a page may take to show what a test waits for: much
 // longer than it does, because other tests run beside it.
-const patience = 4*time.Second
+const patience = time.Minute
 
 // startBrowser starts the one Chromium of a test; it ends with the test.
 func startBrowser(t *testing.T) context.Context {
