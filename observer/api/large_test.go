@@ -2,9 +2,12 @@ package api
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/skupper-host/skupper/observer/network"
 	"github.com/skupper-host/skupper/router/vanflow"
@@ -60,6 +63,15 @@ func large(b *testing.B, sites, services, connections int) *network.Network {
 	return n
 }
 
+// asked is what a console asks for, of a service as well.
+func asked(service string) []string {
+	return []string{
+		"sites", "routerlinks", "sitepairs", "services?limit=20&sortBy=name.asc", "services/" + service, "services/" + service + "/processpairs?limit=20",
+		"listeners?serviceId=" + service, "listeners?limit=20&sortBy=name.desc", "listeners?limit=0&routingKey=service-7", "processes?limit=20", "processpairs?limit=20",
+		"connections?limit=20&sortBy=startTime.desc", "connections?limit=0&state=active", "connections?limit=20&routingKey=service-77", "sources?limit=20",
+	}
+}
+
 // BenchmarkLargeNetwork asks for what a console asks for, in a network of 1,000
 // sites and 1,000 services with 100,000 listeners and 20,000 connections, of
 // which some change between the requests.
@@ -69,12 +81,7 @@ func BenchmarkLargeNetwork(b *testing.B) {
 	if got := [...]int{len(n.Sites()), len(n.Services()), len(n.Listeners()), len(n.Connections())}; got != [...]int{1000, 1000, 100_000, 20_000} {
 		b.Fatalf("sites, services, listeners, connections: %v", got)
 	}
-	one := n.Services()[500].Identity
-	for _, target := range []string{
-		"sites", "routerlinks", "sitepairs", "services?limit=20&sortBy=name.asc", "services/" + one, "services/" + one + "/processpairs?limit=20",
-		"listeners?serviceId=" + one, "listeners?limit=20&sortBy=name.desc", "listeners?limit=0&routingKey=service-7", "processes?limit=20", "processpairs?limit=20",
-		"connections?limit=20&sortBy=startTime.desc", "connections?limit=0&state=active", "connections?limit=20&routingKey=service-77", "sources?limit=20",
-	} {
+	for _, target := range asked(n.Services()[500].Identity) {
 		b.Run(target, func(b *testing.B) {
 			var took []time.Duration
 			i := 0
@@ -94,4 +101,113 @@ func BenchmarkLargeNetwork(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 		})
 	}
+}
+
+// Of BenchmarkBusyNetwork: connections a second, each from its beginning to its
+// end, and requests a second.
+const (
+	busyConnections = 5000
+	busyRequests    = 100
+)
+
+// busy has connections come and go until it is stopped: each is a beginning, its
+// connector with its octets, and an end, in messages as routers send them.
+func busy(b *testing.B, n *network.Network, sites int) (stop func() (made int)) {
+	b.Helper()
+	text, number := vanflow.Text, vanflow.Number
+	apply := func(to string, r vanflow.Record) {
+		for _, p := range vanflow.AppendRecords(nil, to, 1, []vanflow.Record{r}) {
+			m, err := vanflow.Decode(p.Payload)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			n.Apply(time.Now(), to[len("mc/sfe."):]+":0", m.Records)
+		}
+	}
+	over, ended := make(chan struct{}), make(chan int)
+	go func() {
+		made, begun, second := 0, time.Now(), time.Now()
+		every := time.NewTicker(time.Millisecond)
+		defer every.Stop()
+		for {
+			select {
+			case <-over:
+				ended <- made
+				return
+			case now := <-every.C:
+				for due := int(now.Sub(begun).Seconds() * busyConnections); made < due; made++ {
+					from := fmt.Sprintf("%05d", made%sites)
+					id, at := fmt.Sprintf("%s:%d", from, 1_000_000+made), uint64(now.UnixMicro())
+					for _, attributes := range [][]vanflow.Attribute{
+						{text(vanflow.AttrParent, from+":10"), number(vanflow.AttrStartTime, at), text(vanflow.AttrSourceHost, fmt.Sprintf("192.0.2.%d", made%16)), text(vanflow.AttrSourcePort, "40000")},
+						{text(vanflow.AttrConnector, fmt.Sprintf("%05d:3", (made+1)%sites)), number(vanflow.AttrOctets, 1000), number(vanflow.AttrOctetsReverse, 5000), number(vanflow.AttrLatency, 2000)},
+						{number(vanflow.AttrEndTime, at+5000), number(vanflow.AttrOctets, 2000)},
+					} {
+						r := vanflow.Record{Type: vanflow.TypeBiflowTport, Identity: id}
+						for _, a := range attributes {
+							r.Set(a)
+						}
+						apply("mc/sfe."+from, r)
+					}
+				}
+				if now.Sub(second) >= time.Second {
+					n.Tick(now)
+					second = now
+				}
+			}
+		}
+	}()
+	return func() int {
+		close(over)
+		return <-ended
+	}
+}
+
+// BenchmarkBusyNetwork asks for the same a hundred times a second while 5,000
+// connections a second come and go, by the size of the network. The CPU is that of
+// all of it, encoding included.
+func BenchmarkBusyNetwork(b *testing.B) {
+	for _, size := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprintf("sites=%d/services=%d", size, size), func(b *testing.B) {
+			n := large(b, size, size, 20_000)
+			h, targets := handler(n), asked(n.Services()[size/2].Identity)
+			stop := busy(b, n, size)
+			begun, used := time.Now(), cpu(b)
+			var took []time.Duration
+			every := time.NewTicker(time.Second / busyRequests)
+			defer every.Stop()
+			for i := 0; b.Loop(); i++ {
+				<-every.C
+				asked := time.Now()
+				if w := get(h, Prefix+"/"+targets[i%len(targets)]); w.Code != 200 {
+					b.Fatalf("%s: %d %s", targets[i%len(targets)], w.Code, w.Body)
+				}
+				took = append(took, time.Since(asked))
+			}
+			used = cpu(b) - used
+			elapsed := time.Since(begun).Seconds()
+			made := stop()
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+			b.ReportMetric(float64(made)/elapsed, "connections/s")
+			b.ReportMetric(used.Seconds()/elapsed*100, "%CPU")
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			b.ReportMetric(float64(m.HeapAlloc)/(1<<20), "MiB")
+			runtime.KeepAlive(n)
+		})
+	}
+}
+
+// cpu is what this process has used so far.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var r unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
