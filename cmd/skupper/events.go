@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -50,6 +49,8 @@ type happening struct {
 
 // Of events that go on.
 const (
+	missed      = "missed"
+	muchMissed  = "more happened than could be told"
 	eventsPoll  = 250 * time.Millisecond // between two looks at the file
 	eventsAgain = 3 * time.Second        // until an observer is asked again that is not there
 )
@@ -62,9 +63,9 @@ func (p *program) events(ctx context.Context, in *command.Input) error {
 	if !isDir(n.Dir) {
 		return namespaceMissing(n.Name)
 	}
-	tell := p.teller(in)
-	at, err := p.eventsFrom(n.Events(), 0, sinceOf(in), tell)
-	if err != nil || !in.Bool("follow") {
+	tell, log := p.teller(in), host.NewEventReader(n.Events())
+	defer func() { _ = log.Close() }() // only read from
+	if err := tellNoted(log, sinceOf(in), tell); err != nil || !in.Bool("follow") {
 		return err
 	}
 	living, end := context.WithCancel(ctx)
@@ -80,7 +81,7 @@ func (p *program) events(ctx context.Context, in *command.Input) error {
 			return nil
 		case <-ticker.C:
 		}
-		if at, err = p.eventsFrom(n.Events(), at, time.Time{}, tell); err != nil {
+		if err := tellNoted(log, time.Time{}, tell); err != nil {
 			return err
 		}
 	}
@@ -104,33 +105,30 @@ func (p *program) teller(in *command.Input) func(happening) error {
 	}
 }
 
-// eventsFrom tells the events of the agent's file that are whole and stand
-// behind an offset, and returns where they end. A file that became shorter has
-// lost its older half: nothing of what is left is told twice.
-func (p *program) eventsFrom(path string, at int64, since time.Time, tell func(happening) error) (int64, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
+// tellNoted tells what the agent has noted since it was called before, and is not
+// older than since.
+func tellNoted(log *host.EventReader, since time.Time, tell func(happening) error) error {
+	noted, err := log.Next()
 	if errors.Is(err, fs.ErrPermission) {
-		return at, &api.Error{Kind: api.Denied, Message: err.Error(), Advice: "run as root or as the user whose site it is"}
+		return &api.Error{Kind: api.Denied, Message: err.Error(), Advice: "run as root or as the user whose site it is"}
 	}
 	if err != nil {
-		return at, err
+		return err
 	}
-	whole := int64(strings.LastIndexByte(string(data), '\n') + 1)
-	if whole < at {
-		return whole, nil
+	if log.Lost() {
+		if err := tell(happening{time.Now().UTC(), "agent", missed, muchMissed}); err != nil {
+			return err
+		}
 	}
-	for _, e := range host.ParseEvents(data[at:whole]) {
+	for _, e := range noted {
 		if e.Time.Before(since) {
 			continue
 		}
 		if err := tell(happening{e.Time, "agent", e.What, e.Text}); err != nil {
-			return at, err
+			return err
 		}
 	}
-	return whole, nil
+	return nil
 }
 
 // followNetwork tells what a network observer sees, as long as one runs.
@@ -139,6 +137,7 @@ func (p *program) followNetwork(ctx context.Context, tell func(happening) error)
 	if err != nil {
 		return // the agent's events go on
 	}
+	var links linkStates
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -147,28 +146,50 @@ func (p *program) followNetwork(ctx context.Context, tell func(happening) error)
 			return
 		case <-timer.C:
 		}
-		if err := o.follow(ctx, tell); err != nil && ctx.Err() == nil && api.KindOf(err) != api.Unavailable {
+		if err := o.follow(ctx, &links, tell); err != nil && ctx.Err() == nil && api.KindOf(err) != api.Unavailable {
 			p.warn("%v", err)
 		}
 		timer.Reset(eventsAgain)
 	}
 }
 
-// follow tells the changes of the network until the stream of them ends.
-func (o *observed) follow(ctx context.Context, tell func(happening) error) error {
-	down := map[string]string{}
-	links, err := list[record.RouterLink](ctx, o, "routerlinks")
+// linkStates are the states of links, by identity, as far as they were told. The
+// zero value knows none, and takes those of the first look as they are.
+type linkStates map[string]string
+
+// catchUp tells what became of links while nobody listened.
+func (s *linkStates) catchUp(ctx context.Context, o *observed, tell func(happening) error) error {
+	all, err := list[record.RouterLink](ctx, o, "routerlinks")
 	if err != nil {
 		return err
 	}
-	for _, l := range links {
-		down[l.Identity] = l.Status
+	known := *s != nil
+	if !known {
+		*s = linkStates{}
 	}
+	for _, l := range all {
+		text := linkText("changed", &l, *s)
+		if !known || text == "" {
+			continue
+		}
+		if err := tell(happening{time.Now().UTC(), "observer", "link", text}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow tells the changes of the network until the stream of them ends.
+func (o *observed) follow(ctx context.Context, links *linkStates, tell func(happening) error) error {
+	// The stream is open before links are looked at: nothing falls in between.
 	body, err := o.open(ctx, apiPrefix+"events", url.Values{"kinds": {"sites,routerlinks,listeners,connectors,sources"}})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = body.Close() }() // only read from
+	if err := links.catchUp(ctx, o, tell); err != nil {
+		return err
+	}
 	kind := ""
 	lines := bufio.NewReader(body)
 	for {
@@ -186,11 +207,17 @@ func (o *observed) follow(ctx context.Context, tell func(happening) error) error
 		if !ok {
 			continue
 		}
-		what, text := changeText(kind, []byte(data), down)
+		what, text := changeText(kind, []byte(data), *links)
 		if text == "" {
 			continue
 		}
 		if err := tell(happening{time.Now().UTC(), "observer", what, text}); err != nil {
+			return err
+		}
+		if what != missed {
+			continue
+		}
+		if err := links.catchUp(ctx, o, tell); err != nil {
 			return err
 		}
 	}
@@ -207,7 +234,7 @@ type change[T any] struct {
 func changeText(kind string, data []byte, links map[string]string) (what, text string) {
 	switch kind {
 	case "resync":
-		return "missed", "more happened than could be told"
+		return missed, muchMissed
 	case "sites":
 		c := decoded[record.Site](data)
 		return "site", cameOrWent(c.Change, c.Record.Name)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,9 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -67,6 +71,8 @@ func TestScripts(t *testing.T) {
 			"talk":     talk,
 			"killpid":  killPID,
 			"until":    until,
+			"follow":   follow,
+			"heard":    heard,
 			"mode":     checkMode,
 			"exits":    exitStatusIs,
 		},
@@ -103,6 +109,7 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("SKUPPER_AGENT_INSTANCE", "user")
 	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
 	env.Setenv("SITES", sites)
+	env.Values[followedKey{}] = &atomic.Pointer[followed]{}
 	env.Defer(func() {
 		_ = syscall.Unmount(filepath.Join(env.WorkDir, "disk"), syscall.MNT_DETACH) // where the script mounted one
 		cleanUp(env.Getenv("HOME"), run)
@@ -256,13 +263,13 @@ func killPID(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(syscall.Kill(pid, syscall.SIGKILL))
 }
 
-// until runs the program until its standard output holds a text, within 20
-// seconds: until TEXT ARG...
+// until runs the program until its standard output holds a text, within a
+// minute: until TEXT ARG...
 func until(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: until TEXT ARG...")
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		err := ts.Exec("skupper", args[1:]...)
 		out := ts.ReadFile("stdout")
@@ -273,6 +280,78 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("no %q in time; last: %v\n%s%s", args[0], err, out, ts.ReadFile("stderr"))
 		}
 		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// followed is a program that goes on, and what it has said.
+type followed struct {
+	ended chan struct{}
+
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (f *followed) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.text.Write(p)
+}
+
+func (f *followed) String() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.text.String()
+}
+
+// followedKey is the key of a script's values for what it follows.
+type followedKey struct{}
+
+// follow starts the program, which goes on until the script ends: follow ARG...
+// heard waits for what it says. What was followed before is let alone.
+func follow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: follow ARG...")
+	}
+	f := &followed{ended: make(chan struct{})}
+	cmd := exec.Command(filepath.Join(ts.Getenv("WORK"), "bin", "skupper"), args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.Getenv("WORK"), f, f
+	for _, name := range []string{"HOME", "XDG_RUNTIME_DIR", "PATH", "SKUPPER_AGENT_INSTANCE", "DBUS_SESSION_BUS_ADDRESS", "GORACE", asProgram} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	ts.Check(cmd.Start())
+	ts.Value(followedKey{}).(*atomic.Pointer[followed]).Store(f)
+	go func() {
+		_ = cmd.Wait() // heard tells of one that ended too early
+		close(f.ended)
+	}()
+	ts.Defer(func() {
+		_ = cmd.Process.Signal(syscall.SIGINT) // it may have ended
+		<-f.ended
+	})
+}
+
+// heard waits until what is followed has said something that a regular
+// expression matches, within a minute: heard PATTERN
+func heard(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: heard PATTERN")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	f := ts.Value(followedKey{}).(*atomic.Pointer[followed]).Load()
+	if f == nil {
+		ts.Fatalf("nothing is followed")
+	}
+	limit, tick := time.After(time.Minute), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for !pattern.MatchString(f.String()) {
+		select {
+		case <-tick.C:
+		case <-f.ended:
+			ts.Fatalf("it ended:\n%s", f)
+		case <-limit:
+			ts.Fatalf("no %q in time:\n%s", args[0], f)
+		}
 	}
 }
 
