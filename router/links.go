@@ -44,10 +44,6 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 		trace, p.traced = p.trace, true
 	}
 	r.box.post(func() { r.peers[p.id] = p })
-	var farewell *amqp.Error
-	if m.Role == trunk.Normal {
-		farewell = refusal(errStopping)
-	}
 	return conn.Config{
 		Open: amqp.Open{
 			ContainerID: r.id, MaxFrameSize: o.set.frame, IdleTimeOut: o.set.idle, ChannelMax: o.set.sessions,
@@ -56,7 +52,11 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 			Properties:          o.properties(p, m),
 		},
 		SASL: conn.SASL{Mechanisms: o.set.mechanisms, Required: o.set.required}, Log: r.log, Trace: trace, Serial: &r.lastLink, PlainToo: o.set.plain,
-		SessionWindow: o.set.window, HandshakeTimeout: o.set.handshake, Farewell: farewell,
+		SessionWindow: o.set.window, HandshakeTimeout: o.set.handshake,
+		// A client that is told of the end by a Close believes that all is done, and one of
+		// Proton's that is told amqp:connection:forced waits for its next heartbeat before it
+		// connects again. Hung up on, it does so at once (compat: skupper-router 3.x).
+		HangUp: m.Role == trunk.Normal,
 	}, p
 }
 

@@ -69,11 +69,7 @@ var (
 	errConnectionRole = amqp.Error{Condition: "qd:connection-role", Description: "Link attach forbidden on inter-router connection"}
 	errForbidden      = amqp.Error{Condition: "qd:forbidden", Description: "Connection is not an inter-router connection"}
 	errUnavailable    = amqp.Error{Condition: amqp.ErrNotFound, Description: "Node not found"}
-	// To a client whose connection the router ends: an end without error would
-	// make it believe that all is done. compat: the words that Proton has for
-	// the end of a router that just drops its sockets.
-	errStopping = amqp.Error{Condition: amqp.ErrConnectionForced, Description: "connection aborted: the router or its listener is stopping"}
-	errNoRoute  = amqp.Error{Condition: "qd:no-route-to-dest", Description: "No route to the destination node"}
+	errNoRoute        = amqp.Error{Condition: "qd:no-route-to-dest", Description: "No route to the destination node"}
 )
 
 // refusal returns a copy of one of the errors above.

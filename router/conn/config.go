@@ -45,9 +45,9 @@ type Config struct {
 	// 10 s.
 	HandshakeTimeout time.Duration
 
-	// Farewell is the error of our Close when the context of Run is done;
-	// nil is an end without error.
-	Farewell *amqp.Error
+	// HangUp leaves out our Close when the context of Run is done: the peer sees
+	// the connection end below AMQP, as when the process ends.
+	HangUp bool
 
 	// Log gets the connection's debug lines; nil is silence.
 	Log *slog.Logger

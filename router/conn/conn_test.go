@@ -102,6 +102,23 @@ func TestContextEndsOrderly(t *testing.T) {
 	})
 }
 
+func TestContextHangsUp(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, b := joined(t, netpipe.Options{}, Config{HangUp: true}, Config{})
+		began := time.Now()
+		a.cancel()
+		if err := a.stopped(); err != nil {
+			t.Error(err)
+		}
+		if err := b.stopped(); !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+			t.Errorf("the peer saw %v, want the end of what it reads", err)
+		}
+		if took := time.Since(began); took >= closeTime {
+			t.Errorf("it took %v: somebody has waited for a Close", took)
+		}
+	})
+}
+
 // TestCloseBesideBulk: a pump that never stops does not keep Close back for ever.
 func TestCloseBesideBulk(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

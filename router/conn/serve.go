@@ -57,7 +57,11 @@ func (c *Conn) watch(ctx context.Context, readDone <-chan *Error, writeDone <-ch
 		select {
 		case <-done:
 			done = nil
-			c.Close(c.cfg.Farewell)
+			if c.cfg.HangUp {
+				c.hangUp()
+			} else {
+				c.Close(nil)
+			}
 		case <-up:
 			up = nil
 			limit.Stop()
@@ -93,6 +97,15 @@ func (c *Conn) watch(ctx context.Context, readDone <-chan *Error, writeDone <-ch
 			}
 		}
 	}
+}
+
+// hangUp ends the connection without Close.
+func (c *Conn) hangUp() {
+	c.mu.Lock()
+	c.e.Leave()
+	c.mu.Unlock()
+	notify(c.ending)
+	c.signal()
 }
 
 // hurry makes our Close leave before what is queued, if it still waits for that.

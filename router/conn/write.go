@@ -196,10 +196,14 @@ func (c *Conn) writeFailed(err error) {
 	notify(c.ending)
 }
 
-// sayGoodbye ends the TLS layer after our Close.
+// sayGoodbye ends the TLS layer after our Close, and without one the direction:
+// a peer that has not read all yet still can.
 func (c *Conn) sayGoodbye() {
 	if c.wire.tls != nil {
 		_ = c.wire.tls.CloseWrite()
 	}
 	_ = c.wire.flush(true)
+	if half, ok := c.wire.nc.(interface{ CloseWrite() error }); ok && c.cfg.HangUp {
+		_ = half.CloseWrite() // else the peer sees it when we close
+	}
 }

@@ -78,9 +78,12 @@ func (e *Engine) Emit(b *Batch, limit int) {
 }
 
 func (e *Engine) emitClose(b *Batch) {
+	e.closeSent = true
+	if e.silent {
+		return
+	}
 	e.scratch = appendFrame(e.scratch[:0], 0, &amqp.Close{Error: brief(e.closeErr)})
 	b.copyFrame(e.scratch, nil)
-	e.closeSent = true
 }
 
 func (e *Engine) emitControl(b *Batch, limit int) {

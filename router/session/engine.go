@@ -39,6 +39,7 @@ type Engine struct {
 	closeAtOnce bool // and does not wait for what is queued
 	closeSent   bool
 	closeErr    *amqp.Error
+	silent      bool // our Close is left out
 	peerClosed  bool
 	deaf        bool // frames cannot be told apart any more
 	abandoned   bool
@@ -156,10 +157,15 @@ func (e *Engine) Close(err *amqp.Error) {
 	}
 }
 
+// Leave is Close, at once and without the frame: the connection ends below it.
+func (e *Engine) Leave() {
+	e.closing, e.closeAtOnce, e.silent = true, true, true
+}
+
 // Closing reports whether Close was called or the connection has failed.
 func (e *Engine) Closing() bool { return e.closing }
 
-// CloseSent reports whether our Close was emitted: no frame follows.
+// CloseSent reports whether our Close was emitted or left out: no frame follows.
 func (e *Engine) CloseSent() bool { return e.closeSent }
 
 // PeerClosed reports whether the peer's Close has come: no frame follows.
