@@ -167,7 +167,7 @@ func (m *moment) grant(o *resource.AccessGrant, h *resource.Health) {
 		m.set(h, resource.ConditionResolved, bad(advised("no RouterAccess has the issuer "+o.Spec.Issuer, "change spec.issuer, or leave it out")))
 	case m.grantFailure != "":
 		m.set(h, resource.ConditionResolved, bad(advised("grant server: "+m.grantFailure, among(m.grantFailure, "`skupper system reload` tries again",
-			remedy{portTaken, "end that program, or set SKUPPER_GRANT_SERVER_PORT"},
+			remedy{portTaken, ""}, // it is said already
 			remedy{processEnded, "it is started again by itself; `skupper system logs --agent` tells more"}))))
 	case m.now.After(entry.Status.ExpirationTime):
 		m.set(h, resource.ConditionResolved, pending(advised("expired "+entry.Status.ExpirationTime.Format(time.RFC3339), anotherToken)))

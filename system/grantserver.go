@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/host"
 	"github.com/skupper-host/skupper/system/input"
 	"github.com/skupper-host/skupper/system/pki"
@@ -37,6 +39,9 @@ const (
 	grantCertDays   = 397
 	grantCAYears    = 10
 )
+
+// grantPortVariable is the variable of the environment that prescribes the port.
+const grantPortVariable = "SKUPPER_GRANT_SERVER_PORT"
 
 // grantAddress is what a token says of the server.
 type grantAddress struct {
@@ -66,6 +71,7 @@ type grantServer struct {
 
 	mu       sync.Mutex
 	wanted   time.Time        // guarded by mu; serve until then
+	named    time.Time        // guarded by mu; until then something that was handed out names the port
 	asked    []string         // guarded by mu; hosts that it was opened for last
 	hosts    []string         // guarded by mu; names in the certificate
 	address  grantAddress     // guarded by mu
@@ -128,6 +134,78 @@ func (g *grantServer) want(ctx context.Context, until time.Time, hosts []string)
 	}
 }
 
+// promise has the server stay at its port until a time: what was handed out names
+// it.
+func (g *grantServer) promise(until time.Time) {
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !until.After(g.named) {
+		return
+	}
+	g.named = until
+	if g.address.port == 0 {
+		return // it is kept in mind with the port
+	}
+	if err := g.keep(); err != nil {
+		g.m.log.Error("grant server", keyErr, err)
+	}
+}
+
+// keptPort is where the server listens the next time.
+type keptPort struct {
+	Port  int       `json:"port"`
+	Until time.Time `json:"until,omitzero"` // something that was handed out names it until then
+}
+
+func (g *grantServer) portFile() string {
+	return filepath.Join(g.m.options.Paths.ControllerDir(), "grants.json")
+}
+
+// kept is the port that the server had, the zero value if it had none.
+func (g *grantServer) kept() (k keptPort, err error) {
+	file := g.portFile()
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &k)
+	}
+	if err != nil {
+		return k, &api.Error{Kind: api.Internal, Message: fmt.Sprintf("%s: %v", file, err), Advice: "put it back as it was or, where nothing that was handed out has to be redeemed or renewed, remove it"}
+	}
+	return k, nil
+}
+
+// prescribed is the port that a person has chosen, "" if none has.
+func (g *grantServer) prescribed() string { return g.m.options.Getenv(grantPortVariable) }
+
+// keep has the next agent listen at the same port. g.mu is held.
+func (g *grantServer) keep() error {
+	if g.prescribed() != "" {
+		return nil // it is told again
+	}
+	old, err := g.kept()
+	if err != nil {
+		return err
+	}
+	next := keptPort{Port: g.address.port, Until: g.named.UTC()}
+	if old.Port == next.Port && old.Until.After(next.Until) {
+		next.Until = old.Until
+	}
+	if next == old {
+		return nil
+	}
+	data, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	return input.Replace(g.portFile(), append(data, '\n'))
+}
+
 // open makes sure that the server listens with a certificate for some hosts.
 func (g *grantServer) open(ctx context.Context, hosts ...string) error {
 	g.mu.Lock()
@@ -172,12 +250,16 @@ func (g *grantServer) openLocked(ctx context.Context) error {
 
 // take takes a port, to be served. g.mu is held.
 func (g *grantServer) take(ctx context.Context) error {
-	l, port, err := g.listen(ctx)
+	l, err := g.listen(ctx)
 	if err != nil {
 		return err
 	}
-	g.listener, g.address.port = l, port
-	g.address.fixed = g.m.options.Getenv("SKUPPER_GRANT_SERVER_BASE_URL")
+	g.address.port = l.Addr().(*net.TCPAddr).Port // as the network says
+	if err := g.keep(); err != nil {
+		g.address.port = 0
+		return errors.Join(err, l.Close())
+	}
+	g.listener, g.address.fixed = l, g.m.options.Getenv("SKUPPER_GRANT_SERVER_BASE_URL")
 	signal(g.wake)
 	return nil
 }
@@ -220,16 +302,10 @@ func (g *grantServer) again(ctx context.Context) (mended bool) {
 	return g.err != "" && g.openLocked(ctx) == nil
 }
 
-// listen takes the port that was taken before, one that is prescribed, or the
-// first free one.
-func (g *grantServer) listen(ctx context.Context) (*net.TCPListener, int, error) {
-	file := filepath.Join(g.m.options.Paths.ControllerDir(), "grants.json")
-	var kept struct{ Port int }
-	if data, err := os.ReadFile(file); err == nil {
-		if err := json.Unmarshal(data, &kept); err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", file, err)
-		}
-	}
+// listen takes a port that is prescribed, the one that was taken before, or the
+// first free one. The second is waited for while something that was handed out
+// names it. g.mu is held.
+func (g *grantServer) listen(ctx context.Context) (*net.TCPListener, error) {
 	try := func(port int) (*net.TCPListener, error) {
 		var c net.ListenConfig
 		l, err := c.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(port)))
@@ -238,20 +314,26 @@ func (g *grantServer) listen(ctx context.Context) (*net.TCPListener, int, error)
 		}
 		return l.(*net.TCPListener), nil // as the network says
 	}
-	if text := g.m.options.Getenv("SKUPPER_GRANT_SERVER_PORT"); text != "" {
+	if text := g.prescribed(); text != "" {
 		port, err := strconv.Atoi(text)
 		if err != nil {
-			return nil, 0, fmt.Errorf("SKUPPER_GRANT_SERVER_PORT=%q: not a port", text)
+			return nil, fmt.Errorf("%s=%q: not a port", grantPortVariable, text)
 		}
 		l, err := try(port)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			err = fmt.Errorf("port %d: %s by %s", port, portTaken, cmp.Or(host.NewPortOwners().Of(port), "another program"))
-		}
-		return l, port, err
+		return l, taken(port, err, "end that program, or give the agent another "+grantPortVariable)
+	}
+	kept, err := g.kept()
+	if err != nil {
+		return nil, err
 	}
 	if kept.Port != 0 {
-		if l, err := try(kept.Port); err == nil {
-			return l, kept.Port, nil
+		l, err := try(kept.Port)
+		if err == nil {
+			return l, nil
+		}
+		if until := later(kept.Until, g.named); time.Now().Before(until) {
+			return nil, taken(kept.Port, err, "end that program: tokens or links that were handed out name this port. With "+
+				grantPortVariable+" the agent takes another one, and they have to be made anew")
 		}
 	}
 	busy := host.NewBusyPorts()
@@ -259,13 +341,27 @@ func (g *grantServer) listen(ctx context.Context) (*net.TCPListener, int, error)
 		if busy(port) {
 			continue
 		}
-		l, err := try(port)
-		if err != nil {
-			continue
+		if l, err := try(port); err == nil {
+			return l, nil
 		}
-		return l, port, input.Replace(file, fmt.Appendf(nil, "{\"port\": %d}\n", port))
 	}
-	return nil, 0, errors.New("no free port")
+	return nil, errors.New("no free port")
+}
+
+// taken says who has a port, if that is why nobody can listen there.
+func taken(port int, err error, advice string) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	by := cmp.Or(host.NewPortOwners().Of(port), "another program")
+	return &api.Error{Kind: api.Internal, Message: fmt.Sprintf("port %d: %s by %s", port, portTaken, by), Advice: advice}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // certify has the server show a certificate for some hosts: that of a person, or

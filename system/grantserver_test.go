@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -119,6 +120,74 @@ func TestGrantServerListensWhenItsPortIsFree(t *testing.T) {
 	}
 	if err := present(t, g).VerifyHostname("gate.example.com"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestGrantServerWaitsForThePortThatWasHandedOut: tokens and links name it. While
+// none does, the next free one is as good.
+func TestGrantServerWaitsForThePortThatWasHandedOut(t *testing.T) {
+	t.Parallel()
+	held, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	port := held.Addr().(*net.TCPAddr).Port
+	for name, row := range map[string]struct {
+		file    string
+		promise time.Duration
+		stays   bool
+	}{
+		"of an agent before":    {`{"port":%d,"until":"2100-01-01T00:00:00Z"}`, 0, true},
+		"by what it remembers":  {`{"port":%d}`, time.Hour, true},
+		"nothing was handed":    {`{"port":%d}`, 0, false},
+		"everything has ended":  {`{"port":%d,"until":"2020-01-01T00:00:00Z"}`, 0, false},
+		"half of the file":      {`{"port":`, 0, true},
+		"nobody listened there": {``, 0, false},
+	} {
+		g := grantServerOf(t, nil)
+		text := row.file
+		if strings.Contains(text, "%d") {
+			text = fmt.Sprintf(text, port)
+		}
+		if err := os.MkdirAll(filepath.Dir(g.portFile()), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if text != "" {
+			if err := os.WriteFile(g.portFile(), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.promise(time.Now().Add(row.promise))
+		err := g.open(t.Context())
+		if g.listener != nil {
+			defer g.listener.Close()
+		}
+		if stays := err != nil; stays != row.stays || g.at().port == port {
+			t.Errorf("%s: at %+v, %v", name, g.at(), err)
+		}
+		if !row.stays || row.file == `{"port":` {
+			continue
+		}
+		// It says who has the port and what to do, and what to give up.
+		for _, words := range []string{portTaken, "(pid " + strconv.Itoa(os.Getpid()) + ")", "end that program", grantPortVariable} {
+			if !strings.Contains(g.failure(), words) {
+				t.Errorf("%s: %q is not in: %s", name, words, g.failure())
+			}
+		}
+	}
+	// It is kept in mind for the next agent, and never shortened.
+	g := grantServerOf(t, nil)
+	if err := g.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer g.listener.Close()
+	most := time.Now().Add(time.Hour)
+	for _, until := range []time.Time{most, most.Add(-time.Minute)} {
+		g.promise(until)
+	}
+	if k, err := g.kept(); err != nil || k.Port != g.at().port || !k.Until.Equal(most) {
+		t.Errorf("kept %+v, %v; at %+v", k, err, g.at())
 	}
 }
 

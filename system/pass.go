@@ -506,6 +506,9 @@ func (n *namespace) book(ctx context.Context, w wish, s *site.Site, handed state
 	if w.grants != nil {
 		next = w.grants(next)
 	}
+	if !w.dryRun {
+		n.m.grants.promise(later(next.alive(now), handed.Renewable()))
+	}
 	return next
 }
 

@@ -32,7 +32,7 @@ func (n *namespace) status(ctx context.Context) (*api.Status, error) {
 		Namespace: n.line(v, unit, l, why), Observed: l != nil, Generation: v.memory.Generation, Error: v.failure,
 		Objects: []json.RawMessage{}, Links: []api.LinkState{}, RemoteLinks: []api.LinkState{},
 		Listeners: []api.BridgeState{}, Connectors: []api.BridgeState{},
-		Certificates: n.judged(v.credentials, time.Now()), Network: []api.Site{}, Services: []api.Service{}, Warnings: warningsOf(v),
+		Certificates: n.judged(v.credentials, time.Now()), Network: []api.Site{}, Services: []api.Service{}, Warnings: n.warnings(v),
 	}
 	for _, o := range sortedObjects(objects) {
 		s.Objects = append(s.Objects, json.RawMessage(resource.EncodeJSON(Redacted(o))))
@@ -288,9 +288,18 @@ func (n *namespace) platform(v *view) string {
 	return platformWord(n.chosen())
 }
 
-// warningsOf are those about the input, and about links that end soon.
-func warningsOf(v *view) []string {
-	return append(texts(v.warnings, v.dropped), endingSoon(v.memory.Links, time.Now())...)
+// warnings are those about the input, and about links that end soon. That a grant
+// server which is wanted for grants does not run is in their status.
+func (n *namespace) warnings(v *view) []string {
+	now := time.Now()
+	list := append(texts(v.warnings, v.dropped), endingSoon(v.memory.Links, now)...)
+	if v.site == nil || len(renewalHosts(v.site, v.memory.Links, now)) == 0 {
+		return list
+	}
+	if why := n.m.grants.failure(); why != "" {
+		list = append(list, "certificates that were handed out in links cannot be renewed: grant server: "+why)
+	}
+	return list
 }
 
 // line is the namespace in one line.
@@ -298,7 +307,7 @@ func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api
 	out := api.Namespace{
 		Name: n.paths.Name, Platform: n.platform(v), Site: v.siteName, Dir: n.paths.Dir,
 		State: api.Running, Unit: layout.UnitName(n.paths.Name), PID: unit.PID,
-		Generation: v.memory.Generation, Warnings: warningsOf(v),
+		Generation: v.memory.Generation, Warnings: n.warnings(v),
 	}
 	for _, c := range v.credentials {
 		if out.Expires.IsZero() || !c.Expires.IsZero() && c.Expires.Before(out.Expires) {

@@ -213,7 +213,7 @@ func TestRenewHandler(t *testing.T) {
 		{"no certificate", "POST", string(request), &tls.ConnectionState{}, nil, 403, "certificate of the link is needed"},
 		{"long", "POST", strings.Repeat("x", maxRequest+1), shown, nil, 400, "cannot be read"},
 		{"no request", "POST", "hello", shown, nil, 400, "PKCS #10"},
-		{"unknown", "POST", string(request), shown, ErrUnknown, 403, "not handed out here"},
+		{"unknown", "POST", string(request), shown, ErrUnknown, 403, "not handed out here, or too long ago, or by an authority that was replaced"},
 		{"revoked", "POST", string(request), shown, ErrRevoked, 403, "revoked"},
 		{"expired", "POST", string(request), shown, ErrExpired, 403, "too long ago"},
 		{"disabled", "POST", string(request), shown, ErrNoRenewal, 404, "not renewed here"},
