@@ -2,6 +2,7 @@ package promql
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,7 +21,9 @@ func refused(format string, args ...any) error { return &Error{fmt.Sprintf(forma
 
 const (
 	maxQuery = 64 << 10 // bytes of an expression
-	maxRange = 48 * time.Hour
+	// maxRange is all that is kept. compat: upstream's console asks for the time
+	// between two looks at its clock, which is a little more.
+	maxRange = 48*time.Hour + time.Minute
 )
 
 // function is what is done with a counter over a time.
@@ -254,7 +257,7 @@ func (p *parser) duration() time.Duration {
 	s := p.take(number)
 	d, err := parseDuration(s)
 	if p.err == nil && (err != nil || d <= 0 || d > maxRange) {
-		p.fail("a duration between 1ms and 2d expected, not %q", s)
+		p.fail("a duration of at most 2d expected, not %q", s)
 	}
 	return d
 }
@@ -326,16 +329,18 @@ func ofTraffic(label string) bool {
 }
 
 // parseDuration reads a duration as Prometheus writes it: 1h30m, 60s, 250ms.
+// compat: upstream's console also writes 60.001s, which Prometheus refuses.
 func parseDuration(s string) (time.Duration, error) {
 	units := []struct {
 		name string
 		unit time.Duration
 	}{{"ms", time.Millisecond}, {"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}, {"d", 24 * time.Hour}, {"w", 7 * 24 * time.Hour}}
+	const longest = 100 * 365 * 24 * time.Hour
 	var total time.Duration
 	for rest := s; ; {
-		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
-		n, err := strconv.ParseUint(rest[:digits], 10, 32)
-		if err != nil {
+		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789."))
+		n, err := strconv.ParseFloat(rest[:digits], 64)
+		if err != nil || n > math.MaxUint32 {
 			return 0, refused("no duration: %q", s)
 		}
 		rest = rest[digits:]
@@ -350,7 +355,10 @@ func parseDuration(s string) (time.Duration, error) {
 		if i < 0 {
 			return 0, refused("no duration: %q", s)
 		}
-		if total += time.Duration(n) * units[i].unit; total < 0 || total > 100*365*24*time.Hour {
+		if n*float64(units[i].unit) > float64(longest) {
+			return 0, refused("no duration: %q", s)
+		}
+		if total += time.Duration(n * float64(units[i].unit)); total > longest {
 			return 0, refused("no duration: %q", s)
 		}
 		if rest = rest[letters:]; rest == "" {

@@ -91,6 +91,8 @@ func TestShapes(t *testing.T) {
 		{"responses by class", `sum by(partial_code)(label_replace(increase(skupper_requests_total{code=~"2.*|5.*"}[60s]),"partial_code", "$1", "code","(.*).{2}"))`, `{"partial_code":"2"} 108` + "\n" + `{"partial_code":"5"} 12`},
 		{"a class that is not known", `sum by(partial_code)(label_replace(increase(skupper_requests_total{code!~".xx"}[60s]),"partial_code", "$1", "code","(.*).{2}"))`, `{"partial_code":"unkno"} 6`},
 		{"error rate", `sum by(partial_code)(label_replace(rate((skupper_requests_total{code=~"4.*|5.*"}[5m])),"partial_code", "$1", "code","(.*).{2}"))`, `{"partial_code":"5"} 0.2`},
+		{"a time between two looks at a clock", `sum by(partial_code)(label_replace(increase(skupper_requests_total{code=~"2.*|3.*|4.*|5.*"}[60.00099992752075s]),"partial_code", "$1", "code","(.*).{2}"))`, `{"partial_code":"2"} 108` + "\n" + `{"partial_code":"5"} 12`},
+		{"all that is kept", `sum by(method)(rate(skupper_requests_total[172800.00300002098s]))`, `{"method":"GET"} 1.5` + "\n" + `{"method":"POST"} 0.6`},
 		{"nothing of that", `sum(rate(skupper_sent_bytes_total{routing_key=~"nope"}[60s]))`, ``},
 		{"not that", `sum(rate(skupper_sent_bytes_total{routing_key!="web"}[60s]))`, `{} 10`},
 		{"not those", `sum(rate(skupper_sent_bytes_total{routing_key!~"web|x"}[60s]))`, `{} 10`},
@@ -230,8 +232,8 @@ func TestMomentsAndSteps(t *testing.T) {
 		}
 	}
 	for s, want := range map[string]string{
-		"15": "15s", "0.5": "500ms", "15s": "15s", "1h30m": "1h30m0s", "2d": "48h0m0s", "1w": "168h0m0s", "250ms": "250ms",
-		"": "error", "0": "error", "-1": "error", "1x": "error", "s": "error", "1e12": "error", "NaN": "error", "9999999w": "error", "1m2": "error",
+		"15": "15s", "0.5": "500ms", "15s": "15s", "1h30m": "1h30m0s", "2d": "48h0m0s", "1w": "168h0m0s", "250ms": "250ms", "60.001s": "1m0.001s", "1.5m": "1m30s",
+		"": "error", "0": "error", "-1": "error", "1x": "error", ".s": "error", "1..5s": "error", "s": "error", "1e12": "error", "NaN": "error", "9999999w": "error", "1m2": "error",
 	} {
 		got := "error"
 		if d, err := ParseStep(s); err == nil {
