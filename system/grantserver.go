@@ -71,7 +71,7 @@ type grantServer struct {
 
 	mu       sync.Mutex
 	wanted   time.Time        // guarded by mu; serve until then
-	named    time.Time        // guarded by mu; until then something that was handed out names the port
+	named    time.Time        // guarded by mu; until then a token that was handed out names the port
 	asked    []string         // guarded by mu; hosts that it was opened for last
 	hosts    []string         // guarded by mu; names in the certificate
 	address  grantAddress     // guarded by mu
@@ -134,8 +134,9 @@ func (g *grantServer) want(ctx context.Context, until time.Time, hosts []string)
 	}
 }
 
-// promise has the server stay at its port until a time: what was handed out names
-// it.
+// promise has the server stay at its port until a time: tokens that were handed out
+// name it. Links name it for years, and do not keep the server from serving at the
+// next free one; see movedRenewals.
 func (g *grantServer) promise(until time.Time) {
 	if g == nil {
 		return
@@ -157,7 +158,7 @@ func (g *grantServer) promise(until time.Time) {
 // keptPort is where the server listens the next time.
 type keptPort struct {
 	Port  int       `json:"port"`
-	Until time.Time `json:"until,omitzero"` // something that was handed out names it until then
+	Until time.Time `json:"until,omitzero"` // a token that was handed out names it until then
 }
 
 func (g *grantServer) portFile() string {
@@ -175,7 +176,7 @@ func (g *grantServer) kept() (k keptPort, err error) {
 		err = json.Unmarshal(data, &k)
 	}
 	if err != nil {
-		return k, &api.Error{Kind: api.Internal, Message: fmt.Sprintf("%s: %v", file, err), Advice: "put it back as it was or, where nothing that was handed out has to be redeemed or renewed, remove it"}
+		return k, &api.Error{Kind: api.Internal, Message: fmt.Sprintf("%s: %v", file, err), Advice: "put it back as it was or, where no token has to be redeemed any more, remove it"}
 	}
 	return k, nil
 }
@@ -303,7 +304,7 @@ func (g *grantServer) again(ctx context.Context) (mended bool) {
 }
 
 // listen takes a port that is prescribed, the one that was taken before, or the
-// first free one. The second is waited for while something that was handed out
+// first free one. The second is waited for while a token that was handed out
 // names it. g.mu is held.
 func (g *grantServer) listen(ctx context.Context) (*net.TCPListener, error) {
 	try := func(port int) (*net.TCPListener, error) {
@@ -332,7 +333,7 @@ func (g *grantServer) listen(ctx context.Context) (*net.TCPListener, error) {
 			return l, nil
 		}
 		if until := later(kept.Until, g.named); time.Now().Before(until) {
-			return nil, taken(kept.Port, err, "end that program: tokens or links that were handed out name this port. With "+
+			return nil, taken(kept.Port, err, "end that program: tokens that were handed out name this port. With "+
 				grantPortVariable+" the agent takes another one, and they have to be made anew")
 		}
 	}

@@ -507,7 +507,7 @@ func (n *namespace) book(ctx context.Context, w wish, s *site.Site, handed state
 		next = w.grants(next)
 	}
 	if !w.dryRun {
-		n.m.grants.promise(later(next.alive(now), handed.Renewable()))
+		n.m.grants.promise(next.alive(now))
 	}
 	return next
 }

@@ -62,6 +62,26 @@ func renewalHosts(s *site.Site, handed state.Ledger, now time.Time) []string {
 	return hosts
 }
 
+// movedRenewals warns of links that name another place for renewals than where the
+// grant server is now: another program has its former port. It is "" if none that
+// may ask does.
+func movedRenewals(s *site.Site, handed state.Ledger, at grantAddress, now time.Time) string {
+	n, where := 0, ""
+	for _, h := range handed {
+		from, until := h.Asking()
+		host, _, err := net.SplitHostPort(h.Renew)
+		if err == nil && !now.Before(from) && now.Before(until) && at.port != 0 && at.base(s, host) != h.Renew {
+			n, where = n+1, h.Renew
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	_, port, _ := net.SplitHostPort(where) // it was split above
+	return advised(fmt.Sprintf("links that were handed out, whose certificates can be renewed now, say that it is done at %s, where the grant server is not any more: %d", where, n),
+		fmt.Sprintf("start the agent with %s=%s once that port is free, or give those sites other links: `skupper token issue FILE`", grantPortVariable, port))
+}
+
 // admit is the record of a certificate that may be renewed, or a *token.Refusal.
 // authority is whoever signs for an access. Nothing is told to those whose
 // certificate was not made here.

@@ -104,6 +104,38 @@ func TestWhoseCertificateIsRenewed(t *testing.T) {
 	}
 }
 
+func TestWarningOfLinksThatNameAnotherPort(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2031, 12, 15, 0, 0, 0, 0, time.UTC)
+	h := func(at string, left time.Duration) state.Handed {
+		return state.Handed{Serial: at, Renew: at, NotAfter: now.Add(left), Issued: now.Add(left - 300*24*time.Hour)}
+	}
+	const due, young = 50 * 24 * time.Hour, 290 * 24 * time.Hour
+	at := grantAddress{port: 9091}
+	for name, row := range map[string]struct {
+		handed state.Ledger
+		at     grantAddress
+		want   []string // in the warning, none without one
+	}{
+		"the same":       {state.Ledger{h("west:9091", due)}, at, nil},
+		"another port":   {state.Ledger{h("west:9090", due), h("w:9091", due), h("west.lan:9090", due)}, at, []string{"west.lan:9090", ": 2;", "SKUPPER_GRANT_SERVER_PORT=9090", "`skupper token issue FILE`"}},
+		"not yet":        {state.Ledger{h("west:9090", young)}, at, nil},
+		"not listening":  {state.Ledger{h("west:9090", due)}, grantAddress{}, nil},
+		"behind a proxy": {state.Ledger{h("proxy:443", due)}, grantAddress{port: 9091, fixed: "proxy:443"}, nil},
+		"of no place":    {state.Ledger{h("", due)}, at, nil},
+	} {
+		got := movedRenewals(&site.Site{}, row.handed, row.at, now)
+		if (got == "") != (row.want == nil) {
+			t.Errorf("%s: %q", name, got)
+		}
+		for _, part := range row.want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: %q lacks %q", name, got, part)
+			}
+		}
+	}
+}
+
 func TestWarningOfLinksThatEndSoon(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2031, 12, 15, 0, 0, 0, 0, time.UTC)

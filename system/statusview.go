@@ -298,6 +298,8 @@ func (n *namespace) warnings(v *view) []string {
 	}
 	if why := n.m.grants.failure(); why != "" {
 		list = append(list, "certificates that were handed out in links cannot be renewed: grant server: "+why)
+	} else if moved := movedRenewals(v.site, v.memory.Links, n.m.grants.at(), now); moved != "" {
+		list = append(list, moved)
 	}
 	return list
 }

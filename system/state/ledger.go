@@ -159,14 +159,3 @@ func (h Handed) Asking() (from, until time.Time) {
 	}
 	return from, until
 }
-
-// Renewable is until when somebody may ask for another certificate than one of
-// the ledger, the zero time if nobody may.
-func (l Ledger) Renewable() (until time.Time) {
-	for _, h := range l {
-		if _, end := h.Asking(); end.After(until) {
-			until = end
-		}
-	}
-	return until
-}
