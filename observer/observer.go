@@ -2,7 +2,6 @@ package observer
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +33,7 @@ type Config struct {
 	NoLogs        bool          // leave the routers' logs alone
 
 	Listen           string   // HOST:PORT
-	TLSCert, TLSKey  string   // files, to serve HTTPS
+	TLSCert, TLSKey  string   // files, to serve HTTPS; read again when they change
 	Users            string   // htpasswd file of those who may log in; "": nobody has to
 	Open             bool     // nobody has to log in, though others than this host reach the listener
 	Hosts            []string // names under which it may be asked then
@@ -79,7 +78,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	secure, err := cfg.secure()
+	shown, err := cfg.certificate()
 	if err != nil {
 		return err
 	}
@@ -118,7 +117,7 @@ func Run(ctx context.Context, cfg Config) error {
 		})
 	}
 	if beside != nil {
-		own := cfg.beside(served.Handler(), n, c, links)
+		own := cfg.beside(served.Handler(), n, c, links, shown)
 		wg.Go(func() {
 			if err := api.Serve(live, beside, own, nil, cfg.Log); err != nil && cfg.Log != nil {
 				cfg.Log.Error("commands of this host are no longer answered", "err", err)
@@ -128,7 +127,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.Ready != nil {
 		cfg.Ready()
 	}
-	return api.Serve(live, l, gate.Wrap(served.Handler()), secure, cfg.Log)
+	return api.Serve(live, l, gate.Wrap(served.Handler()), shown.secure(), cfg.Log)
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -155,17 +154,33 @@ func remember(ctx context.Context, ring *history.Ring, n *network.Network, links
 	}
 }
 
-// Check reports what Run would refuse of who may see the network, and changes
-// nothing. Errors are of type *Error, or of the file with the users.
-func (cfg *Config) Check() error {
+// Check reports what Run would refuse of who may see the network, and what it
+// would show that nobody can trust; it changes nothing. made says that the
+// certificate, and who may log in, are made before Run: their files are not looked
+// at. Errors are of type *Error,
+// or of the file with the users.
+func (cfg *Config) Check(made bool) error {
+	if _, port, err := net.SplitHostPort(cfg.Listen); err != nil || port == "" || port == "0" {
+		return &Error{what: fmt.Sprintf("listener %q: not an address with a port", cfg.Listen), hint: "write HOST:PORT, as 127.0.0.1:8080"}
+	}
 	if err := cfg.guarded(); err != nil {
 		return err
 	}
-	if _, _, err := net.SplitHostPort(cfg.Listen); err != nil {
-		return &Error{what: fmt.Sprintf("listener: %v", err), hint: "write HOST:PORT, as 127.0.0.1:8080"}
+	if made {
+		return nil
 	}
-	if _, err := cfg.secure(); err != nil {
+	c, err := cfg.certificate()
+	if err != nil {
 		return err
+	}
+	if now := time.Now(); c != nil {
+		leaf := c.now(now).Leaf
+		if now.Before(leaf.NotBefore) || !now.Before(leaf.NotAfter) {
+			return &Error{
+				what: fmt.Sprintf("certificate of the listener: %s is valid from %s to %s", cfg.TLSCert, leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339)),
+				hint: "name one that is valid now",
+			}
+		}
 	}
 	if cfg.Users == "" {
 		return nil
@@ -173,15 +188,21 @@ func (cfg *Config) Check() error {
 	if _, err := os.Stat(cfg.Users); errors.Is(err, fs.ErrNotExist) {
 		return nil // it is made
 	}
-	_, err := access.ReadUsers(cfg.Users)
+	_, err = access.ReadUsers(cfg.Users)
 	return err
 }
 
 // guarded refuses a listener that others reach without a login and TLS, unless
 // it is open on purpose.
 func (cfg *Config) guarded() error {
-	if cfg.Open || loopback(cfg.Listen) || cfg.Users != "" && cfg.TLSCert != "" {
+	switch {
+	case cfg.Open || Local(cfg.Listen) || cfg.Users != "" && cfg.TLSCert != "":
 		return nil
+	case cfg.TLSCert != "":
+		return &Error{
+			cfg.Listen + " is reached by others, and shows the network to whoever asks",
+			"listen on 127.0.0.1, or have people log in, with --password auto or --htpasswd; --open if something else stands in front of it",
+		}
 	}
 	return &Error{
 		cfg.Listen + " is reached by others, and shows the network to whoever asks or listens",
@@ -211,8 +232,8 @@ func (cfg *Config) gate() (gate *access.Gate, users *access.Users, err error) {
 	}), users, nil
 }
 
-// loopback reports whether only this host reaches a listener.
-func loopback(listen string) bool {
+// Local reports whether only this host reaches a listener at HOST:PORT.
+func Local(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		return false
@@ -247,19 +268,4 @@ func (cfg *Config) serve(n *network.Network, ring *history.Ring, c *collect.Coll
 		o.Prometheus = u
 	}
 	return api.New(o), nil
-}
-
-// secure reads the certificate of the listener, nil without one.
-func (cfg *Config) secure() (*tls.Config, error) {
-	if cfg.TLSCert == "" && cfg.TLSKey == "" {
-		return nil, nil
-	}
-	if cfg.TLSCert == "" || cfg.TLSKey == "" {
-		return nil, &Error{what: "the certificate of the listener and its key belong together"}
-	}
-	pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)
-	if err != nil {
-		return nil, &Error{what: fmt.Sprintf("certificate of the listener: %v", err)}
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 }

@@ -185,7 +185,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%+v: %v, want %s", tt.cfg, err, tt.want)
 		}
 		var wrong *Error
-		if errors.As(err, &wrong) && strings.Contains(tt.want, "others") != (wrong.Hint() != "") {
+		if advised := strings.Contains(tt.want, "others") || tt.cfg.TLSCert+tt.cfg.TLSKey != ""; errors.As(err, &wrong) && advised != (wrong.Hint() != "") {
 			t.Errorf("%v: hint %q", err, wrong.Hint())
 		}
 	}

@@ -34,6 +34,8 @@ type Status struct {
 	Login         bool      `json:"login"` // it is needed, but for the socket
 	Users         string    `json:"users"` // the file with those who may log in
 
+	Certificate *Certificate `json:"certificate,omitempty"` // that it shows now
+
 	Router    string    `json:"router"` // its URL
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since"`   // connected or not
@@ -89,7 +91,7 @@ func (l *linkRates) rates() map[string]LinkRate {
 }
 
 // beside is what is served on the Unix socket: the API, and how the observer is.
-func (cfg *Config) beside(api http.Handler, n *network.Network, c *collect.Collector, links *linkRates) http.Handler {
+func (cfg *Config) beside(api http.Handler, n *network.Network, c *collect.Collector, links *linkRates, secure *certificate) http.Handler {
 	began := time.Now()
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
@@ -99,6 +101,9 @@ func (cfg *Config) beside(api http.Handler, n *network.Network, c *collect.Colle
 		s := Status{
 			Version: cfg.Version, PID: os.Getpid(), Started: began, Listen: cfg.Listen, TLS: cfg.TLSCert != "", ListenMetrics: cfg.ListenMetrics,
 			Login: cfg.Users != "", Users: cfg.Users, Router: cfg.Router, Connected: at.Connected, Since: now.Since, Problem: at.Problem, Sources: map[string]int{},
+		}
+		if secure != nil {
+			s.Certificate = described(secure.now(time.Now()).Leaf)
 		}
 		for _, source := range n.Sources() {
 			s.Sources[source.State]++

@@ -110,7 +110,7 @@ func (a *Agent) look(ctx context.Context, ready func()) {
 		})
 	}
 	loops.Go(func() { a.m.grants.run(ctx) })
-	loops.Go(func() { a.m.resumeObserver(ctx) })
+	loops.Go(func() { a.m.keepObserver(ctx) })
 	running := map[string]context.CancelFunc{}
 	defer func() {
 		for _, stop := range running {

@@ -34,6 +34,7 @@ func newProgram() *program {
 		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		stdinTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
+		typedSecret:    func() ([]byte, error) { return term.ReadPassword(int(os.Stdin.Fd())) },
 		width:          terminalWidth,
 		version:        version, commit: commit,
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/skupper-host/skupper/cmd/skupper/internal/command"
 	"github.com/skupper-host/skupper/observer"
+	"github.com/skupper-host/skupper/observer/access"
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/systemd"
 )
@@ -76,12 +77,18 @@ func (p *program) observerRun(ctx context.Context, in *command.Input) error {
 		NoConsole: !in.Bool("enable-console"), ListenMetrics: in.String("listen-metrics"), Version: p.version,
 		CORS: in.Bool("cors-allow-all"), LogRequest: in.Bool("enable-access-logs"), Socket: in.String("socket"),
 	})
+	if err != nil {
+		notifier.Status(err.Error()) // for whoever started it, and for its status
+	}
 	return observerError(err)
 }
 
 // observerError tells what is wrong with a configuration from what failed.
 func observerError(err error) error {
 	if wrong := (*observer.Error)(nil); errors.As(err, &wrong) {
+		return &api.Error{Kind: api.Invalid, Message: wrong.Error(), Advice: wrong.Hint()}
+	}
+	if wrong := (*access.FileError)(nil); errors.As(err, &wrong) {
 		return &api.Error{Kind: api.Invalid, Message: wrong.Error(), Advice: wrong.Hint()}
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,21 +34,26 @@ const (
 // compat: the word is upstream's.
 const passwordAuto = "auto"
 
+// passwordInput stands for one that is read from standard input.
+const passwordInput = "-"
+
 func (p *program) systemObserverCommands() *command.Command {
 	login := []command.Flag{
-		{Name: "username", Kind: command.String, Value: "NAME", Usage: "have people log in, under this name (with --password alone: skupper)"},
-		{Name: "password", Kind: command.String, Value: "PASSWORD", Usage: "have people log in, with this password; auto makes one"},
+		{Name: "username", Kind: command.String, Value: "NAME", Usage: "have people log in, under this name (skupper)"},
+		{Name: "password", Kind: command.String, Value: "auto|-", Usage: "have people log in: with a password that is made (auto), or with the first line of standard input (-)"},
+		{Name: "password-file", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "have people log in, with the password in the first line of this file"},
+		{Name: "password-stdin", Kind: command.Bool, Usage: "the same as --password -"},
 	}
 	dryRun := command.Flag{Name: "dry-run", Kind: command.Bool, Usage: "change nothing: say what would be changed"}
 	purge := command.Flag{Name: "purge", Kind: command.Bool, Usage: "remove the file with those who may log in, too"}
 	install := append([]command.Flag{
 		{Name: "listen", Kind: command.String, Value: "HOST:PORT", Usage: "where the console, the API and /metrics are served (127.0.0.1:8080, or the next free port)"},
 		{Name: "listen-metrics", Kind: command.String, Value: "HOST:PORT", Usage: "where /metrics is served beside that, without a login"},
-		{Name: "tls-cert", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "the certificate to serve it with HTTPS"},
+		{Name: "tls-cert", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "the certificate to serve it with HTTPS (for an address that others reach: one that is made, and renewed)"},
 		{Name: "tls-key", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "its key"},
 		{Name: "htpasswd", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "who may log in (bcrypt)"},
 		{Name: "open", Kind: command.Bool, Usage: "serve others without a login, or without TLS: something else protects it"},
-		{Name: "host", Kind: command.Strings, Value: "NAME", Usage: "a name of this host by which it may be asked without a login"},
+		{Name: "host", Kind: command.Strings, Value: "NAME", Usage: "a name of this host by which it may be asked without a login, and for the certificate that is made"},
 		dryRun,
 	}, login...)
 	return &command.Command{
@@ -64,11 +70,14 @@ func (p *program) systemObserverCommands() *command.Command {
 				Name: "install", Summary: "start a network observer, now and with this host",
 				Text: "It is connected to the router of the namespace and shows the whole network: console, API and /metrics. systemd runs it or, without one, the agent. " +
 					"Installed again, with other flags, it keeps what these do not say; a flag with an empty value takes back what was said. " +
-					"On an address that others reach people have to log in, and it takes a certificate.",
+					"On an address that others reach people have to log in, over TLS: with the certificate that is named or, without one, with one of its own, which the agent renews. " +
+					"An installation that fails changes nothing: what was there before goes on.",
 				Flags: install,
 				Examples: []command.Example{
 					{Line: "skupper -n west system network-observer install", Text: "Show the network of the site in namespace west on this host"},
-					{Line: "skupper system network-observer install --listen :8443 --tls-cert tls.crt --tls-key tls.key --password auto", Text: "Show it to others, who have to log in"},
+					{Line: "skupper system network-observer install --listen :8443 --password auto", Text: "Show it to others, who have to log in; status says the fingerprint of the certificate"},
+					{Line: "skupper system network-observer install --username ann --password-file secret", Text: "With a password of your own, which stands in no list of processes"},
+					{Line: "skupper system network-observer install --listen :8443 --tls-cert tls.crt --tls-key tls.key", Text: "With a certificate that browsers know"},
 				},
 				Run: p.observerInstall,
 			},
@@ -107,16 +116,22 @@ func (p *program) observerByOldForm(ctx context.Context, in *command.Input) erro
 		return p.observerUninstall(ctx, in)
 	}
 	p.renamed("system network-observer", "system network-observer install")
-	flags := map[string][]string{"password": {first(in.String("password"), passwordAuto)}}
-	if in.Changed("username") {
-		flags["username"] = in.Strings("username")
+	flags := map[string][]string{}
+	for _, name := range []string{"username", "password", "password-file", "password-stdin"} {
+		if in.Changed(name) {
+			flags[name] = []string{in.String(name)}
+		}
+	}
+	if !in.Changed("password-file") && !in.Changed("password-stdin") {
+		flags["password"] = []string{first(in.String("password"), passwordAuto)}
 	}
 	return p.observerInstall(ctx, command.NewInput(in.Path, nil, flags))
 }
 
 // observerOptions are the options that were remembered, changed by what was
-// typed. password is what is to be written of a login: nil for none.
-func (p *program) observerOptions(in *command.Input, have *system.ObserverRecord) (o system.ObserverOptions, login *[2]string, err error) {
+// typed. users is what the file of those who may log in is to hold, nil for what
+// it holds.
+func (p *program) observerOptions(ctx context.Context, in *command.Input, have *system.ObserverRecord) (o system.ObserverOptions, users []byte, err error) {
 	o.Namespace = p.namespace
 	if have != nil {
 		o = have.ObserverOptions
@@ -146,20 +161,92 @@ func (p *program) observerOptions(in *command.Input, have *system.ObserverRecord
 	if in.Changed("host") {
 		o.Hosts = in.Strings("host")
 	}
-	if in.Changed("username") || in.Changed("password") {
-		if in.Changed("htpasswd") {
-			return o, nil, &command.UsageError{Message: "--htpasswd and --username or --password exclude each other", Advice: "have the file name the user, or leave --htpasswd out"}
-		}
-		password := in.String("password")
-		if password == passwordAuto {
-			password = ""
-		}
-		o.Users, login = p.paths.ObserverUsers(), &[2]string{first(in.String("username"), access.GeneratedUser), password}
-	}
 	if o.Listen == "" {
-		o.Listen, err = freeAddress()
+		if o.Listen, err = freeAddress(); err != nil {
+			return o, nil, err
+		}
 	}
-	return o, login, err
+	o.OwnCert = o.TLSCert == "" && o.TLSKey == "" && !o.Open && !observer.Local(o.Listen)
+	if !slices.ContainsFunc(loginFlags(), in.Changed) {
+		return o, nil, nil
+	}
+	if in.Changed("htpasswd") {
+		return o, nil, &command.UsageError{Message: "--htpasswd and --username or --password exclude each other", Advice: "have the file name the user, or leave --htpasswd out"}
+	}
+	o.Users = p.paths.ObserverUsers()
+	users, err = p.observerLogin(ctx, in)
+	return o, users, err
+}
+
+// loginFlags are the flags of a login that is written.
+func loginFlags() []string {
+	return []string{"username", "password", "password-file", "password-stdin"}
+}
+
+// observerLogin is the file with the login that flags ask for. A password is made
+// or read: what is typed as an argument stands in the list of processes, for
+// everybody on this host.
+func (p *program) observerLogin(ctx context.Context, in *command.Input) ([]byte, error) {
+	if secret := in.String("password"); secret != "" && secret != passwordAuto && secret != passwordInput {
+		return nil, &command.UsageError{
+			Message: "--password takes auto or -: a password that is typed there can be read by every process of this host",
+			Advice:  "write --password auto to have one made, or have yours read with --password-file FILE or --password-stdin; change the one that was typed",
+		}
+	}
+	if in.Changed("password-file") && (in.Changed("password") || in.Changed("password-stdin")) || in.String("password") == passwordAuto && in.Bool("password-stdin") {
+		return nil, &command.UsageError{Message: "--password, --password-file and --password-stdin exclude each other", Advice: "leave all but one of them out"}
+	}
+	from, password := in.String("password-file"), ""
+	if in.String("password") == passwordInput || in.Bool("password-stdin") {
+		from = passwordInput
+	}
+	if from == "" && in.Changed("password-file") {
+		return nil, &command.UsageError{Message: "--password-file: no file is named", Advice: "name one, or - for standard input"}
+	}
+	if from != "" {
+		var err error
+		if password, err = p.readPassword(ctx, from); err != nil {
+			return nil, err
+		}
+	}
+	users, err := access.Entry(first(in.String("username"), access.GeneratedUser), password)
+	var wrong *access.LoginError
+	if errors.As(err, &wrong) {
+		return nil, &api.Error{Kind: api.Invalid, Message: wrong.Error(), Advice: wrong.Hint()}
+	}
+	return users, err
+}
+
+// readPassword reads the first line of a file, or of standard input: without an
+// echo where a person types it.
+func (p *program) readPassword(ctx context.Context, from string) (string, error) {
+	var text []byte
+	switch {
+	case from == passwordInput && p.stdinTerminal && p.typedSecret != nil:
+		if _, err := fmt.Fprint(p.stderr, "Password: "); err != nil {
+			return "", err
+		}
+		err := interruptible(ctx, func() (err error) {
+			text, err = p.typedSecret()
+			return err
+		})
+		if _, again := fmt.Fprintln(p.stderr); errors.Join(err, again) != nil {
+			return "", errors.Join(err, again)
+		}
+	case isDir(from):
+		return "", &api.Error{Kind: api.Invalid, Message: from + ": is a directory", Advice: "name the file with the password"}
+	default:
+		files, err := p.readOne(ctx, from)
+		if err != nil {
+			return "", err
+		}
+		text, from = files[0].Data, files[0].Name
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", &api.Error{Kind: api.Invalid, Message: from + ": no password in the first line", Advice: "write one there, or use --password auto"}
+	}
+	return line, nil
 }
 
 // freeAddress is where nobody listens yet.
@@ -185,22 +272,17 @@ func (p *program) observerInstall(ctx context.Context, in *command.Input) error 
 	if err != nil {
 		return err
 	}
-	o, login, err := p.observerOptions(in, have)
+	if have == nil && !isDir(n.Dir) { // before a password is asked for
+		return namespaceMissing(n.Name)
+	}
+	o, users, err := p.observerOptions(ctx, in, have)
 	if err != nil {
 		return err
 	}
 	if o.Namespace == p.namespace && !isDir(n.Dir) {
 		return namespaceMissing(n.Name)
 	}
-	check := observer.Config{Listen: o.Listen, TLSCert: o.TLSCert, TLSKey: o.TLSKey, Users: o.Users, Open: o.Open}
-	if login != nil {
-		check.Users = filepath.Join(n.Dir, "none") // the file is made anew, whatever is there
-	}
-	if err := observerError(check.Check()); err != nil {
-		return err
-	}
-	binary, err := os.Executable()
-	if err != nil {
+	if err := p.checkObserver(o, users != nil); err != nil {
 		return err
 	}
 	conn, err := p.manager(ctx)
@@ -208,25 +290,15 @@ func (p *program) observerInstall(ctx context.Context, in *command.Input) error 
 		return err
 	}
 	defer conn.Close()
-	if in.Bool("dry-run") {
-		lines, err := system.MissingObserver(ctx, conn, binary, p.paths, o)
-		return errors.Join(p.printLines(lines), err)
-	}
-	if err := system.PrepareObserver(conn, p.paths); err != nil {
+	s := &system.ObserverSetup{Conn: conn, Paths: p.paths, Options: o, Users: users, Ask: p.superviseObserver, Own: p.observerProcess(ctx)}
+	if s.Binary, err = os.Executable(); err != nil {
 		return err
 	}
-	if login != nil {
-		if err := access.Set(o.Users, login[0], login[1]); err != nil {
-			return err
-		}
-		if err := system.OwnObserverFiles(p.paths); err != nil {
-			return err
-		}
-		if err := p.printLines([]string{"wrote " + o.Users}); err != nil {
-			return err
-		}
+	if in.Bool("dry-run") {
+		lines, err := s.Missing(ctx)
+		return errors.Join(err, p.printLines(lines))
 	}
-	lines, err := system.InstallObserver(ctx, conn, binary, p.paths, o, func() error { return p.superviseObserver(ctx, api.Start) })
+	lines, err := s.Install(ctx)
 	if err := errors.Join(p.printLines(lines), err); err != nil {
 		return err
 	}
@@ -234,6 +306,36 @@ func (p *program) observerInstall(ctx context.Context, in *command.Input) error 
 		p.lingerHint()
 	}
 	return p.observerStatus(ctx, in)
+}
+
+// checkObserver reports what the network observer would refuse. made says that who
+// may log in is written with the installation.
+func (p *program) checkObserver(o system.ObserverOptions, made bool) error {
+	check := observer.Config{Listen: o.Listen, Users: o.Users, Open: o.Open}
+	check.TLSCert, check.TLSKey = o.Certificate(p.paths)
+	if err := observerError(check.Check(true)); err != nil {
+		return err
+	}
+	if o.OwnCert {
+		check.TLSCert, check.TLSKey, check.Open = "", "", true
+	}
+	if made {
+		check.Users, check.Open = "", true
+	}
+	return observerError(check.Check(false))
+}
+
+// observerProcess is the process of the network observer that runs, 0 for none.
+func (p *program) observerProcess(ctx context.Context) int {
+	o, err := p.observer()
+	if err != nil {
+		return 0
+	}
+	s, err := o.status(ctx)
+	if err != nil {
+		return 0 // it does not run, or answers to nobody
+	}
+	return s.PID
 }
 
 // superviseObserver asks the agent, which is started if need be.
@@ -279,8 +381,40 @@ type observerView struct {
 	Login       bool             `json:"login"`
 	Users       string           `json:"users"`       // file of those who may log in
 	HasPassword bool             `json:"hasPassword"` // in the clear, in that file
+	Certificate *observedCert    `json:"certificate,omitempty"`
 	Namespace   string           `json:"namespace"`
 	Observer    *observer.Status `json:"observer,omitempty"` // what it says itself
+}
+
+// observedCert is the certificate of the console's listener.
+type observedCert struct {
+	File string `json:"file"`
+	Own  bool   `json:"own"`          // it is made, and renewed by the agent
+	CA   string `json:"ca,omitempty"` // file of the authority that signs one of its own
+	*observer.Certificate
+	Problem string `json:"problem,omitempty"` // why nothing can be said of it
+}
+
+// lookAtCertificate is that of what is installed: what the running observer shows
+// or, where none runs, what is in the files.
+func (p *program) lookAtCertificate(o *system.ObserverOptions, running *observer.Status) *observedCert {
+	cert, key := o.Certificate(p.paths)
+	if cert == "" {
+		return nil
+	}
+	c := &observedCert{File: cert, Own: o.OwnCert}
+	if o.OwnCert {
+		c.CA = filepath.Join(p.paths.ObserverCerts(), "ca.crt")
+	}
+	if running != nil && running.Certificate != nil {
+		c.Certificate = running.Certificate
+		return c
+	}
+	var err error
+	if c.Certificate, err = observer.ReadCertificate(cert, key); err != nil {
+		c.Problem = err.Error()
+	}
+	return c
 }
 
 func (p *program) lookAtObserver(ctx context.Context) (*observerView, error) {
@@ -292,7 +426,7 @@ func (p *program) lookAtObserver(ctx context.Context) (*observerView, error) {
 		return &observerView{}, err
 	}
 	v := &observerView{
-		Installed: true, Address: consoleAddress(r.Listen, r.TLSCert != ""), Login: r.Users != "", Users: r.Users, Namespace: r.Namespace,
+		Installed: true, Address: consoleAddress(r.Listen, r.OwnCert || r.TLSCert != ""), Login: r.Users != "", Users: r.Users, Namespace: r.Namespace,
 		HasPassword: hasPassword(r.Users),
 	}
 	if r.ListenMetrics != "" {
@@ -337,6 +471,7 @@ func (p *program) lookAtObserver(ctx context.Context) (*observerView, error) {
 			v.Message = err.Error()
 		}
 	}
+	v.Certificate = p.lookAtCertificate(&r.ObserverOptions, v.Observer)
 	return v, nil
 }
 
@@ -397,7 +532,7 @@ func (p *program) observerStatus(ctx context.Context, in *command.Input) error {
 func (v *observerView) text(now time.Time) string {
 	var b strings.Builder
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-10s%s\n", name+":", fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "%-13s%s\n", name+":", fmt.Sprintf(format, args...))
 	}
 	if v.Running && v.Observer != nil {
 		row("Observer", "running, pid %d, version %s, since %s; supervised by %s", v.Observer.PID, v.Observer.Version, v.Observer.Started.Local().Format(time.DateTime), v.Supervisor)
@@ -412,6 +547,9 @@ func (v *observerView) text(now time.Time) string {
 		row("Login", "needed; name and password are in %s", v.Users)
 	default:
 		row("Login", "needed; those in %s may", v.Users)
+	}
+	if c := v.Certificate; c != nil {
+		c.rows(row, now)
 	}
 	if v.Metrics != "" {
 		row("Metrics", "%s, without a login", v.Metrics)
@@ -428,4 +566,20 @@ func (v *observerView) text(now time.Time) string {
 		row("Sources", "%d live, %d new, %d silent", o.Sources["live"], o.Sources["new"], o.Sources["silent"])
 	}
 	return b.String()
+}
+
+// rows tell people of the certificate.
+func (c *observedCert) rows(row func(name, format string, args ...any), now time.Time) {
+	switch {
+	case c.Certificate == nil:
+		row("Certificate", "%s: %s", c.File, c.Problem)
+		return
+	case !now.Before(c.Expires):
+		row("Certificate", "EXPIRED %s: %s", c.Expires.Local().Format(time.DateTime), c.File)
+	case c.Own:
+		row("Certificate", "until %s, renewed before by the agent; of its own authority, to be trusted by browsers: %s", c.Expires.Local().Format(time.DateTime), c.CA)
+	default:
+		row("Certificate", "until %s: %s", c.Expires.Local().Format(time.DateTime), c.File)
+	}
+	row("Fingerprint", "SHA-256 %s", c.SHA256)
 }

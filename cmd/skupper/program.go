@@ -22,6 +22,7 @@ type program struct {
 	uid            int
 
 	stdoutTerminal, stderrTerminal, stdinTerminal bool
+	typedSecret                                   func() ([]byte, error) // reads a line from the terminal that is not shown
 
 	width func() int // columns of the terminal at stderr, 0 if that is not known
 

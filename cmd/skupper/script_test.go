@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +76,8 @@ func TestScripts(t *testing.T) {
 			"until":    until,
 			"follow":   follow,
 			"heard":    heard,
+			"https":    httpsAnswers,
+			"renewed":  renewed,
 			"mode":     checkMode,
 			"exits":    exitStatusIs,
 		},
@@ -351,6 +356,47 @@ func heard(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("it ended:\n%s", f)
 		case <-limit:
 			ts.Fatalf("no %q in time:\n%s", args[0], f)
+		}
+	}
+}
+
+// httpsAnswers has a server prove itself with a certificate that a CA in a file has
+// signed, or that is in it: https CAFILE HOST:PORT [NAME]
+func httpsAnswers(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: https CAFILE HOST:PORT [NAME]")
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM([]byte(ts.ReadFile(args[0]))) {
+		ts.Fatalf("%s: no certificate", args[0])
+	}
+	conf := &tls.Config{RootCAs: trusted}
+	if len(args) == 3 {
+		conf.ServerName = args[2]
+	}
+	dialer := &tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Minute}, Config: conf}
+	conn, err := dialer.Dial("tcp", args[1])
+	ts.Check(err)
+	ts.Check(conn.Close())
+}
+
+// renewed waits, up to a minute, until a server shows another certificate than the
+// one in a file: renewed FILE HOST:PORT
+func renewed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: renewed FILE HOST:PORT")
+	}
+	old := ts.ReadFile(args[0])
+	for deadline := time.Now().Add(time.Minute); ; <-time.After(50 * time.Millisecond) {
+		conn, err := tls.Dial("tcp", args[1], &tls.Config{InsecureSkipVerify: true})
+		ts.Check(err)
+		shown := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: conn.ConnectionState().PeerCertificates[0].Raw}))
+		ts.Check(conn.Close())
+		if !strings.Contains(old, shown) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("the same certificate")
 		}
 	}
 }

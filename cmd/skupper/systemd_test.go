@@ -444,6 +444,7 @@ func (h *systemdHost) managers() {
 func (h *systemdHost) boots() {
 	h.b.Reboot(h.t)
 	h.awaitTraffic(8000)
+	h.observes()
 	h.skupper("listener", "create", "late", "8002", "--host", "127.0.0.1", "--routing-key", "echo")
 	h.b.Crash(h.t)
 	h.awaitTraffic(8000)
@@ -489,13 +490,13 @@ func (h *systemdHost) journal() {
 func (h *systemdHost) gone(before map[string]string) {
 	if h.user == "" {
 		h.skupper("system", "teardown", "--yes", "--purge")
-		h.skupper("system", "uninstall")
+		h.skupper("system", "uninstall", "--force") // who may log in to the network observer goes too
 	} else {
 		h.skupper("system", "uninstall", "--force", "--yes")
 		h.b.Sh(h.t, "loginctl", "disable-linger", h.user) // which uninstall leaves, and says so
 		h.b.Sh(h.t, "sh", "-c", "set -e; cd /home/"+h.user+"/.local/share; ls skupper/trash/default-*.tar.gz; rm -r skupper/trash; rmdir skupper")
 	}
-	for _, name := range []string{"skupper", "skupper-default"} {
+	for _, name := range []string{"skupper", "skupper-default", "skupper-network-observer"} {
 		if out, ok := h.try(append(h.manager("systemctl"), "cat", name)...); ok {
 			h.t.Errorf("systemd still knows:\n%s", out)
 		}
@@ -508,38 +509,136 @@ func (h *systemdHost) gone(before map[string]string) {
 	}
 }
 
-// observed has a network observer see the site, and leave nothing behind.
+// observed has a network observer see the site. It stays until everything goes.
 func (h *systemdHost) observed() {
 	t := h.t
 	out := h.skupper("system", "network-observer", "install", "--password", "auto")
 	if !strings.Contains(out, "supervised by systemd") || !strings.Contains(out, "name and password are in ") {
 		t.Errorf("install:\n%s", out)
 	}
-	h.eventually("the network observer is connected and hears the site", func() bool {
-		_, ok := h.try("skupper", "system", "network-observer", "status", "--check")
-		return ok
-	})
+	h.observes()
 	h.eventually("the service is seen", func() bool {
 		out, ok := h.try("skupper", "top", "--once")
 		return ok && strings.Contains(out, "\necho ")
 	})
-	unit := filepath.Join(h.units, "skupper-network-observer.service")
-	if out, ok := h.try(append(h.manager("systemd-analyze"), "--man=no", "verify", unit)...); !ok || out != "" {
+	const unit = "skupper-network-observer"
+	file := filepath.Join(h.units, unit+".service")
+	if out, ok := h.try(append(h.manager("systemd-analyze"), "--man=no", "verify", file)...); !ok || out != "" {
 		t.Errorf("systemd-analyze verify:\n%s", out)
 	}
-	h.systemctl("is-enabled", "skupper-network-observer")
+	h.systemctl("is-enabled", unit)
 	if h.user == "" {
-		h.must("systemd-analyze", "security", "--offline=true", "--threshold=15", unit)
-		if who := strings.TrimSpace(h.must("ps", "-o", "user=", "-p", h.pid("skupper-network-observer"))); who != "skupper" {
+		h.must("systemd-analyze", "security", "--offline=true", "--threshold=15", file)
+		if who := strings.TrimSpace(h.must("ps", "-o", "user=", "-p", h.pid(unit))); who != "skupper" {
 			t.Errorf("the network observer runs as %s", who)
 		}
 	}
-	h.skupper("system", "network-observer", "uninstall", "--purge")
-	data := "/var/lib/skupper"
+	h.keptObserver(unit, file)
+
+	// Killed, it is back; stopped by systemd's command, status says so.
+	pid := h.pid(unit)
+	h.b.Sh(t, "kill", "-KILL", pid)
+	h.eventually("another network observer", func() bool { p := h.pid(unit); return p != "0" && p != pid })
+	h.observes()
+	h.systemctl("stop", unit)
+	if out, ok := h.try("skupper", "system", "network-observer", "status", "--check"); ok || !strings.Contains(out, "not running: inactive; supervised by systemd") {
+		t.Errorf("stopped, status says:\n%s", out)
+	}
+	h.observedByOthers(unit)
+}
+
+// observes waits until the network observer is connected and hears the site.
+func (h *systemdHost) observes() {
+	h.t.Helper()
+	h.eventually("the network observer is connected and hears the site", func() bool {
+		_, ok := h.try("skupper", "system", "network-observer", "status", "--check")
+		return ok
+	})
+}
+
+// keptObserver has installations fail, which leave the one before as it is.
+func (h *systemdHost) keptObserver(unit, file string) {
+	t := h.t
+	files := []string{file, h.data() + "/network-observer/users", h.data() + "/system-controller/network-observer.json"}
+	before, pid := h.must(append([]string{"sha256sum"}, files...)...), h.pid(unit)
+	fails := func(words []string, args ...string) {
+		t.Helper()
+		args = append([]string{"skupper", "system", "network-observer", "install"}, args...)
+		out, ok := h.try(args...)
+		if ok {
+			t.Errorf("%s: it succeeded:\n%s", strings.Join(args, " "), out)
+		}
+		for _, w := range words {
+			if !strings.Contains(out, w) {
+				t.Errorf("%s: no %q in:\n%s", strings.Join(args, " "), w, out)
+			}
+		}
+		if after := h.must(append([]string{"sha256sum"}, files...)...); after != before {
+			t.Errorf("%s: it changed\n%sto\n%s", strings.Join(args, " "), before, after)
+		}
+		h.must("test", "!", "-e", h.data()+"/network-observer/certs")
+	}
+	holder := "systemd (pid 1)"
 	if h.user != "" {
-		data = "/home/" + h.user + "/.local/share/skupper"
+		holder = "a process of user root" // whose process others may not look at
 	}
-	for _, path := range []string{unit, data + "/network-observer", data + "/system-controller/network-observer.json"} {
-		h.must("test", "!", "-e", path)
+	fails([]string{"address already in use by " + holder}, "--listen", "127.0.0.1:9000", "--username", "eve", "--password", "auto")
+	if h.user != "" {
+		fails([]string{"error: --listen 127.0.0.1:80: permission denied", "hint: ports below 1024"}, "--listen", "127.0.0.1:80")
 	}
+	if p := h.pid(unit); p != pid {
+		t.Errorf("what is known beforehand to fail took another network observer: %s", p)
+	}
+	// What turns out when it starts: whom it runs as may not read, or make, a file.
+	users := "/proc/nowhere/users"
+	if h.user == "" {
+		users = "/root/users"
+		h.b.Write(t, users, []byte("eve:{PLAIN}secret\n"), 0o600)
+	}
+	fails([]string{"error: network observer: exit status ", users, "hint: `journalctl "}, "--htpasswd", users, "--listen", "127.0.0.1:8099")
+	if h.user == "" {
+		h.b.Sh(t, "rm", users)
+	}
+	h.observes()
+	if p := h.pid(unit); p == pid {
+		t.Error("the unit was never tried")
+	}
+}
+
+// observedByOthers has it serve others, with a certificate of its own.
+func (h *systemdHost) observedByOthers(unit string) {
+	t := h.t
+	address := ":8443"
+	if h.user == "" {
+		address = ":443" // where only the system's may
+	}
+	h.skupper("system", "network-observer", "install", "--listen", address)
+	h.observes()
+	certs, pid := h.data()+"/network-observer/certs", h.pid(unit)
+	shown := func() (fingerprint string) {
+		t.Helper()
+		var status struct{ Certificate struct{ SHA256 string } }
+		if err := json.Unmarshal([]byte(h.skupper("system", "network-observer", "status", "-o", "json")), &status); err != nil {
+			t.Fatal(err)
+		}
+		return status.Certificate.SHA256
+	}
+	first := shown()
+	if mode := h.must("stat", "-c", "%a", certs+"/tls.key"); mode != "600\n" || first == "" {
+		t.Errorf("key with mode %s, fingerprint %q", mode, first)
+	}
+	h.must("rm", certs+"/tls.crt")
+	h.systemctl("restart", "skupper") // whose agent looks after it
+	h.eventually("a new certificate is shown", func() bool { return shown() != first })
+	if p := h.pid(unit); p != pid {
+		t.Errorf("a new certificate took another network observer: %s, before %s", p, pid)
+	}
+}
+
+// data is the data home.
+func (h *systemdHost) data() string {
+	if h.user == "" {
+		return "/var/lib/skupper"
+	}
+	return "/home/" + h.user + "/.local/share/skupper"
 }

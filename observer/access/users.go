@@ -26,6 +26,7 @@ const (
 	fileCheck = time.Second // between two looks whether the file changed
 	maxSecret = 1 << 10     // bytes of a password or user name that are looked at
 	setCost   = 12          // of bcrypt, where we make the hash
+	maxBcrypt = 72          // bytes of a password
 )
 
 // FileError is a problem of the file with the users.
@@ -196,23 +197,31 @@ func Generate(path string) (made bool, err error) {
 	return err == nil, err
 }
 
-// Set makes a file with one user, readable by its owner only, in place of the
-// one that is there. Without a password it makes a random one, which stands in
-// the file in the clear: nobody else knows it. The error is a *FileError for a
-// name or password that cannot be.
-func Set(path, name, password string) error {
-	line := generated(name)
+// LoginError is a name or a password that cannot be one.
+type LoginError struct{ reason, advice string }
+
+func (e *LoginError) Error() string { return e.reason }
+
+// Hint says what to choose.
+func (e *LoginError) Hint() string { return e.advice }
+
+// Entry is the text of a file with one user, to be readable by its owner only.
+// Without a password it makes a random one, which stands there in the clear:
+// nobody else knows it. The error is a *LoginError.
+func Entry(name, password string) ([]byte, error) {
 	switch {
-	case name == "" || len(name) > maxSecret || strings.ContainsAny(name, ":\r\n") || strings.HasPrefix(name, "#"):
-		return &FileError{Path: path, Reason: fmt.Sprintf("%q cannot be the name of a user", name), advice: "choose one without colons"}
-	case password != "":
-		hash, err := bcrypt.GenerateFromPassword([]byte(password), setCost)
-		if err != nil {
-			return &FileError{Path: path, Reason: err.Error(), advice: "choose another password"}
-		}
-		line = name + ":" + string(hash) + "\n"
+	case name == "" || len(name) > maxSecret || strings.ContainsAny(name, ":\r\n\x00") || strings.HasPrefix(name, "#"):
+		return nil, &LoginError{fmt.Sprintf("%q cannot be the name of a user", name), "choose one without colons and line breaks"}
+	case password == "":
+		return []byte(generated(name)), nil
+	case len(password) > maxBcrypt:
+		return nil, &LoginError{fmt.Sprintf("the password is longer than %d bytes", maxBcrypt), "choose a shorter one; bcrypt looks at no more"}
 	}
-	return written(path, line, func(tmp string) error { return os.Rename(tmp, path) })
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), setCost)
+	if err != nil {
+		return nil, &LoginError{err.Error(), "choose another password"}
+	}
+	return []byte(name + ":" + string(hash) + "\n"), nil
 }
 
 // generated is the line of a user with a random password of 130 bits.

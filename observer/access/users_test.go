@@ -133,3 +133,52 @@ func TestUnknownUsersTakeAsLong(t *testing.T) {
 		t.Errorf("compared with a decoy: %v", err)
 	}
 }
+
+// TestEntry: what is written of a login lets that user in, and nobody else.
+func TestEntry(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 72)
+	for _, row := range []struct{ name, password string }{{"ann", "{PLAIN} ümläut: "}, {"Ann Example", long}, {"ann", ""}} {
+		text, err := Entry(row.name, row.password)
+		if err != nil {
+			t.Errorf("%q, %q: %v", row.name, row.password, err)
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "users")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		u, err := ReadUsers(path)
+		if err != nil {
+			t.Errorf("%q, %q: %v", row.name, row.password, err)
+			continue
+		}
+		password := row.password
+		made, clear := u.Password(row.name)
+		if clear != (row.password == "") || clear && !regexp.MustCompile(`^[A-Z2-7]{26}$`).MatchString(made) {
+			t.Errorf("%q, %q: password %q in the clear, %t", row.name, row.password, made, clear)
+		}
+		if clear {
+			password = made
+		} else if strings.Contains(string(text), row.password) {
+			t.Errorf("the password is in the file: %s", text)
+		}
+		if e, exists, err := u.entry(row.name, time.Now()); err != nil || !exists || !e.verify(password) || e.verify("y"+password) {
+			t.Errorf("%q, %q: %q, %t, %v", row.name, row.password, e, exists, err)
+		}
+	}
+	for _, row := range []struct{ name, password, want string }{
+		{"", "x", `"" cannot be the name of a user`},
+		{"a:b", "x", `"a:b" cannot be the name of a user`},
+		{"a\nroot", "", `cannot be the name of a user`},
+		{"#ann", "x", `"#ann" cannot be the name of a user`},
+		{strings.Repeat("a", 1025), "x", "cannot be the name of a user"},
+		{"ann", long + "x", "the password is longer than 72 bytes"},
+	} {
+		text, err := Entry(row.name, row.password)
+		var wrong *LoginError
+		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), row.want) || wrong.Hint() == "" || text != nil {
+			t.Errorf("%.20q: %q, %v", row.name, text, err)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 type listening struct {
 	addr  netip.Addr
 	port  int
+	uid   string // of whom it belongs to
 	inode string
 }
 
@@ -60,7 +62,7 @@ func parseSocket(line string) (listening, bool) {
 	if err != nil || !ok {
 		return listening{}, false
 	}
-	return listening{addr, int(port), fields[9]}, true
+	return listening{addr, int(port), fields[7], fields[9]}, true
 }
 
 // parseAddr reads an address of /proc/net/tcp: words of 32 bits in the byte
@@ -139,15 +141,16 @@ func (o PortOwners) Taken(host string, port int) bool {
 	return errors.Is(err, syscall.EADDRINUSE)
 }
 
-// Of says who listens on a port: "nginx (pid 812)". It is empty if nobody does,
-// or if the process may not be looked at.
+// Of says who listens on a port: "nginx (pid 812)" or, if the process may not be
+// looked at, "a process of user www-data". It is empty if nobody does.
 func (o PortOwners) Of(port int) string { return o.byPort()[port] }
 
 // portOwners finds the process behind every listening socket.
 func portOwners() map[int]string {
-	ports := make(map[string]int)
+	ports, users := make(map[string]int), make(map[int]string)
 	for _, l := range listeners() {
 		ports["socket:["+l.inode+"]"] = l.port
+		users[l.port] = l.uid
 	}
 	owners := make(map[int]string)
 	processes, err := os.ReadDir("/proc")
@@ -157,6 +160,15 @@ func portOwners() map[int]string {
 	for _, p := range processes {
 		if _, err := strconv.Atoi(p.Name()); err == nil {
 			addOwned(owners, ports, p.Name())
+		}
+	}
+	for port, uid := range users {
+		if owners[port] != "" {
+			continue
+		}
+		owners[port] = "a process of uid " + uid
+		if account, err := user.LookupId(uid); err == nil {
+			owners[port] = "a process of user " + account.Username
 		}
 	}
 	return owners

@@ -228,6 +228,10 @@ func (p Paths) ObserverDir() string { return filepath.Join(p.DataHome, "network-
 // named.
 func (p Paths) ObserverUsers() string { return filepath.Join(p.ObserverDir(), "users") }
 
+// ObserverCerts holds the certificate that the network observer shows where it has
+// one of its own.
+func (p Paths) ObserverCerts() string { return filepath.Join(p.ObserverDir(), "certs") }
+
 // ObserverRun is the run directory of the network observer. No namespace has its
 // name.
 func (p Paths) ObserverRun() string { return filepath.Join(p.RunDir, "network-observer") }

@@ -185,7 +185,12 @@ func ObserverUnit(u state.Unit, writes string, credentials map[string]string, in
 	if instance.System {
 		f.set("Slice", "skupper.slice")
 		f.words("ReadWritePaths", writes)
-		f.set("CapabilityBoundingSet", "")
+		capabilities := ""
+		if u.LowPorts {
+			capabilities = "CAP_NET_BIND_SERVICE"
+			f.set("AmbientCapabilities", capabilities)
+		}
+		f.set("CapabilityBoundingSet", capabilities)
 		fence(f)
 	}
 	restrict(f, "~@privileged @resources")

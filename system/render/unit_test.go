@@ -47,6 +47,7 @@ func units(t *testing.T) map[string][]byte {
 		}
 		all[kind+"-network-observer.service"] = ObserverUnit(observer, base.ObserverDir(), nil, base)
 		if base.System {
+			observer.LowPorts = true
 			all["system-network-observer-tls.service"] = ObserverUnit(observer, base.ObserverDir(), map[string]string{"tls.key": "/etc/tls key", "tls.crt": "/etc/tls.crt"}, base)
 			in.Site.Listeners[0].Port = 443
 			all["system-router-low-port.service"] = RouterUnit("west", routerUnit(in, "west-0e42d4ca"), base)

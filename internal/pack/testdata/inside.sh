@@ -75,6 +75,11 @@ pod() {
 	printf '[Container]\nImage=i\n[Install]\nWantedBy=multi-user.target skupper.service\n[X-Skupper]\nIdentity=i\n' >/etc/containers/systemd/skupper-later.container
 	printf '[Container]\nImage=i\n[Install]\nWantedBy=multi-user.target\n' >/etc/containers/systemd/skupper-other.container
 }
+# watched: a network observer besides, for others
+watched() {
+	skupper system network-observer install --listen :8443 --password auto >/dev/null
+	[ "$(systemctl is-enabled skupper-network-observer)" = enabled ] || fail "the network observer is not enabled"
+}
 # podgone: the container is gone, and no file would start it at boot
 podgone() {
 	[ -z "$(podman ps --all --quiet)" ] || fail "containers: $(podman ps --all)"
@@ -108,6 +113,8 @@ back() {
 	skupper system start # it waits
 	skupper --namespace pod system start
 	skupper system status --check >/dev/null
+	skupper system network-observer install >/dev/null # as it was
+	[ "$(systemctl is-active skupper-network-observer)" = active ] || fail "no network observer after an installation"
 	exec 3<>/dev/tcp/127.0.0.1/15432
 	say "after $*"
 	exec 3>&-
@@ -124,6 +131,7 @@ deb() {
 	exec 3>&-
 	skupper system restart
 	pod
+	watched
 	dpkg -r skupper
 	gone
 	podgone
@@ -150,6 +158,7 @@ rpm_() {
 	change 2.0.0 rpm -U --nodeps --oldpackage skupper-2.0.0-1.x86_64.rpm
 	exec 3>&-
 	pod
+	watched
 	rpm -e --nodeps skupper
 	gone
 	podgone
