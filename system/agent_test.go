@@ -140,6 +140,66 @@ func TestBrokenNamespaceLeavesOthersAlone(t *testing.T) {
 	awaitStatus(t, a, "west", func(s *api.Status) bool { return s.Error == "" })
 }
 
+// TestSiteIsStoppedWhateverItsInputSays: a router that has to go does not wait for
+// somebody to mend a file.
+func TestSiteIsStoppedWhateverItsInputSays(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(dir string) error{
+		"half a file": func(dir string) error { return os.WriteFile(filepath.Join(dir, "x.yaml"), []byte("kind: ["), 0o600) },
+		"no Site":     func(dir string) error { return os.RemoveAll(dir) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, o := newMachinery(t)
+			a, stop := passingAgent(t, m, o)
+			apply(t, a, "west", siteFile("west", ""), listenerFile("db", "5432"))
+			before, err := a.Status(t.Context(), "west")
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Join(o.Paths.NamespacesDir(), "west", "input", "resources")
+			if err := spoil(dir); err != nil {
+				t.Fatal(err)
+			}
+			awaitStatus(t, a, "west", func(s *api.Status) bool { return s.Error != "" })
+			m.took()
+			operate := func(op api.Operation) error {
+				_, err := a.Operate(t.Context(), "west", api.OperateRequest{Operation: op})
+				return err
+			}
+			if err := operate(api.Start); err == nil {
+				t.Error("the input is put into effect")
+			}
+			if err := operate(api.Stop); err != nil {
+				t.Fatal(err)
+			}
+			s, err := a.Status(t.Context(), "west")
+			if calls := m.took(); err != nil || s.Namespace.State != api.Stopped || s.Error == "" || !slices.Contains(calls, "stop skupper-west.service") {
+				t.Errorf("%+v, %q, %v; %v", s.Namespace, s.Error, err, calls)
+			}
+			// The next agent lets it rest, too; the site is as it was.
+			stop()
+			a, stop = passingAgent(t, m, o)
+			defer stop()
+			awaitStatus(t, a, "west", func(s *api.Status) bool { return s.Namespace.State == api.Stopped })
+			_ = os.Remove(filepath.Join(dir, "x.yaml"))
+			apply(t, a, "west", siteFile("west", ""))
+			if err := operate(api.Start); err != nil {
+				t.Fatal(err)
+			}
+			s, err = a.Status(t.Context(), "west")
+			if err != nil || s.Namespace.State != api.Running || s.Router.ID != before.Router.ID {
+				t.Errorf("started again: %+v, %v", s.Namespace, err)
+			}
+			// Whoever takes the Site away is told that it goes on.
+			r, err := a.Delete(t.Context(), "west", api.DeleteRequest{Objects: []api.Ref{{Kind: "Site", Name: "west"}}})
+			if err != nil || !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "skupper -n west system teardown") }) {
+				t.Errorf("%+v, %v", r, err)
+			}
+		})
+	}
+}
+
 // awaitStatus waits until the status of a namespace is as wanted.
 func awaitStatus(t *testing.T, a *Agent, ns string, is func(*api.Status) bool) {
 	t.Helper()

@@ -240,6 +240,10 @@ func (m *moment) link(l *resource.Link, h *resource.Health) {
 	switch entity.text("connectionStatus") {
 	case "SUCCESS":
 		peer := m.live.peerOf(entity)
+		if peer != "" && peer == m.live.id {
+			m.set(h, resource.ConditionOperational, bad(advised(notOperational+address(entity)+" is this very site", "`skupper link delete "+l.Name+"`; a link leads to another site")))
+			break
+		}
 		l.Status.RemoteSiteName, l.Status.RemoteSiteID = m.network.siteName(peer), m.network.siteID(peer)
 		m.set(h, resource.ConditionOperational, though(m.remark(l, peer)))
 	default:

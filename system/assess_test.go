@@ -130,6 +130,9 @@ func TestAssess(t *testing.T) {
 			m.live.accepts["listener/db"] = row{"name": "listener/db", "operStatus": "down"}
 			m.taken = func(host string, port int) bool { return host == "127.0.0.1" && port == 5432 }
 		}, map[string]string{"listener/db": "Error listen on 127.0.0.1:5432: address already in use by postgres (pid 7)"}},
+		{"the link leads to its own site", func(m *moment) { m.live.connections[0]["container"] = m.live.id }, map[string]string{
+			"link/to-east": "Error Not operational: east:55671 is this very site",
+		}},
 		{"the link is being made", func(m *moment) {
 			m.live.links["to-east"] = row{"name": "to-east", "host": "east", "port": "55671", "connectionStatus": "CONNECTING"}
 		}, map[string]string{"link/to-east": "Pending Not operational: connecting to east:55671, no answer yet"}},

@@ -69,6 +69,16 @@ func (b grantBook) updated(s *site.Site, server grantAddress, now time.Time) gra
 	return next
 }
 
+// own reports whether a token is of a grant of the book.
+func (b grantBook) own(t *resource.AccessToken) bool {
+	for _, g := range b {
+		if g.UID != "" && strings.HasSuffix(t.Spec.URL, "/"+g.UID) {
+			return true
+		}
+	}
+	return false
+}
+
 // hosts are the names and addresses at which the grants of a site are redeemed.
 func (b grantBook) hosts(s *site.Site, server grantAddress) []string {
 	var list []string

@@ -33,7 +33,7 @@ func (n *namespace) operate(ctx context.Context, r api.OperateRequest) (*api.Res
 		if before.Generation == 0 {
 			return &api.Result{State: api.Defined, Notes: []string{"the site was never started"}}, nil
 		}
-		return n.change(ctx, r, wish{memory: stopped(true)}, before.Stopped, "the site is stopped already")
+		return n.change(ctx, r, wish{memory: stopped(true), halt: true}, before.Stopped, "the site is stopped already")
 	case api.Reload:
 		return n.change(ctx, r, wish{start: true, strict: true}, false, "") // compat: a first reload starts the site
 	case api.Restart:

@@ -38,6 +38,7 @@ type wish struct {
 	dryRun  bool     // change nothing
 	restart bool     // restart the router in any case
 	held    bool     // leave an input alone that is not the one in effect
+	halt    bool     // stop the site, whatever the input says
 	forsake bool     // the site leaves its container engine: one that does not answer is gone without
 	renew   []string // certificates to make anew
 
@@ -160,7 +161,9 @@ func (n *namespace) passOver(ctx context.Context, w wish, h *host.Namespace, fir
 	}
 	c := first
 	if c == nil || !reflect.ValueOf(memory).IsZero() {
-		if c, err = n.compose(ctx, w, memory); err != nil {
+		if c, err = n.compose(ctx, w, memory); err != nil && w.halt {
+			return n.halt(ctx, w, h, have, before, err)
+		} else if err != nil {
 			n.publishFailure(w, before, c, err)
 			return nil, errors.Join(err, n.resume(ctx, w, h, have, before))
 		}
@@ -333,7 +336,7 @@ func (n *namespace) storeOnly(w wish, h *host.Namespace, memory state.Memory, c 
 		v.siteName = s.Name
 	}
 	if memory.Generation > 0 && c.site == nil {
-		v.failure = "the input has no Site: the last good state goes on"
+		v.failure = advised(withoutSite, n.withoutSiteAdvice())
 	}
 	n.seen.Store(&v)
 	return o, nil
@@ -760,6 +763,13 @@ func (n *namespace) publishFailure(w wish, memory state.Memory, c *composed, err
 	n.seen.Store(&v)
 }
 
+// withoutSite is said of a site that runs while its input does not describe it.
+const withoutSite = "the input has no Site: the last good state goes on"
+
+func (n *namespace) withoutSiteAdvice() string {
+	return fmt.Sprintf("`skupper -n %[1]s system teardown` removes the site, `skupper -n %[1]s site create NAME` describes it again", n.paths.Name)
+}
+
 // summary is an error in one line.
 func summary(err error) string {
 	list := resource.Problems(err)
@@ -770,7 +780,11 @@ func summary(err error) string {
 		}
 		return advised(err.Error(), adviceOf(err))
 	default:
-		return advised(oneOf(list[0], len(list)), list[0].Advice)
+		advice := list[0].Advice
+		if list[0].File != "" {
+			advice = cmp.Or(advice, "mend the file")
+		}
+		return advised(oneOf(list[0], len(list)), advice)
 	}
 }
 

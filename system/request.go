@@ -221,6 +221,9 @@ func (n *namespace) remove(ctx context.Context, r api.DeleteRequest) (*api.Resul
 	if err == nil {
 		result.Notes = append(result.Notes, notes...)
 	}
+	if v := n.seen.Load(); err == nil && !r.DryRun && strings.HasPrefix(v.failure, withoutSite) {
+		result.Notes = append(result.Notes, v.failure)
+	}
 	return result, err
 }
 

@@ -47,7 +47,7 @@ func (p *program) versionCommand() *command.Command {
 }
 
 // parts are what this one binary is, by the names that upstream gives them.
-func parts() []string { return []string{"cli", "controller", "router"} }
+func parts() []string { return []string{"cli", "controller", "router", "network-observer"} }
 
 func (p *program) manifestCommand() *command.Command {
 	return &command.Command{

@@ -19,7 +19,7 @@ func (p *program) debugCommands() *command.Command {
 	return &command.Command{
 		Name: "debug", Summary: "find out what is wrong, and collect it for a report",
 		Retired: map[string]string{
-			"events": "`skupper debug check`", "policies": "`skupper debug check`", "service": "`skupper debug check`",
+			"policies": "`skupper debug check`", "service": "`skupper debug check`",
 		},
 		Commands: []*command.Command{
 			{
@@ -43,6 +43,7 @@ func (p *program) debugCommands() *command.Command {
 				},
 				Run: p.debugDump,
 			},
+			p.oldEventsCommand(),
 		},
 	}
 }
@@ -158,7 +159,7 @@ func checkSite(s *api.Status) []check {
 	var list []check
 	switch {
 	case s.Error != "":
-		list = append(list, failed("input", s.Error, "mend the file; the last good state goes on"))
+		list = append(list, failed("input", s.Error, "the last good state goes on"))
 	case s.Generation == 0:
 		list = append(list, pass("input", "valid; the site is not started"))
 	default:

@@ -333,11 +333,26 @@ func (p *program) ask(ctx context.Context) (*api.Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.platformOf(s); err != nil {
+		return nil, err
+	}
 	p.staleness(s)
 	if !s.Observed {
 		p.note("the router does not answer: %s", first(s.Namespace.Message, "it does not run"))
 	}
 	return s, nil
+}
+
+// platformOf refuses another platform than that of the site.
+func (p *program) platformOf(s *api.Status) error {
+	is := s.Namespace.Platform
+	if p.platform == "" || p.platform == is || s.Namespace.Generation == 0 {
+		return nil
+	}
+	return &api.Error{
+		Kind: api.Conflict, Message: fmt.Sprintf("the site of namespace %s runs on the platform %s", p.namespace, is),
+		Advice: fmt.Sprintf("`skupper -n %s system migrate --to %s` moves it", p.namespace, p.platform),
+	}
 }
 
 // listOf writes items in the form that in asks for: t for people, items for

@@ -85,6 +85,18 @@ func (p *program) oldStatusCommand() *command.Command {
 	}
 }
 
+// oldEventsCommand is `debug events` of version 1.
+func (p *program) oldEventsCommand() *command.Command {
+	events := p.eventsCommand()
+	run := events.Run
+	events.Hidden = true
+	events.Run = func(ctx context.Context, in *command.Input) error {
+		p.renamed("debug events", "events")
+		return run(ctx, in)
+	}
+	return events
+}
+
 // setupCommand is `system setup` of version 2.0.
 func (p *program) setupCommand() *command.Command {
 	start := p.operation(api.Start, "start the site, by its old name", "", waitFlags(waitReady, "3m"))

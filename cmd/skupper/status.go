@@ -51,6 +51,9 @@ func (p *program) status(ctx context.Context, in *command.Input, noun string, ki
 	if err != nil {
 		return err
 	}
+	if err := p.platformOf(s); err != nil {
+		return err
+	}
 	names := make([]string, 0, len(kinds))
 	for _, k := range kinds {
 		names = append(names, string(k))

@@ -75,7 +75,7 @@ func (b *builder) theSite() *resource.Site {
 		return &resource.Site{}
 	}
 	for _, s := range sites[1:] {
-		b.fail(s, "metadata.name", fmt.Sprintf("multiple sites found, only one is allowed: %s and %s", sites[0].Name, s.Name))
+		b.fail(s, "metadata.name", fmt.Sprintf("multiple sites found, only one is allowed: %s and %s", sites[0].Name, s.Name)).Advice = "describe the other one in a namespace of its own: `skupper -n NAMESPACE site create " + s.Name + "`"
 	}
 	s := sites[0]
 	b.site.Name, b.site.Edge = s.Name, s.Spec.Edge
