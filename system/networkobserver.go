@@ -152,16 +152,17 @@ const observerCheck = time.Hour
 // keepObserver starts the network observer with the agent that looks after it, and
 // renews its certificate, until ctx is done.
 func (m *machine) keepObserver(ctx context.Context) {
+	m.renewObserver(ctx, time.Now())
 	m.resumeObserver(ctx)
 	tick := time.NewTicker(observerCheck)
 	defer tick.Stop()
 	for {
-		m.renewObserver(ctx, time.Now())
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		m.renewObserver(ctx, time.Now())
 	}
 }
 

@@ -209,7 +209,7 @@ func (s *ObserverSetup) Install(ctx context.Context) (lines []string, err error)
 	if err != nil {
 		return nil, err
 	}
-	before, err := keepFiles(s.files()...)
+	before, err := keepFiles(observerFiles(s.Paths)...)
 	if err != nil {
 		return nil, wrong(err)
 	}
@@ -218,7 +218,7 @@ func (s *ObserverSetup) Install(ctx context.Context) (lines []string, err error)
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), observerUndo)
 		defer cancel()
 		err = wrong(err)
-		if again := s.back(undo, before, old, started); again != nil {
+		if again := s.back(undo, before, old, started); again != nil && again.Error() != err.Error() {
 			err = errors.Join(err, fmt.Errorf("and what was there before is not back: %w", again))
 		}
 		return nil, err
@@ -226,11 +226,11 @@ func (s *ObserverSetup) Install(ctx context.Context) (lines []string, err error)
 	return todo, before.drop()
 }
 
-// files are those that an installation may change.
-func (s *ObserverSetup) files() []string {
-	files := append(observerCertificateFiles(s.Paths), s.Paths.ObserverUsers(), s.Paths.ObserverRecord())
-	if s.Conn != nil {
-		files = append(files, s.Paths.ObserverUnit())
+// observerFiles are those that an installation may change.
+func observerFiles(paths layout.Paths) []string {
+	files := append(observerCertificateFiles(paths), paths.ObserverUsers(), paths.ObserverRecord())
+	if paths.UnitDir != "" {
+		files = append(files, paths.ObserverUnit())
 	}
 	return files
 }
@@ -372,12 +372,15 @@ func removeObserverTraces(paths layout.Paths) error {
 			return err
 		}
 	}
-	logs, err := filepath.Glob(paths.ObserverLog() + "*")
+	left, err := filepath.Glob(paths.ObserverLog() + "*")
 	if err != nil {
 		return err
 	}
-	for _, path := range logs {
-		if err := os.Remove(path); err != nil {
+	for _, path := range observerFiles(paths) { // an installation may have been killed
+		left = append(left, secondName(path))
+	}
+	for _, path := range left {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

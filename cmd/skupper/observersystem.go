@@ -305,7 +305,35 @@ func (p *program) observerInstall(ctx context.Context, in *command.Input) error 
 	if conn != nil {
 		p.lingerHint()
 	}
+	p.awaitObserver(ctx)
 	return p.observerStatus(ctx, in)
+}
+
+// observerGlance is what a network observer that was just started gets to find its
+// router, before it is told how it is.
+const observerGlance = 3 * time.Second
+
+// awaitObserver waits until the network observer is connected, for a while: it may
+// have been started before its router.
+func (p *program) awaitObserver(ctx context.Context) {
+	o, err := p.observer()
+	if err != nil {
+		return // the status says so
+	}
+	ctx, cancel := context.WithTimeout(ctx, observerGlance)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if s, err := o.status(ctx); err == nil && s.Connected {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // checkObserver reports what the network observer would refuse. made says that who
