@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/resource"
@@ -356,7 +357,15 @@ func (m *moment) listener(l *resource.Listener, h *resource.Health) {
 
 // noConnectors is why nobody serves a listener.
 func noConnectors(key string) string {
-	return advised("No matching connectors", "on the site of the server: `skupper connector create "+key+" PORT`")
+	return advised("No matching connectors", "on the site of the server: `skupper connector create "+shellWord(key)+" PORT`")
+}
+
+// shellWord is a text as a shell takes it for one.
+func shellWord(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./:@,", r) }) {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return text
 }
 
 // accepting finds the entity of a listener and says whether it is in order.
@@ -451,7 +460,7 @@ func (m *moment) connector(c *resource.Connector, h *resource.Health) {
 	}
 	c.Status.HasMatchingListener = m.listened(c.Spec.RoutingKey)
 	m.set(h, resource.ConditionMatched, m.matched(c.Status.HasMatchingListener,
-		advised("No matching listeners", "on the site of the clients: `skupper listener create "+c.Spec.RoutingKey+" PORT`")))
+		advised("No matching listeners", "on the site of the clients: `skupper listener create "+shellWord(c.Spec.RoutingKey)+" PORT`")))
 }
 
 // listened reports whether some listener of the network has the routing key.

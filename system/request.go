@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -528,13 +529,30 @@ func wrong(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return &api.Error{Kind: api.Denied, Message: err.Error(), Advice: "what was begun is undone; the directories must belong to the user whose sites they hold"}
 	default:
-		return err
+		return wrongCredentials(err)
 	}
 	e = &api.Error{Kind: api.Invalid, Message: summary(err)}
 	for _, p := range list {
 		e.Problems = append(e.Problems, api.Problem{
 			File: p.File, Line: p.Line, Object: p.Object.String(), Field: p.Field, Reason: p.Reason, Hint: p.Advice,
 		})
+	}
+	return e
+}
+
+// wrongCredentials says which credentials are wrong, if that is what an error is
+// about. Those of a person are input like any other.
+func wrongCredentials(err error) error {
+	list := credentialErrors(err)
+	if len(list) == 0 {
+		return err
+	}
+	e := &api.Error{Kind: api.Invalid, Message: summary(err)}
+	for _, c := range list {
+		if strings.HasPrefix(c.From, "runtime/") {
+			e.Kind = api.Internal
+		}
+		e.Problems = append(e.Problems, api.Problem{Reason: c.Error(), Hint: cmp.Or(c.Hint(), "put a certificate and its key there, in PEM; what was begun is undone")})
 	}
 	return e
 }

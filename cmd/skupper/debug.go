@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -125,8 +126,11 @@ func (p *program) checkDataHome(n layout.NamespacePaths) check {
 		return failed("namespace directory", fileErrorText(err), "make it writable for its owner")
 	}
 	if err == nil {
-		_ = f.Close()           // nothing was written
-		_ = os.Remove(f.Name()) // as above
+		_, err = f.Write(make([]byte, 4096)) // a full disk makes empty files
+		err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		if err != nil {
+			return failed("namespace directory", err.Error(), "make room: what is asked for cannot be written, and what runs goes on")
+		}
 	}
 	return pass("namespace directory", n.Dir)
 }

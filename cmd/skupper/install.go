@@ -99,6 +99,9 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 		if err != nil {
 			return err
 		}
+		if len(lines) == 0 {
+			p.note("nothing to do")
+		}
 		return p.printLines(lines)
 	}
 	if err := p.retireController(ctx, in, conn); err != nil {
