@@ -40,7 +40,7 @@ const passwordInput = "-"
 func (p *program) systemObserverCommands() *command.Command {
 	login := []command.Flag{
 		{Name: "username", Kind: command.String, Value: "NAME", Usage: "have people log in, under this name (skupper)"},
-		{Name: "password", Kind: command.String, Value: "auto|-", Usage: "have people log in: with a password that is made (auto), or with the first line of standard input (-)"},
+		{Name: "password", Kind: command.String, Value: "auto|-|PASSWORD", Usage: "have people log in: with a password that is made (auto), with the first line of standard input (-), or with this one, which others on this host may see"},
 		{Name: "password-file", Kind: command.String, Value: "FILE", Source: command.Files, Usage: "have people log in, with the password in the first line of this file"},
 		{Name: "password-stdin", Kind: command.Bool, Usage: "the same as --password -"},
 	}
@@ -187,21 +187,21 @@ func loginFlags() []string {
 // or read: what is typed as an argument stands in the list of processes, for
 // everybody on this host.
 func (p *program) observerLogin(ctx context.Context, in *command.Input) ([]byte, error) {
-	if secret := in.String("password"); secret != "" && secret != passwordAuto && secret != passwordInput {
-		return nil, &command.UsageError{
-			Message: "--password takes auto or -: a password that is typed there can be read by every process of this host",
-			Advice:  "write --password auto to have one made, or have yours read with --password-file FILE or --password-stdin; change the one that was typed",
-		}
-	}
-	if in.Changed("password-file") && (in.Changed("password") || in.Changed("password-stdin")) || in.String("password") == passwordAuto && in.Bool("password-stdin") {
+	typed := in.String("password")
+	if in.Changed("password-file") && (in.Changed("password") || in.Changed("password-stdin")) || typed != "" && typed != passwordInput && in.Bool("password-stdin") {
 		return nil, &command.UsageError{Message: "--password, --password-file and --password-stdin exclude each other", Advice: "leave all but one of them out"}
 	}
 	from, password := in.String("password-file"), ""
-	if in.String("password") == passwordInput || in.Bool("password-stdin") {
+	if typed == passwordInput || in.Bool("password-stdin") {
 		from = passwordInput
 	}
 	if from == "" && in.Changed("password-file") {
 		return nil, &command.UsageError{Message: "--password-file: no file is named", Advice: "name one, or - for standard input"}
+	}
+	if typed != "" && typed != passwordAuto && typed != passwordInput {
+		// compat: upstream takes it there.
+		p.warn("a password that is typed as an argument can be read by every process of this host while the command runs, and in the history of the shell; --password-stdin and --password-file keep it to themselves")
+		password = typed
 	}
 	if from != "" {
 		var err error
