@@ -78,6 +78,7 @@ func TestScripts(t *testing.T) {
 			"heard":    heard,
 			"https":    httpsAnswers,
 			"renewed":  renewed,
+			"agrees":   agrees,
 			"mode":     checkMode,
 			"exits":    exitStatusIs,
 		},
