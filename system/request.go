@@ -1,7 +1,6 @@
 package system
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -552,7 +551,7 @@ func wrongCredentials(err error) error {
 		if strings.HasPrefix(c.From, "runtime/") {
 			e.Kind = api.Internal
 		}
-		e.Problems = append(e.Problems, api.Problem{Reason: c.Error(), Hint: cmp.Or(c.Hint(), "put a certificate and its key there, in PEM; what was begun is undone")})
+		e.Problems = append(e.Problems, api.Problem{Reason: c.Error(), Hint: c.Hint()})
 	}
 	return e
 }

@@ -38,6 +38,9 @@ func (e *CredentialError) Hint() string {
 	if e.Key.Authority && strings.HasPrefix(e.From, "runtime/") {
 		return "restore the files of the authority from a backup; removing its directory makes a new one, and breaks every link that the old one signed"
 	}
+	if strings.HasPrefix(e.From, "input/") || strings.HasPrefix(e.From, "Secret ") {
+		return "put a certificate and its key there, in PEM"
+	}
 	return ""
 }
 
