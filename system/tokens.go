@@ -124,11 +124,6 @@ func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost in
 			Advice: "give the link another name: --name",
 		}
 	}
-	if v.grants.own(t) {
-		return nil, &api.Error{
-			Kind: api.Invalid, Message: fmt.Sprintf("token %s was issued by this very site", t.Name), Advice: "redeem it on the other site, or in its namespace: `skupper -n NAMESPACE token redeem FILE`",
-		}
-	}
 	subject, allocated := n.subject(v.memory.SiteID)
 	proxy, err := n.proxyOf(t)
 	if err != nil {
@@ -258,6 +253,11 @@ func (n *namespace) redeemFile(ctx context.Context, r api.RedeemRequest) (*api.R
 	t.Name = first(r.Name, t.Name)
 	if err := checkName(t.Name); err != nil {
 		return nil, err
+	}
+	if n.seen.Load().grants.own(t) {
+		return nil, &api.Error{
+			Kind: api.Invalid, Message: fmt.Sprintf("token %s was issued by this very site", t.Name), Advice: "redeem it on the other site, or in its namespace: `skupper -n NAMESPACE token redeem FILE`",
+		}
 	}
 	return n.redeem(ctx, t, r.Cost)
 }
