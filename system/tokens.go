@@ -254,7 +254,7 @@ func (n *namespace) redeemFile(ctx context.Context, r api.RedeemRequest) (*api.R
 	if err := checkName(t.Name); err != nil {
 		return nil, err
 	}
-	if n.seen.Load().grants.own(t) {
+	if n.seen.Load().grants.own(t) && !n.linked(t.Name) && n.userOf(t.Name) == "" {
 		return nil, &api.Error{
 			Kind: api.Invalid, Message: fmt.Sprintf("token %s was issued by this very site", t.Name), Advice: "redeem it on the other site, or in its namespace: `skupper -n NAMESPACE token redeem FILE`",
 		}
