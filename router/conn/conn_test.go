@@ -2,7 +2,9 @@ package conn
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -103,8 +105,23 @@ func TestContextEndsOrderly(t *testing.T) {
 }
 
 func TestContextHangsUp(t *testing.T) {
+	for _, half := range []bool{true, false} {
+		t.Run(fmt.Sprintf("half closed %t", half), func(t *testing.T) { hangsUp(t, half) })
+	}
+}
+
+// whole is a connection that cannot be closed by halves, as a WebSocket.
+type whole struct{ net.Conn }
+
+func hangsUp(t *testing.T, half bool) {
 	inBubble(t, func(t *testing.T) {
-		a, b := joined(t, netpipe.Options{}, Config{HangUp: true}, Config{})
+		x, y := netpipe.Pair(netpipe.Options{})
+		var nc net.Conn = x
+		if !half {
+			nc = whole{x}
+		}
+		a, b := start(t, nc, Config{Client: true, HangUp: true}), start(t, y, Config{})
+		synctest.Wait()
 		began := time.Now()
 		a.cancel()
 		if err := a.stopped(); err != nil {

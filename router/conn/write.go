@@ -203,7 +203,12 @@ func (c *Conn) sayGoodbye() {
 		_ = c.wire.tls.CloseWrite()
 	}
 	_ = c.wire.flush(true)
-	if half, ok := c.wire.nc.(interface{ CloseWrite() error }); ok && c.cfg.HangUp {
-		_ = half.CloseWrite() // else the peer sees it when we close
+	if !c.cfg.HangUp {
+		return
+	}
+	if half, ok := c.wire.nc.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // what follows is the end in any case
+	} else {
+		_ = c.wire.nc.Close() // a WebSocket: what it has to write it has written
 	}
 }
