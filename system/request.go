@@ -548,8 +548,8 @@ func wrongCredentials(err error) error {
 	}
 	e := &api.Error{Kind: api.Invalid, Message: summary(err)}
 	for _, c := range list {
-		if strings.HasPrefix(c.From, "runtime/") {
-			e.Kind = api.Internal
+		if strings.HasPrefix(c.From, "runtime/") { // nobody has written that
+			return &api.Error{Kind: api.Internal, Message: c.Error(), Advice: c.Hint()}
 		}
 		e.Problems = append(e.Problems, api.Problem{Reason: c.Error(), Hint: c.Hint()})
 	}

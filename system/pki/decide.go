@@ -39,8 +39,13 @@ type Decision struct {
 // unchanged site has unchanged certificates. Without an authority the
 // certificate signs itself. An authority is never Due.
 func Decide(w Want, by *Authority, have Pair, now time.Time) Decision {
-	if len(have.Cert) == 0 || len(have.Key) == 0 {
+	switch {
+	case len(have.Cert) == 0 && len(have.Key) == 0:
 		return Decision{Missing, "there was none"}
+	case len(have.Cert) == 0:
+		return Decision{Missing, CertFile + " is missing"}
+	case len(have.Key) == 0:
+		return Decision{Missing, KeyFile + " is missing"}
 	}
 	c, err := Load(Pair{Cert: have.Cert, Key: have.Key})
 	if err != nil {
