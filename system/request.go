@@ -77,7 +77,7 @@ func (n *namespace) put(e *input.Edit, set *resource.Set, r api.ApplyRequest) ([
 		if r.Create && action == input.Configured {
 			return nil, &api.Error{
 				Kind: api.Conflict, Message: fmt.Sprintf("%s exists already and differs (%s)", o.Ref(), old.Head().Source.File),
-				Advice: fmt.Sprintf("`skupper %s update %s` changes it", strings.ToLower(string(o.Ref().Kind)), o.Ref().Name),
+				Advice: updateAdvice(o.Ref()),
 			}
 		}
 		change := api.Change{Object: o.Ref().String(), Action: actionOf(action)}
@@ -103,6 +103,16 @@ func (n *namespace) put(e *input.Edit, set *resource.Set, r api.ApplyRequest) ([
 		changes = append(changes, change)
 	}
 	return changes, nil
+}
+
+// updateAdvice is how an object that exists is changed.
+func updateAdvice(ref resource.Ref) string {
+	switch ref.Kind {
+	case resource.KindSite, resource.KindLink, resource.KindListener, resource.KindConnector:
+		return fmt.Sprintf("`skupper %s update %s` changes it", strings.ToLower(string(ref.Kind)), ref.Name)
+	default:
+		return "`skupper system apply FILE` changes it"
+	}
 }
 
 // told adds to a change what the object was and becomes. Of what must not be

@@ -129,6 +129,11 @@ func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost in
 	if err != nil {
 		return nil, err
 	}
+	// A token may be good for one time only: it is not used up for a site that cannot
+	// take its link.
+	if _, err := n.request(ctx, true, wish{change: func(*input.Edit) ([]api.Change, error) { return nil, nil }, noSite: true, dryRun: true}); err != nil {
+		return nil, err
+	}
 	objects, err := token.Redeem(ctx, token.Request{Token: t, Subject: subject, Cost: cost, Proxy: proxy})
 	if err != nil {
 		return nil, err
