@@ -208,7 +208,9 @@ func (e *LoginError) Hint() string { return e.advice }
 // Entry is the text of a file with one user, to be readable by its owner only.
 // Without a password it makes a random one, which stands there in the clear:
 // nobody else knows it. The error is a *LoginError.
-func Entry(name, password string) ([]byte, error) {
+func Entry(name, password string) ([]byte, error) { return entryOf(name, password, setCost) }
+
+func entryOf(name, password string, cost int) ([]byte, error) {
 	switch {
 	case name == "" || len(name) > maxSecret || strings.ContainsAny(name, ":\r\n\x00") || strings.HasPrefix(name, "#"):
 		return nil, &LoginError{fmt.Sprintf("%q cannot be the name of a user", name), "choose one without colons and line breaks"}
@@ -217,7 +219,7 @@ func Entry(name, password string) ([]byte, error) {
 	case len(password) > maxBcrypt:
 		return nil, &LoginError{fmt.Sprintf("the password is longer than %d bytes", maxBcrypt), "choose a shorter one; bcrypt looks at no more"}
 	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), setCost)
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), cost)
 	if err != nil {
 		return nil, &LoginError{err.Error(), "choose another password"}
 	}

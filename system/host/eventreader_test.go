@@ -77,7 +77,7 @@ func TestReaderSurvivesRotation(t *testing.T) {
 		}
 		defer func() { _ = l.r.Close() }()
 		rotations, size := 0, int64(0)
-		for range rapid.IntRange(1, 40).Draw(t, "notes") {
+		for range rapid.IntRange(1, 20).Draw(t, "notes") {
 			// Two looks are never further apart than half of the log.
 			if err := l.note(rapid.IntRange(1, 10).Draw(t, "events"), rapid.IntRange(0, 10_000).Draw(t, "bytes")); err != nil {
 				t.Fatal(err)
