@@ -361,8 +361,13 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	before, after := n.difference(have, out.State)
 	have.Active = n.active(ctx, without(before, after))
 	steps := plan.Make(out.State, have)
-	if w.restart && !out.Memory.Stopped {
-		steps = withRestart(steps, layout.UnitName(n.paths.Name), out.State)
+	restart := w.restart && !out.Memory.Stopped
+	if restart || slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Op == plan.Stop || s.Op == plan.Restart }) {
+		have.Active = n.allActive(ctx, have) // they end with the router
+		steps = plan.Make(out.State, have)
+	}
+	if restart {
+		steps = withRestart(steps, layout.UnitName(n.paths.Name), out.State, have.Active)
 	}
 	o := &outcome{
 		changes: c.changes, warnings: c.warnings, dropped: c.dropped, steps: steps, output: out, site: c.site, memory: out.Memory,
@@ -474,6 +479,15 @@ func without(list, others []state.Entity) []state.Entity {
 	return slices.DeleteFunc(slices.Clone(list), func(e state.Entity) bool { return keys[e.Key()] })
 }
 
+// allActive counts the connections of everything that the router has.
+func (n *namespace) allActive(ctx context.Context, have state.State) map[string]int64 {
+	entities, err := state.Entities(have.Files[n.paths.RouterConfig()].Data)
+	if err != nil {
+		return nil // a file that somebody has spoilt: it is written anew
+	}
+	return n.active(ctx, entities)
+}
+
 // active counts the connections of what goes. A router that does not answer has
 // none to lose.
 func (n *namespace) active(ctx context.Context, entities []state.Entity) (counts map[string]int64) {
@@ -515,8 +529,18 @@ func (n *namespace) book(ctx context.Context, w wish, s *site.Site, handed state
 	return next
 }
 
-// withRestart makes sure that a plan restarts the unit.
-func withRestart(steps []plan.Step, unit string, want state.State) []plan.Step {
+// withRestart makes sure that a plan restarts the unit, which drops everything that
+// is active, each connection counted once.
+func withRestart(steps []plan.Step, unit string, want state.State, active map[string]int64) []plan.Step {
+	var drops int64
+	for _, n := range active {
+		drops += n
+	}
+	if !slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Unit == unit && (s.Op == plan.Start || s.Op == plan.Restart) }) {
+		for i := range steps {
+			steps[i].Drops = 0
+		}
+	}
 	for i, s := range steps {
 		if s.Unit != unit {
 			continue
@@ -525,12 +549,12 @@ func withRestart(steps []plan.Step, unit string, want state.State) []plan.Step {
 		case plan.Start, plan.Restart:
 			return steps
 		case plan.Reload:
-			steps[i].Op = plan.Restart
+			steps[i].Op, steps[i].Drops = plan.Restart, drops
 			return steps
 		default: // the others neither start nor reload it
 		}
 	}
-	return append(steps, plan.Step{Op: plan.Restart, Subject: "router", Unit: unit, Spec: want.Units[unit]})
+	return append(steps, plan.Step{Op: plan.Restart, Subject: "router", Unit: unit, Spec: want.Units[unit], Drops: drops})
 }
 
 // carryOut applies a plan, together with the change of the input that it comes

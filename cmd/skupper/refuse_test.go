@@ -95,6 +95,15 @@ func TestInvalidFilesOnARunningSite(t *testing.T) {
 		}
 		h.refused(exitWrongUse, []string{name}, "system", "apply", "../../testdata/sites/invalid/"+name)
 	}
+	// What ends the router ends its connections, that of the client and that to the
+	// server: a dry run says so.
+	for _, args := range [][]string{
+		{"system", "restart"}, {"system", "stop"}, {"system", "teardown"}, {"namespace", "delete", "default"}, {"site", "update", "--edge"},
+	} {
+		if text := h.must(append(args, "--dry-run")...); !strings.Contains(text, "(drops 2 connections)") || !strings.Contains(text, "connections dropped: 2") {
+			t.Errorf("%v:\n%s", args, text)
+		}
+	}
 	unchanged(t, h.data("namespaces"), files)
 	if a, r := h.agentPID(), h.routerPID("default"); a != agent || r != router {
 		t.Errorf("processes %d and %d, want %d and %d", a, r, agent, router)
