@@ -178,13 +178,15 @@ func (m *moment) bound(a site.Access, r site.Role) verdict {
 // portTaken is how a router says that somebody else listens on a port.
 const portTaken = "address already in use"
 
-// withOwner adds who holds a port to what the router says about it.
+// withOwner adds who holds a port to what the router says about it. A router sees
+// less of that than the agent, in a container next to nothing.
 func (m *moment) withOwner(text string, port int) string {
-	if m.owner == nil || !strings.Contains(text, portTaken) {
+	before, _, taken := strings.Cut(text, portTaken)
+	if m.owner == nil || !taken {
 		return text
 	}
 	if who := m.owner(port); who != "" && !strings.Contains(text, who) {
-		return text + " by " + who
+		return before + portTaken + " by " + who
 	}
 	return text
 }

@@ -356,6 +356,10 @@ func Prepare(ctx context.Context, e container.Engine, engine, name string, local
 		return nil
 	}
 	if err := load(ctx, e, name, program); err != nil {
+		// podman says it amid a page about formats of archives.
+		if text := err.Error(); strings.Contains(text, "no space left on device") || strings.Contains(text, "disk quota exceeded") {
+			return &container.FullError{Engine: engine, Image: name}
+		}
 		return err
 	}
 	if ok {

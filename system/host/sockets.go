@@ -142,13 +142,16 @@ func (o PortOwners) Taken(host string, port int) bool {
 }
 
 // Of says who listens on a port: "nginx (pid 812)" or, if the process may not be
-// looked at, "a process of user www-data". It is empty if nobody does.
+// looked at, "a process of user www-data", with its unit of systemd before it:
+// "nginx.service, a process of user www-data". Before either is the container that
+// it is in: "container 9ab6d6850677 of docker, nginx (pid 812)". It is empty if
+// nobody listens.
 func (o PortOwners) Of(port int) string { return o.byPort()[port] }
 
-// portOwners finds the process behind every listening socket.
+// portOwners finds who is behind every listening socket.
 func portOwners() map[int]string {
-	ports, users := make(map[string]int), make(map[int]string)
-	for _, l := range listeners() {
+	ports, users, sockets := make(map[string]int), make(map[int]string), listeners()
+	for _, l := range sockets {
 		ports["socket:["+l.inode+"]"] = l.port
 		users[l.port] = l.uid
 	}
@@ -162,16 +165,47 @@ func portOwners() map[int]string {
 			addOwned(owners, ports, p.Name())
 		}
 	}
+	unseen := map[int]bool{}
 	for port, uid := range users {
 		if owners[port] != "" {
 			continue
 		}
+		unseen[port] = true
 		owners[port] = "a process of uid " + uid
 		if account, err := user.LookupId(uid); err == nil {
 			owners[port] = "a process of user " + account.Username
 		}
 	}
+	addGroups(owners, unseen, sockets)
 	return owners
+}
+
+// addGroups puts before each owner the container that it is in, or the unit of
+// one that may not be looked at.
+func addGroups(owners map[int]string, unseen map[int]bool, sockets []listening) {
+	groups, ids := groupsOf(), map[uint64]bool{}
+	for _, id := range groups {
+		ids[id] = true
+	}
+	if len(ids) == 0 {
+		return
+	}
+	names, done := namedGroups(ids), map[int]bool{}
+	for _, l := range sockets {
+		inode, err := strconv.ParseUint(l.inode, 10, 32)
+		if err != nil || done[l.port] {
+			continue
+		}
+		group := names[groups[uint32(inode)]]
+		where := containerIn(group)
+		if where == "" && unseen[l.port] {
+			where = unitIn(group)
+		}
+		if where != "" {
+			done[l.port] = true
+			owners[l.port] = where + ", " + owners[l.port]
+		}
+	}
 }
 
 // addOwned notes the ports on which a process listens. A process that is gone
