@@ -100,7 +100,7 @@ func listenAdvice(reason, listener string) string {
 	return among(reason, port,
 		remedy{" of podman", "end that container (`podman ps` lists it), or choose another port: " + port},
 		remedy{" of docker", "end that container (`docker ps` lists it), or choose another port: " + port},
-		remedy{"by docker.service", "`docker ps` names the container of that port: end it, or choose another: " + port},
+		remedy{"(docker.service)", "`docker ps` names the container of that port: end it, or choose another: " + port},
 		remedy{"by docker-proxy", "`docker ps` names the container of that port: end it, or choose another: " + port},
 		remedy{portTaken, "end that program, or choose another port: " + port},
 		remedy{"is not an address of this host", "choose an address of this host, or 0.0.0.0: " + host},

@@ -185,7 +185,8 @@ func (m *moment) withOwner(text string, port int) string {
 	if m.owner == nil || !taken {
 		return text
 	}
-	if who := m.owner(port); who != "" && !strings.Contains(text, who) {
+	const seen = "(pid " // by one who may look at the process
+	if who := m.owner(port); who != "" && !strings.Contains(text, who) && (strings.Contains(who, seen) || !strings.Contains(text, seen)) {
 		return before + portTaken + " by " + who
 	}
 	return text

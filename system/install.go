@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,9 @@ import (
 
 // agentUnit is the name of the agent's unit.
 const agentUnit = "skupper.service"
+
+// sliceUnit is the group of the units of the system's sites.
+const sliceUnit = "skupper.slice"
 
 // StartAgentUnit has a service manager run the agent. A unit file that a
 // package brought is taken as it is; without one, one is written and path is
@@ -75,9 +79,9 @@ func mayWrite(dir, what string) error {
 	}
 }
 
-// possible reports what will keep Install from succeeding, before it has changed
-// anything.
-func possible(ctx context.Context, conn *systemd.Conn, paths layout.Paths) error {
+// Installable reports what will keep Install from succeeding, before it has
+// changed anything.
+func Installable(ctx context.Context, conn *systemd.Conn, paths layout.Paths) error {
 	err := mayWrite(paths.DataHome, "the sites' files belong there")
 	if paths.System && !hasAccount() {
 		err = errors.Join(err, mayWrite("/etc", "the account of the routers belongs there"))
@@ -145,7 +149,7 @@ func (r InstallRecord) write(paths layout.Paths) error {
 // say what was changed; Missing says it beforehand.
 func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, reloadType string) ([]string, error) {
 	var lines []string
-	if err := possible(ctx, conn, paths); err != nil {
+	if err := Installable(ctx, conn, paths); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(paths.NamespacesDir()); errors.Is(err, fs.ErrNotExist) {
@@ -216,6 +220,33 @@ func Linger(ctx context.Context, paths layout.Paths, user string) ([]string, err
 	}
 	r.Linger = user
 	return []string{lingerLine(user)}, r.write(paths)
+}
+
+// unlinger undoes Linger, unless the user has enabled services of his own
+// meanwhile. The line says what became of it.
+func unlinger(ctx context.Context, paths layout.Paths, user string) string {
+	command := "loginctl disable-linger " + user
+	if othersEnabled(paths) {
+		return "kept lingering of " + user + ": other services need it (`" + command + "` ends it)"
+	}
+	if out, err := exec.CommandContext(ctx, "loginctl", "disable-linger", user).CombinedOutput(); err != nil {
+		return fmt.Sprintf("kept lingering of %s: %v: %s; have root run `%s`", user, err, bytes.TrimSpace(out), command)
+	}
+	return unlingerLine(user)
+}
+
+func unlingerLine(user string) string {
+	return "services of " + user + " end with the last log-out again"
+}
+
+// othersEnabled reports whether a user has enabled units that are not ours: such
+// a one has a symbolic link in a directory of who wants it.
+func othersEnabled(paths layout.Paths) bool {
+	links, err := filepath.Glob(filepath.Join(paths.UnitDir, "*.wants", "*"))
+	return err != nil || slices.ContainsFunc(links, func(link string) bool {
+		name := filepath.Base(link)
+		return name != socketUnit && !strings.HasPrefix(name, "skupper")
+	})
 }
 
 // atRest reports whether a unit has no process.
@@ -309,6 +340,9 @@ func Removable(ctx context.Context, conn *systemd.Conn, paths layout.Paths) ([]s
 	if r.UnitFile != "" {
 		lines = append(lines, "removed "+r.UnitFile)
 	}
+	if r.Linger != "" && lingers(r.Linger) && !othersEnabled(paths) {
+		lines = append(lines, unlingerLine(r.Linger))
+	}
 	return lines, nil
 }
 
@@ -351,23 +385,41 @@ func Uninstall(ctx context.Context, conn *systemd.Conn, paths layout.Paths) ([]s
 	if r.User != "" {
 		lines = append(lines, "kept the system user "+r.User+": files may belong to it")
 	}
-	if r.Linger != "" {
-		lines = append(lines, "kept lingering of "+r.Linger+": other services may need it (loginctl disable-linger "+r.Linger+")")
+	if r.Linger != "" && lingers(r.Linger) {
+		lines = append(lines, unlinger(ctx, paths, r.Linger))
 	}
 	if err := os.Remove(paths.InstallRecord()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return lines, err
 	}
+	if r.UnitFile != "" { // a package brings its directory itself
+		_ = os.Remove(paths.AgentDir) // what is used is not empty
+	}
 	if _, err := os.Lstat(paths.DataHome); errors.Is(err, fs.ErrNotExist) {
 		return lines, nil
 	}
-	switch left, err := removeHome(paths); {
-	case err != nil:
+	left, err := removeHome(paths)
+	if err != nil {
 		return lines, err
-	case left:
-		return append(lines, "kept "+paths.DataHome+": files of sites, or archives of them"), nil
-	default:
-		return append(lines, "removed "+paths.DataHome), nil
 	}
+	if _, err := os.Lstat(paths.NamespacesDir()); conn != nil && errors.Is(err, fs.ErrNotExist) {
+		if err := endSlice(ctx, conn); err != nil {
+			return lines, err
+		}
+	}
+	if left {
+		return append(lines, "kept "+paths.DataHome+": files of sites, or archives of them"), nil
+	}
+	return append(lines, "removed "+paths.DataHome), nil
+}
+
+// endSlice ends the group of units of sites when there are none: systemd keeps
+// it, empty, until the next boot.
+func endSlice(ctx context.Context, conn *systemd.Conn) error {
+	s, err := conn.Status(ctx, sliceUnit)
+	if err != nil || s.Active != "active" {
+		return err
+	}
+	return conn.Stop(ctx, sliceUnit)
 }
 
 // removeHome removes what the agent made for itself, when no site needs it any

@@ -94,6 +94,32 @@ func (s EngineSetup) lines(enable, start, image bool) []string {
 	return lines
 }
 
+// ReadyEngine has an engine hold the image of the router, before anything else is
+// made on the host: where it cannot, podman's socket rests again, if it did. The
+// lines say what was changed.
+func ReadyEngine(ctx context.Context, conn *systemd.Conn, s EngineSetup) ([]string, error) {
+	_, start, _, err := s.missing(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	if start {
+		if err := conn.Start(ctx, socketUnit); err != nil {
+			return nil, err
+		}
+	}
+	_, there, err := s.Engine.Image(ctx, s.Image)
+	if err == nil {
+		err = host.Prepare(ctx, s.Engine, s.Platform, s.Image, s.Local, ProgramFile)
+	}
+	if err != nil && start {
+		err = errors.Join(err, conn.Stop(context.WithoutCancel(ctx), socketUnit))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.lines(false, start, !there), nil
+}
+
 // InstallEngine prepares an engine: its socket, and the image of the router. The
 // lines say what was changed.
 func InstallEngine(ctx context.Context, conn *systemd.Conn, paths layout.Paths, s EngineSetup) ([]string, error) {

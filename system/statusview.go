@@ -332,9 +332,18 @@ func (n *namespace) line(v *view, unit host.UnitStatus, l *live, why string) api
 	case l == nil:
 		out.State, out.Message = api.Failed, why
 	default:
-		out.Message = first(v.failure, n.outdated(l))
+		out.Message = first(n.unsupervised(unit), v.failure, n.outdated(l))
 	}
 	return out
+}
+
+// unsupervised says of a router that answers that the engine does not that would
+// start it again.
+func (n *namespace) unsupervised(unit host.UnitStatus) string {
+	if !container.Known(n.unitRef().Platform) || unit.State != host.UnitInactive || unit.Result == "" {
+		return ""
+	}
+	return "the router goes on, changes wait and nobody starts it again: " + unit.Result
 }
 
 // outdated says that a router was started before the program was replaced, if

@@ -87,11 +87,105 @@ func (c *contained) must(args ...string) string {
 	return out
 }
 
-// refused runs one that fails and says why.
+// refused runs one that fails, and says why and what to do.
 func (c *contained) refused(words string, args ...string) {
 	c.t.Helper()
-	if out, err := c.try(args...); err == nil || !strings.Contains(out, words) {
-		c.t.Errorf("%s: %v, %s\nwant %q", strings.Join(args, " "), err, out, words)
+	if out, err := c.try(args...); err == nil || !strings.Contains(out, words) || !strings.Contains(out, "hint: ") {
+		c.t.Errorf("%s: %v, %s\nwant %q and a hint", strings.Join(args, " "), err, out, words)
+	}
+}
+
+// refusedAltogether is refused, and leaves the disk of a host without sites as it
+// was.
+func (c *contained) refusedAltogether(words string, args ...string) {
+	c.t.Helper()
+	before := diskOf(c.t, c.box, c.user)
+	c.refused(words, args...)
+	c.nothingNew(before)
+}
+
+// full has an engine that keeps its images on a disk that is full: nothing is
+// installed for it. engine is what systemctl stops and starts of it.
+func (c *contained) full(platform, store string, engine ...string) {
+	c.t.Helper()
+	service := func(verb string) {
+		if len(engine) > 0 {
+			c.must(append(append(c.systemctl(), verb), engine...)...)
+		}
+	}
+	c.must("mkdir", "-p", store)
+	service("stop")
+	owner := strings.TrimSpace(c.must("id", "-u"))
+	c.box.Sh(c.t, "mount", "-t", "tmpfs", "-o", "size=6m,mode=711,uid="+owner, "small", store)
+	if platform == "docker" {
+		service("start")
+	}
+	c.refusedAltogether(platform+" has no room for the image", "skupper", "--platform", platform, "system", "install")
+	if _, err := c.try(append(c.systemctl(), "is-active", "skupper.service")...); err == nil {
+		c.t.Error("the agent runs for what cannot be had")
+	}
+	service("stop")
+	c.box.Sh(c.t, "umount", "--recursive", "--lazy", store)
+	if platform == "docker" {
+		service("start")
+	}
+}
+
+// occupied has another container hold a port that a listener wants: the status
+// names it, and the site goes on.
+func (c *contained) occupied(engine, namespace string, conn net.Conn) {
+	c.t.Helper()
+	c.box.Write(c.t, "/var/tmp/other/r.json", []byte(`[["router",{"mode":"standalone","id":"other"}],["listener",{"host":"127.0.0.1","port":18099}]]`), 0o644)
+	out := c.must(engine, "run", "--detach", "--name", "other", "--network", "host", "--volume", "/var/tmp/other:/other:ro", "--entrypoint", "/skupper",
+		"localhost/skupper-router:2.0.0", "router", "run", "-c", "/other/r.json")
+	lines := strings.Fields(out)
+	words := fmt.Sprintf("address already in use by container %.12s of %s", lines[len(lines)-1], engine)
+	c.must("skupper", "--namespace", namespace, "listener", "create", "other", "18099", "--host", "127.0.0.1", "--wait", "none")
+	c.eventually(words, "skupper", "--namespace", namespace, "listener", "status", "other")
+	c.keeps(conn, "a listener without its port")
+	c.must("skupper", "--namespace", namespace, "listener", "delete", "other")
+	c.must(engine, "rm", "--force", "other")
+}
+
+// untimely gives a site a certificate that is not valid by the clock of the host.
+func (c *contained) untimely(namespace, dir string, conn net.Conn) {
+	c.t.Helper()
+	resource := func(verb string) {
+		c.t.Helper()
+		cmd := c.command("skupper", "--namespace", namespace, "system", verb, "-")
+		cmd.Stdin = strings.NewReader("apiVersion: skupper.io/v2alpha1\nkind: Certificate\nmetadata: {name: mine}\nspec: {ca: skupper-site-ca, subject: mine, server: true, hosts: [localhost]}\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			c.t.Fatalf("%s: %v\n%s", verb, err, out)
+		}
+	}
+	ca, now := newAuthority(c.t), time.Now()
+	for words, from := range map[string]time.Time{"is the clock of this host right?": now.Add(24 * time.Hour), "expired": now.Add(-48 * time.Hour)} {
+		cert, key := ca.issueFor(from, from.Add(24*time.Hour), "localhost")
+		for file, text := range map[string]string{"ca.crt": ca.pem, "tls.crt": cert, "tls.key": key} {
+			c.box.Write(c.t, filepath.Join(dir, "input/certs/mine", file), []byte(text), 0o600)
+		}
+		c.box.Sh(c.t, "chown", "--recursive", "--reference", filepath.Join(dir, "input"), filepath.Join(dir, "input/certs/mine"))
+		resource("apply")
+		c.eventually(words, "skupper", "--namespace", namespace, "cert", "list")
+		c.keeps(conn, "a certificate that is not valid now")
+	}
+	resource("delete")
+	c.must("rm", "-r", filepath.Join(dir, "input/certs/mine"))
+}
+
+// eventually repeats a command until it says some words.
+func (c *contained) eventually(words string, args ...string) {
+	c.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		out, _ := c.try(args...) // a status that is not good may be an exit code
+		if strings.Contains(out, words) {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatalf("%s: no %q in:\n%s\njournal:\n%s", strings.Join(args, " "), words, out, c.box.Journal())
+		}
+		<-time.After(100 * time.Millisecond)
 	}
 }
 
@@ -136,11 +230,15 @@ func (c *contained) becomes(namespace, what string, is func(api.Namespace) bool)
 	}
 }
 
-// kill ends the router of a site, which comes back as another process.
-func (c *contained) kill(namespace, platform string) {
+// kill ends the router of a site with a command, which comes back as another
+// process; without one the process is killed.
+func (c *contained) kill(namespace, platform string, command ...string) {
 	c.t.Helper()
 	pid := c.runs(namespace, platform).PID
-	c.must("kill", "-KILL", strconv.Itoa(pid))
+	if len(command) == 0 {
+		command = []string{"kill", "-KILL", strconv.Itoa(pid)}
+	}
+	c.must(command...)
 	c.becomes(namespace, "another process", func(n api.Namespace) bool { return n.State == api.Running && n.PID != pid && n.PID != 0 })
 }
 
@@ -189,12 +287,19 @@ const (
 // lives is the life of two linked sites of a user in rootless podman.
 func (c *contained) lives() {
 	c.t.Helper()
-	c.refused("there is no socket", "skupper", "--platform", "podman", "site", "create", "west", "--start")
-	c.refused("no permission to use /run/docker.sock", "skupper", "--platform", "docker", "system", "install")
-	said, err := c.try("skupper", "system", "install", "--platform", "podman", "--enable-linger")
-	if !strings.Contains(said, "started podman.socket") || !strings.Contains(said, "made the image ") {
-		c.t.Errorf("system install: %s", said)
+	before := diskOf(c.t, c.box, c.user)
+	c.refusedAltogether("there is no socket", "skupper", "--platform", "podman", "site", "create", "west", "--start")
+	c.refusedAltogether("no permission to use /run/docker.sock", "skupper", "--platform", "docker", "system", "install")
+	c.refusedAltogether("HOME is not set", "env", "-u", "HOME", "skupper", "--platform", "podman", "system", "install")
+	c.full("podman", "/home/ann/.local/share/containers")
+	c.must("podman", "system", "migrate") // its pause process has seen that disk
+	first := c.must("skupper", "system", "install", "--platform", "podman")
+	for _, words := range []string{"started podman.socket", "enabled podman.socket", "made the image ", "`loginctl enable-linger ann`"} {
+		if !strings.Contains(first, words) {
+			c.t.Errorf("system install: no %q in:\n%s", words, first)
+		}
 	}
+	said, err := c.try("skupper", "system", "install", "--platform", "podman", "--enable-linger")
 	if err != nil { // a host where only root may
 		if !strings.Contains(said, "hint: everything else is done; have root run `loginctl enable-linger ann`") {
 			c.t.Fatalf("system install: %v\n%s", err, said)
@@ -221,6 +326,8 @@ func (c *contained) lives() {
 
 	c.must("skupper", "--namespace", "east", "listener", "create", "more", "18081")
 	c.keeps(conn, "a reload")
+	c.occupied("podman", "west", conn)
+	c.untimely("west", annsData+"/namespaces/west", conn)
 	c.upgraded("/home/ann/.config", "user", "systemd/user")
 	c.keeps(conn, "podman's upgrade")
 	c.must("systemctl", "--user", "kill", "--signal=KILL", "skupper.service")
@@ -228,6 +335,7 @@ func (c *contained) lives() {
 	c.keeps(conn, "the death of the agent and the engine's service")
 	_ = conn.Close() // a router that ends waits for its connections
 	c.kill("west", "podman")
+	c.kill("west", "podman", "podman", "kill", "west-skupper-router")
 	c.works()
 	c.box.Sh(c.t, "usermod", "--append", "--groups", "docker", "ann") // who logs in anew may use it
 	c.boots()
@@ -256,16 +364,27 @@ func (c *contained) lives() {
 	c.must("systemctl", "--user", "start", "podman.socket")
 	c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "podman")
 	c.works()
-	c.nothingLeft("podman", annsData, "/home/ann/.config/systemd/user")
+	c.nothingLeft(annsData, "podman", "docker")
 	c.bundled("podman")
+	c.must("rm", "/home/ann/link.yaml")
+	c.box.Sh(c.t, "loginctl", "disable-linger", "ann") // which root has done, or uninstall has undone
+	c.nothingNew(before)
 }
 
 // moves is the life of two linked sites of the system, one in podman, which
 // moves to Docker.
 func (c *contained) moves() {
 	c.t.Helper()
-	c.must("skupper", "system", "install", "--platform", "podman")
-	c.must("skupper", "system", "install", "--platform", "docker")
+	before := diskOf(c.t, c.box, c.user)
+	c.must("systemctl", "stop", "docker.service", "docker.socket")
+	c.refusedAltogether("nothing answers at /run/docker.sock", "skupper", "system", "install", "--platform", "docker")
+	c.full("docker", "/var/lib/docker", "docker.socket", "docker.service")
+	c.full("podman", "/var/lib/containers")
+	for _, platform := range []string{"podman", "docker"} {
+		c.refusedAltogether("read-only file system", "unshare", "--mount", "sh", "-c", "mount -o bind,ro /etc /etc; exec skupper --platform "+platform+" system install")
+	}
+	c.must("env", "-u", "HOME", "skupper", "system", "install", "--platform", "podman")
+	c.must("env", "-u", "HOME", "skupper", "system", "install", "--platform", "docker")
 	c.must("podman", "create", "--name", "east-skupper-router", "localhost/skupper-router:2.0.0")
 	c.must("skupper", "--namespace", "west", "--platform", "docker", "site", "create", "west", "--enable-link-access", "--start")
 	c.refused("not of this site", "skupper", "--namespace", "east", "--platform", "podman", "site", "create", "east", "--start")
@@ -284,8 +403,12 @@ func (c *contained) moves() {
 	}
 	c.upgraded("/etc", "system", "systemd/system")
 	c.kill("east", "podman")
-	c.kill("west", "docker")
+	c.kill("west", "docker", "docker", "kill", "west-skupper-router")
 	c.works()
+	open := c.host.through("127.0.0.1:18080")
+	c.occupied("docker", "east", open)
+	c.occupied("podman", "west", open)
+	_ = open.Close() // a router that ends waits for its connections
 
 	was := c.identityOf("/var/lib/skupper/namespaces/east")
 	c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "docker")
@@ -296,8 +419,8 @@ func (c *contained) moves() {
 	c.must("skupper", "--namespace", "east", "listener", "create", "more", "18081")
 	c.must("systemctl", "kill", "--signal=KILL", "skupper.service")
 	c.keeps(conn, "a reload and the death of the agent")
-	_ = conn.Close() // a router that ends waits for its connections
-	c.must("systemctl", "restart", "docker.service")
+	_ = conn.Close()                                                                   // a router that ends waits for its connections
+	c.must("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "docker.service") // systemd starts it again
 	c.works()
 	c.boots()
 	if said := c.must("skupper", "--namespace", "east", "system", "logs"); !strings.Contains(said, "Operational") {
@@ -306,8 +429,10 @@ func (c *contained) moves() {
 	c.leaves()
 	c.must("skupper", "--namespace", "east", "system", "stop")
 	c.host.closed("127.0.0.1:18080")
-	c.nothingLeft("docker", "/var/lib/skupper", "/etc/systemd/system")
+	c.nothingLeft("/var/lib/skupper", "docker", "podman")
 	c.bundled("docker")
+	c.must("rm", "/root/link.yaml")
+	c.nothingNew(before)
 }
 
 // bundled installs a bundle on a platform that nobody has prepared, and removes it
@@ -417,13 +542,19 @@ func (c *contained) upgraded(config, kind, units string) {
 // while its containers go on.
 func (c *contained) leaves() {
 	c.t.Helper()
-	old := c.runs("east", "docker").PID
+	old, west := c.runs("east", "docker").PID, c.runs("west", "docker").PID
 	const once = "/etc/systemd/system/docker.service.d/once.conf"
 	c.box.Write(c.t, once, []byte("[Service]\nRestart=no\n"), 0o644)
 	c.must("systemctl", "daemon-reload")
 	c.must("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "docker.service")
 	c.must("systemctl", "stop", "docker.socket")
 	c.must("kill", "-0", strconv.Itoa(old))
+	const gone = "docker: nothing answers at /run/docker.sock; start Docker: systemctl start docker"
+	if n := c.site("east"); n.State != api.Running || !strings.Contains(n.Message, "the router goes on") || !strings.Contains(n.Message, gone) {
+		c.t.Errorf("a router that goes on without Docker: %+v", n)
+	}
+	c.must("kill", "-KILL", strconv.Itoa(west))
+	c.becomes("west", "said to be down for want of Docker", func(n api.Namespace) bool { return n.State == api.Failed && strings.Contains(n.Message, gone) })
 	if said := c.must("skupper", "--namespace", "east", "system", "migrate", "--to", "linux"); !strings.Contains(said, "`docker rm --force east-skupper-router`") {
 		c.t.Errorf("moved away from an engine that was killed: %s", said)
 	}
@@ -431,27 +562,40 @@ func (c *contained) leaves() {
 	if out, err := c.try("kill", "-0", strconv.Itoa(old)); err == nil {
 		c.t.Errorf("the router of the container goes on: %s", out)
 	}
-	c.works()
 	c.must("rm", "-r", filepath.Dir(once))
 	c.must("systemctl", "daemon-reload")
 	c.must("systemctl", "start", "docker.socket", "docker.service")
+	c.works()
 	c.must("docker", "rm", "--force", "east-skupper-router")
 }
 
-// nothingLeft uninstalls everything.
-func (c *contained) nothingLeft(engine, data, units string) {
+// nothingLeft uninstalls everything: neither engines nor systemd know of it.
+func (c *contained) nothingLeft(data string, engines ...string) {
 	c.t.Helper()
 	c.must("skupper", "system", "uninstall", "--force", "--yes")
 	c.host.closed("127.0.0.1:18080")
-	for _, list := range [][]string{{"ps", "--all", "--quiet"}, {"images", "--quiet"}} {
-		if left := c.must(append([]string{engine}, list...)...); left != "" {
-			c.t.Errorf("%s %s: %s", engine, list[0], left)
+	for _, engine := range engines {
+		for _, list := range [][]string{{"ps", "--all", "--quiet"}, {"images", "--quiet"}, {"volume", "ls", "--quiet"}} {
+			if left := c.must(append([]string{engine}, list...)...); left != "" {
+				c.t.Errorf("%s %s: %s", engine, list[0], left)
+			}
 		}
 	}
-	quadlets := filepath.Join(filepath.Dir(filepath.Dir(units)), "containers/systemd")
-	for dir, pattern := range map[string]string{units: "skupper-*", quadlets: "skupper-*", data + "/namespaces": "[ew]*"} {
-		if left := glob(c.box.Path(dir), pattern); len(left) > 0 {
-			c.t.Errorf("left: %v", left)
+	for _, list := range [][]string{{"list-units", "--all"}, {"list-unit-files"}} {
+		if left, _ := c.try(append(append(c.systemctl(), list...), "--no-legend", "skupper*")...); left != "" { // none is an exit code of some versions
+			c.t.Errorf("systemd knows: %s", left)
 		}
+	}
+	c.must("sh", "-ec", "ls $0/trash/*.tar.gz; rm -r $0/trash; rmdir $0", data) // archives are all that is kept
+	if left, err := c.try("sh", "-c", "find ${XDG_RUNTIME_DIR:-/run}/skupper"); err == nil {
+		c.t.Errorf("left: %s", left)
+	}
+}
+
+// nothingNew compares the disk with what it was.
+func (c *contained) nothingNew(before map[string]string) {
+	c.t.Helper()
+	if d := box.Difference(before, diskOf(c.t, c.box, c.user)); len(d) > 0 {
+		c.t.Errorf("left:\n%s", strings.Join(d, "\n"))
 	}
 }

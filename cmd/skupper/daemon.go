@@ -121,6 +121,9 @@ func (p *program) startAgent(ctx context.Context) (api.Controller, error) {
 	if err != nil || online {
 		return c, err
 	}
+	if err := p.engineAnswers(ctx); err != nil {
+		return nil, err
+	}
 	conn, err := systemd.Connect(ctx, p.systemdOptions())
 	switch {
 	case err == nil:
@@ -137,6 +140,19 @@ func (p *program) startAgent(ctx context.Context) (api.Controller, error) {
 		return nil, err
 	}
 	return p.awaitAgent(ctx, died)
+}
+
+// engineAnswers asks the engine of the site that would be this host's first one,
+// before an agent is set up for it.
+func (p *program) engineAnswers(ctx context.Context) error {
+	if !container.Known(p.platform) || isDir(p.paths.NamespacesDir()) {
+		return nil
+	}
+	e, err := p.engine(p.platform)
+	if err == nil {
+		_, err = e.Version(ctx)
+	}
+	return err
 }
 
 // spawnAgent starts the agent as a process of its own session. The channel

@@ -275,7 +275,7 @@ func (p *program) certCommands() *command.Command {
 		Commands: []*command.Command{
 			{
 				Name: "list", Summary: "list the site's certificates", Flags: statusFlags()[:2],
-				Text: "EXPIRES is when a certificate ends, RENEWS when the agent makes another one; SOURCE says who made it.",
+				Text: "EXPIRES is when a certificate ends, RENEWS when the agent makes another one; SOURCE says who made it, MESSAGE what is wrong with it.",
 				Examples: []command.Example{
 					{Line: "skupper cert list", Text: "Every certificate with its issuer and expiry"},
 					{Line: "skupper cert list -o json", Text: "The same for a program, with serial numbers and subjects"},
@@ -285,10 +285,10 @@ func (p *program) certCommands() *command.Command {
 					if err != nil {
 						return err
 					}
-					t := &output.Table{Header: []string{"NAME", "USE", "STATUS", "EXPIRES", "RENEWS", "ISSUER", "SOURCE"}, Paint: p.paint()}
+					t := &output.Table{Header: []string{"NAME", "USE", "STATUS", "EXPIRES", "RENEWS", "ISSUER", "SOURCE", "MESSAGE"}, Paint: p.paint()}
 					now := time.Now()
 					for _, c := range s.Certificates {
-						t.Add(c.Name, c.Use, c.Status, ago(c.Expires, now), ago(c.Renews, now), c.Issuer, c.Source)
+						t.Add(c.Name, c.Use, c.Status, ago(c.Expires, now), ago(c.Renews, now), c.Issuer, c.Source, c.Message)
 					}
 					return p.listOf(in, t, s.Certificates)
 				},

@@ -104,13 +104,17 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 		}
 		return p.printLines(lines)
 	}
-	if err := p.retireController(ctx, in, conn); err != nil {
-		return err
-	}
 	if container.Known(platform) { // before anything is changed for what cannot be had
-		if _, err := p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.MissingEngine(ctx, conn, s) }); err != nil {
+		if err := system.Installable(ctx, conn, p.paths); err != nil {
 			return err
 		}
+		lines, err := p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.ReadyEngine(ctx, conn, s) })
+		if err := errors.Join(p.printLines(lines), err); err != nil {
+			return err
+		}
+	}
+	if err := p.retireController(ctx, in, conn); err != nil {
+		return err
 	}
 	if linger == "" && conn != nil {
 		linger = p.askToLinger(ctx, in)

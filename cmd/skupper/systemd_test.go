@@ -28,18 +28,26 @@ func TestUnderSystemd(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	t.Run("system", func(t *testing.T) {
-		t.Parallel()
-		h := newSystemdHost(t, program, "")
-		h.badSystem()
-		h.life()
-	})
-	t.Run("user", func(t *testing.T) {
-		t.Parallel()
-		h := newSystemdHost(t, program, "ann")
-		h.badUser()
-		h.life()
-	})
+	for name, lower := range map[string]string{"": "", ", Debian 13": os.Getenv("SKUPPER_BOX_TRIXIE")} {
+		if name != "" && lower == "" {
+			if os.Getenv("CI") == "true" {
+				t.Error("SKUPPER_BOX_TRIXIE does not name a root file system of Debian 13: run make trixie-tree")
+			}
+			continue
+		}
+		t.Run("system"+name, func(t *testing.T) {
+			t.Parallel()
+			h := newSystemdHost(t, program, lower, "")
+			h.badSystem()
+			h.life()
+		})
+		t.Run("user"+name, func(t *testing.T) {
+			t.Parallel()
+			h := newSystemdHost(t, program, lower, "ann")
+			h.badUser()
+			h.life()
+		})
+	}
 }
 
 // systemdHost is a host with systemd, and who has a site there.
@@ -51,8 +59,8 @@ type systemdHost struct {
 }
 
 // newSystemdHost boots a host with an echo server on port 9000.
-func newSystemdHost(t *testing.T, program, user string) *systemdHost {
-	h := &systemdHost{t: t, b: box.New(t, box.Options{}), user: user, units: "/etc/systemd/system"}
+func newSystemdHost(t *testing.T, program, lower, user string) *systemdHost {
+	h := &systemdHost{t: t, b: box.New(t, box.Options{Lower: lower}), user: user, units: "/etc/systemd/system"}
 	h.b.Put(t, program, "/usr/local/bin/skupper")
 	h.b.Write(t, "/etc/systemd/system/echo.socket", []byte("[Socket]\nListenStream=127.0.0.1:9000\nAccept=yes\n[Install]\nWantedBy=sockets.target\n"), 0o644)
 	h.b.Write(t, "/etc/systemd/system/echo@.service", []byte("[Service]\nExecStart=/bin/cat\nStandardInput=socket\n"), 0o644)
@@ -145,17 +153,23 @@ func (h *systemdHost) eventually(what string, is func() bool) {
 	}
 }
 
-// disk is what lies on the disk, but for the accounts of the machine, what
-// container engines do at boot, and the directories that a user has anyway.
 func (h *systemdHost) disk() map[string]string {
 	h.t.Helper()
-	but := []string{"/var/lib/containers"}
+	return diskOf(h.t, h.b, h.user)
+}
+
+// diskOf is what lies on the disk of a host, but for the accounts of the machine,
+// what container engines keep, and the directories that a user has anyway.
+func diskOf(t *testing.T, b *box.Box, user string) map[string]string {
+	t.Helper()
+	home := "/home/" + user
+	but := []string{"/var/lib/containers", "/var/lib/docker", "/var/lib/containerd", "/opt/containerd", "/etc/docker", home + "/.local/share/containers", home + "/.config/cni", home + "/.rpmdb", "/root/.rpmdb"}
 	for _, name := range []string{"passwd", "group", "shadow", "gshadow", "subuid", "subgid"} {
 		but = append(but, "/etc/"+name, "/etc/"+name+"-")
 	}
-	files := h.b.Files(h.t, but...)
+	files := b.Files(t, but...)
 	for _, dir := range []string{".local", ".local/share", ".config", ".config/systemd", ".config/systemd/user"} {
-		delete(files, "/home/"+h.user+"/"+dir)
+		delete(files, home+"/"+dir)
 	}
 	return files
 }
@@ -493,7 +507,7 @@ func (h *systemdHost) gone(before map[string]string) {
 		h.skupper("system", "uninstall", "--force") // who may log in to the network observer goes too
 	} else {
 		h.skupper("system", "uninstall", "--force", "--yes")
-		h.b.Sh(h.t, "loginctl", "disable-linger", h.user) // which uninstall leaves, and says so
+		h.b.Sh(h.t, "loginctl", "disable-linger", h.user) // which root has done, or uninstall has undone
 		h.b.Sh(h.t, "sh", "-c", "set -e; cd /home/"+h.user+"/.local/share; ls skupper/trash/default-*.tar.gz; rm -r skupper/trash; rmdir skupper")
 	}
 	for _, name := range []string{"skupper", "skupper-default", "skupper-network-observer"} {

@@ -20,7 +20,7 @@ const root = "../.."
 func TestPackages(t *testing.T) {
 	t.Parallel()
 	box.Need(t)
-	for _, tool := range []string{"dpkg", "lintian", "rpm", "rpmlint", "python3"} {
+	for _, tool := range []string{"dpkg", "lintian", "rpm", "rpmlint", "python3", "podman", "dockerd"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("CI") == "true" {
 				t.Fatalf("%s is not installed: run make test-deps", tool)
@@ -140,7 +140,7 @@ func build(t *testing.T, program, version, arch, into string) {
 // inside runs parts of testdata/inside.sh in a host of its own, each of which
 // leaves the disk as it was.
 func inside(t *testing.T, dir string, parts ...string) {
-	b := box.New(t, box.Options{})
+	b := box.New(t, box.Options{Keep: []string{"docker.service", "docker.socket", "containerd.service"}})
 	files, err := filepath.Glob(filepath.Join(dir, "packages/*"))
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func inside(t *testing.T, dir string, parts ...string) {
 // files may belong to it.
 func disk(t *testing.T, b *box.Box) map[string]string {
 	t.Helper()
-	but := []string{"/var/lib/dpkg", "/var/lib/rpm", "/root/.rpmdb", "/var/lib/containers"}
+	but := []string{"/var/lib/dpkg", "/var/lib/rpm", "/root/.rpmdb", "/var/lib/containers", "/var/lib/docker", "/var/lib/containerd", "/opt/containerd", "/etc/docker"}
 	for _, name := range []string{"passwd", "group", "shadow", "gshadow"} {
 		but = append(but, "/etc/"+name, "/etc/"+name+"-")
 	}

@@ -87,6 +87,22 @@ func (e *ForeignError) Hint() string {
 	return fmt.Sprintf("`%[1]s rm --force %[2]s` removes it, `%[1]s rename %[2]s OTHER` keeps it", e.Engine, e.Name)
 }
 
+// FullError is an engine that has no room for an image.
+type FullError struct{ Engine, Image string }
+
+func (e *FullError) Error() string {
+	return fmt.Sprintf("%s has no room for the image %s: no space left on device", e.Engine, e.Image)
+}
+
+// Hint says what to do about it.
+func (e *FullError) Hint() string {
+	where := "podman info --format '{{.Store.GraphRoot}}'"
+	if e.Engine == Docker {
+		where = "docker info --format '{{.DockerRootDir}}'"
+	}
+	return fmt.Sprintf("make room where it keeps images (`%s` says where) and in /var/tmp, then repeat the command", where)
+}
+
 // MissingImageError is an image that is neither there nor can be had.
 type MissingImageError struct {
 	Engine, Image string

@@ -161,6 +161,9 @@ var userSlice = regexp.MustCompile(`/user-(\d+)\.slice/`)
 func unitIn(group string) string {
 	name := ""
 	for _, part := range strings.Split(path.Clean(group), "/") {
+		if part == "init.scope" { // systemd itself, for whatever unit
+			continue
+		}
 		if strings.HasSuffix(part, ".service") || strings.HasSuffix(part, ".scope") || strings.HasSuffix(part, ".socket") {
 			name = part
 		}

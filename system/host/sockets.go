@@ -142,10 +142,10 @@ func (o PortOwners) Taken(host string, port int) bool {
 }
 
 // Of says who listens on a port: "nginx (pid 812)" or, if the process may not be
-// looked at, "a process of user www-data", with its unit of systemd before it:
-// "nginx.service, a process of user www-data". Before either is the container that
-// it is in: "container 9ab6d6850677 of docker, nginx (pid 812)". It is empty if
-// nobody listens.
+// looked at, "a process of user www-data", with its unit of systemd: "a process of
+// user www-data (nginx.service)". Before either is the container that it is in:
+// "container 9ab6d6850677 of docker, nginx (pid 812)". It is empty if nobody
+// listens.
 func (o PortOwners) Of(port int) string { return o.byPort()[port] }
 
 // portOwners finds who is behind every listening socket.
@@ -180,8 +180,8 @@ func portOwners() map[int]string {
 	return owners
 }
 
-// addGroups puts before each owner the container that it is in, or the unit of
-// one that may not be looked at.
+// addGroups adds to each owner the container that it is in, or the unit of one
+// that may not be looked at.
 func addGroups(owners map[int]string, unseen map[int]bool, sockets []listening) {
 	groups, ids := groupsOf(), map[uint64]bool{}
 	for _, id := range groups {
@@ -197,13 +197,10 @@ func addGroups(owners map[int]string, unseen map[int]bool, sockets []listening) 
 			continue
 		}
 		group := names[groups[uint32(inode)]]
-		where := containerIn(group)
-		if where == "" && unseen[l.port] {
-			where = unitIn(group)
-		}
-		if where != "" {
-			done[l.port] = true
-			owners[l.port] = where + ", " + owners[l.port]
+		if in := containerIn(group); in != "" {
+			owners[l.port], done[l.port] = in+", "+owners[l.port], true
+		} else if unit := unitIn(group); unit != "" && unseen[l.port] {
+			owners[l.port], done[l.port] = owners[l.port]+" ("+unit+")", true
 		}
 	}
 }

@@ -80,6 +80,27 @@ watched() {
 	skupper system network-observer install --listen :8443 --password auto >/dev/null
 	[ "$(systemctl is-enabled skupper-network-observer)" = enabled ] || fail "the network observer is not enabled"
 }
+# whale: a site in Docker besides, and a container as that of a user's site is
+whale() {
+	printf '{"iptables": false, "ip-forward": false, "bridge": "none"}' >/etc/docker/daemon.json
+	systemctl reset-failed docker.service || true
+	systemctl start docker.service
+	skupper system install --platform docker >/dev/null
+	skupper --namespace whale --platform docker site create whale --start
+	[ "$(docker inspect --format '{{.State.Status}}' whale-skupper-router)" = running ] || fail "no container in Docker"
+	user=$(docker create --name user --label application=skupper-v2 --label skupper-agent/unit='{}' --volume /home/a/.local/share/skupper/namespaces/a/runtime/run:/run/skupper-router localhost/skupper-router:2.0.0)
+}
+# whalegone: the system's container is gone, the user's is not
+whalegone() {
+	[ "$(docker ps --all --quiet --no-trunc)" = "$user" ] || fail "containers: $(docker ps --all)"
+	docker rm user
+}
+# whaledone: what is Docker's goes
+whaledone() {
+	[ -z "$(docker ps --all --quiet)$(docker images --quiet)" ] || fail "left in Docker: $(docker ps --all; docker images)"
+	systemctl stop docker.service docker.socket
+	rm /etc/docker/daemon.json
+}
 # podgone: the container is gone, and no file would start it at boot
 podgone() {
 	[ -z "$(podman ps --all --quiet)" ] || fail "containers: $(podman ps --all)"
@@ -112,6 +133,7 @@ back() {
 	systemctl enable --now skupper
 	skupper system start # it waits
 	skupper --namespace pod system start
+	skupper --namespace whale system start
 	skupper system status --check >/dev/null
 	skupper system network-observer install >/dev/null # as it was
 	[ "$(systemctl is-active skupper-network-observer)" = active ] || fail "no network observer after an installation"
@@ -132,14 +154,17 @@ deb() {
 	skupper system restart
 	pod
 	watched
+	whale
 	dpkg -r skupper
 	gone
 	podgone
+	whalegone
 	back dpkg -i skupper_2.0.1-1_amd64.deb
 	podback
 	dpkg -P skupper
 	gone
 	poddone
+	whaledone
 }
 
 # bare: where no systemd runs, as in an image that is being built, nothing is said
@@ -159,9 +184,11 @@ rpm_() {
 	exec 3>&-
 	pod
 	watched
+	whale
 	rpm -e --nodeps skupper
 	gone
 	podgone
+	whalegone
 	back rpm -i --nodeps skupper-2.0.1-1.x86_64.rpm
 	podback
 	rm /etc/containers/systemd/skupper-later.container # no site has it
@@ -169,6 +196,7 @@ rpm_() {
 	rpm -e --nodeps skupper
 	gone
 	poddone
+	whaledone
 	rm -rf /var/lib/skupper # what no RPM removes
 }
 
