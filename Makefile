@@ -12,7 +12,7 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 TIMEOUT  = -timeout 10m
 
 .DEFAULT_GOAL := build
-.PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt trixie kills fuzz golden docs package console pictures clean
+.PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt trixie trixie-tree kills fuzz golden docs package console pictures clean
 
 build: ## build the static binary ./skupper
 	$(BUILD) -o skupper ./cmd/skupper
@@ -97,6 +97,15 @@ trixie: ## the life of sites with the systemd, podman and Docker of Debian 13 (a
 	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps,ca-certificates,podman,crun,uidmap,passt,slirp4netns,fuse-overlayfs,netavark,nftables,iptables,docker.io,docker-cli,runc trixie $(TRIXIE).new && \
 	  mv $(TRIXIE).new $(TRIXIE); }
 	SKUPPER_BOX_LOWER=$(TRIXIE) $(GO) test -count=1 $(TIMEOUT) ./cmd/skupper -run 'TestUnderSystemd|TestContainers'
+
+TRIXIE_TREE ?= $(or $(SKUPPER_BOX_TRIXIE),$(or $(XDG_CACHE_HOME),/var/cache)/skupper-host/trixie-systemd)
+
+trixie-tree: ## a root file system of Debian 13 without engines, for make test with SKUPPER_BOX_TRIXIE (as root, with mmdebstrap)
+	@test -d $(TRIXIE_TREE) || { mkdir -p $(dir $(TRIXIE_TREE)) && rm -rf $(TRIXIE_TREE).new && \
+	  mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
+	    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps trixie $(TRIXIE_TREE).new && \
+	  mv $(TRIXIE_TREE).new $(TRIXIE_TREE); }
 
 kills: ## a site whose command, agent or router is killed 200 times at random moments, and one that loses power at each step
 	$(GO) test $(TIMEOUT) ./cmd/skupper -run TestKilledAtAnyMoment -kills 200
