@@ -88,13 +88,16 @@ check: ## formatting, vet, linters, floor plan, stale documents, go.mod
 fmt: ## format every Go file
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
 
+# The mirror of Debian that this machine uses; without one, mmdebstrap knows its own.
+MIRROR ?= $(shell apt-get indextargets --format '$$(SITE)' 'Created-By: Packages' 2>/dev/null | grep -m1 '/debian$$')
+
 # The tree is made once, outside of the checkout; hosts are booted on top of it.
 TRIXIE ?= $(or $(XDG_CACHE_HOME),/var/cache)/skupper-host/trixie-engines
 
 trixie: ## the life of sites with the systemd, podman and Docker of Debian 13 (as root, with mmdebstrap)
 	@test -d $(TRIXIE) || { mkdir -p $(dir $(TRIXIE)) && rm -rf $(TRIXIE).new && \
-	  mmdebstrap --variant=minbase --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
-	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps,ca-certificates,podman,crun,uidmap,passt,slirp4netns,fuse-overlayfs,netavark,nftables,iptables,docker.io,docker-cli,runc trixie $(TRIXIE).new && \
+	  mmdebstrap --variant=minbase --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "5"' --dpkgopt=force-unsafe-io \
+	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps,ca-certificates,podman,crun,uidmap,passt,slirp4netns,fuse-overlayfs,netavark,nftables,iptables,docker.io,docker-cli,runc trixie $(TRIXIE).new $(MIRROR) && \
 	  mv $(TRIXIE).new $(TRIXIE); }
 	SKUPPER_BOX_LOWER=$(TRIXIE) $(GO) test -count=1 $(TIMEOUT) ./cmd/skupper -run 'TestUnderSystemd|TestContainers'
 
@@ -102,9 +105,9 @@ TRIXIE_TREE ?= $(or $(SKUPPER_BOX_TRIXIE),$(or $(XDG_CACHE_HOME),/var/cache)/sku
 
 trixie-tree: ## a root file system of Debian 13 without engines, for make test with SKUPPER_BOX_TRIXIE (as root, with mmdebstrap)
 	@test -d $(TRIXIE_TREE) || { mkdir -p $(dir $(TRIXIE_TREE)) && rm -rf $(TRIXIE_TREE).new && \
-	  mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
+	  mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "5"' --dpkgopt=force-unsafe-io \
 	    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps trixie $(TRIXIE_TREE).new && \
+	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps trixie $(TRIXIE_TREE).new $(MIRROR) && \
 	  mv $(TRIXIE_TREE).new $(TRIXIE_TREE); }
 
 kills: ## a site whose command, agent or router is killed 200 times at random moments, and one that loses power at each step
