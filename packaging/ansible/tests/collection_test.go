@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,7 +29,7 @@ type rig struct {
 // change a listener, and take everything away again.
 func TestCollection(t *testing.T) {
 	box.Need(t)
-	need(t, "ansible-playbook", "dpkg-deb", "ip")
+	need(t, "ansible-playbook", "dpkg-deb", "rpmbuild", "ip")
 	r := newRig(t)
 	before := r.files(t)
 
@@ -75,6 +76,132 @@ func TestCollection(t *testing.T) {
 	}
 	if d := cmp.Diff(before, r.files(t)); d != "" {
 		t.Errorf("left behind:\n%s", d)
+	}
+	r.methods(t)
+}
+
+// methods installs skupper in the other ways, with all that the role can add,
+// tries what cannot be, and takes everything away again.
+func (r *rig) methods(t *testing.T) {
+	t.Helper()
+	r.offer(t)
+	before := r.files(t)
+	hosts := []string{"-i", "methods.yml"}
+
+	foreseen := r.play(t, append(hosts, "--check", "--diff")...)
+	if d := cmp.Diff(before, r.files(t)); d != "" {
+		t.Fatalf("check mode changes files:\n%s", d)
+	}
+	done := r.play(t, hosts...)
+	if d := cmp.Diff(foreseen.changed, done.changed); d != "" {
+		t.Errorf("what check mode foresees, and what is done:\n%s", d)
+	}
+	for _, want := range []string{
+		"ann: Fetch the program", "ann: Resources of the site", "shop: Say that the bundle was installed",
+		"west: Network observer", "west: Ports in the firewall", "west: Say that the package was installed", "west: Settings of the program",
+	} {
+		if !slices.Contains(done.changed, want) {
+			t.Errorf("%q is not among the changes %q", want, done.changed)
+		}
+	}
+	if again := r.play(t, hosts...); len(again.changed) > 0 {
+		t.Errorf("the second run changes %v", again.changed)
+	}
+	if said := r.east.Sh(t, "skupper", "-n", "shop", "site", "status", "--no-headers"); !strings.Contains(said, "Ready") {
+		t.Errorf("the site of the bundle: %s", said)
+	}
+	if said := r.west.Sh(t, "cat", "/etc/ufw/applications.d/skupper-sites", "/run/ufw.log"); !strings.Contains(said, "ports=9090,45671,55671/tcp\napp update skupper-sites\nallow skupper-sites\n") {
+		t.Errorf("the firewall was told:\n%s", said)
+	}
+
+	r.wrong(t)
+
+	keys := func() string { return r.west.Sh(t, "skupper", "cert", "list", "-o", "json") }
+	old := keys()
+	if renewed := r.play(t, "-i", "methods.yml", "--limit", "west", "--extra-vars", "skupper_within_days=400", "../playbooks/rotate_certs.yml"); len(renewed.changed) != 1 || keys() == old {
+		t.Errorf("the renewal of certificates changes %v", renewed.changed)
+	}
+
+	r.play(t, append(hosts, "--extra-vars", "skupper_state=absent")...)
+	if d := cmp.Diff(before, r.files(t)); d != "" {
+		t.Errorf("left behind:\n%s", d)
+	}
+	if said := r.west.Sh(t, "tail", "-n", "1", "/run/ufw.log"); said != "delete allow skupper-sites\n" {
+		t.Errorf("the firewall was told at last: %s", said)
+	}
+}
+
+// rpmSpec is of a package with the program alone.
+const rpmSpec = `Name: skupper
+Version: 0.1
+Release: 1
+Summary: test
+License: Apache-2.0
+AutoReqProv: no
+%define debug_package %{nil}
+%define __os_install_post %{nil}
+%description
+test
+%install
+mkdir -p %{buildroot}
+cp -a %{source}/usr %{buildroot}/
+%files
+/usr/bin/skupper
+`
+
+// offer puts onto west what hosts fetch, and a firewall that notes what it is
+// told.
+func (r *rig) offer(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(r.dir, "skupper.spec"), []byte(rpmSpec), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "rpmbuild", "-bb", "--quiet", "--define", "_topdir "+filepath.Join(r.dir, "rpm"), "--define", "_rpmdir "+r.dir, "--define", "_build_name_fmt skupper.rpm",
+		"--define", "_dbpath "+filepath.Join(r.dir, "rpmdb"), "--define", "_binary_payload w0.gzdio", "--define", "source "+filepath.Join(r.dir, "package"), filepath.Join(r.dir, "skupper.spec"))
+	bundle := filepath.Join(r.dir, "shop.sh")
+	pack := exec.Command(filepath.Join(r.dir, "skupper"), "--user", "system", "generate-bundle", "shop", "--input", "east", "--type", "shell-script", "--include-binary", "--output", bundle)
+	pack.Env = append(os.Environ(), "XDG_DATA_HOME="+filepath.Join(r.dir, "data"), "XDG_RUNTIME_DIR="+filepath.Join(r.dir, "run"))
+	if out, err := pack.CombinedOutput(); err != nil {
+		t.Fatalf("the bundle: %v\n%s", err, out)
+	}
+	r.env = append(r.env, "BUNDLE="+bundle)
+	for name, file := range map[string]string{"SUM_RPM": "skupper.rpm", "SUM_PROGRAM": "skupper"} {
+		data, err := os.ReadFile(filepath.Join(r.dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.west.Write(t, "/srv/"+file, data, 0o644)
+		r.env = append(r.env, fmt.Sprintf("%s=%x", name, sha256.Sum256(data)))
+	}
+	r.west.Write(t, "/usr/local/bin/ufw", []byte("#!/bin/sh\necho \"$*\" >>/run/ufw.log\n"), 0o755)
+	r.west.Sh(t, "mkdir", "-p", "/etc/ufw/applications.d")
+	r.west.Sh(t, "systemd-run", "--quiet", "--unit=files", "/usr/bin/python3", "-m", "http.server", "--directory", "/srv", "8000")
+}
+
+// wrong has hosts told what cannot be: it is said why, and nothing is changed.
+func (r *rig) wrong(t *testing.T) {
+	t.Helper()
+	before := r.files(t)
+	o, err := r.run(t, "-i", "wrong.yml")
+	if err == nil {
+		t.Errorf("nothing is refused:\n%s", o.text)
+	}
+	for host, why := range map[string]string{
+		"platform":    "skupper_platform is lxc: it is linux, podman or docker",
+		"key":         "listener db: prot: not one of name, port",
+		"unsure":      "needs its skupper_checksum",
+		"checksum":    "did not match 0000000000",
+		"unreachable": "Connection refused",
+		"nofile":      "/nowhere/shop.sh",
+		"yaml":        "skupper system apply: YAML: did not find expected",
+		"field":       "spec.port: 70000 is out of range",
+	} {
+		if !regexp.MustCompile(`(?m)^(fatal|failed): \[` + host + `\].*` + regexp.QuoteMeta(why)).MatchString(o.text) {
+			t.Errorf("%s: nobody says %q:\n%s", host, why, o.text)
+		}
+	}
+	if d := cmp.Diff(before, r.files(t)); d != "" || len(o.changed) > 0 {
+		t.Errorf("what is refused changes %v:\n%s", o.changed, d)
 	}
 }
 
@@ -211,19 +338,29 @@ type outcome struct {
 	text    string
 }
 
-// play runs the playbook.
+// play runs the playbook, or the one that args end in.
 func (r *rig) play(t *testing.T, args ...string) outcome {
+	t.Helper()
+	o, err := r.run(t, args...)
+	if err != nil {
+		t.Fatalf("ansible-playbook %v: %v\n%s", args, err, o.text)
+	}
+	return o
+}
+
+// run is play, which may fail.
+func (r *rig) run(t *testing.T, args ...string) (outcome, error) {
 	t.Helper()
 	record := filepath.Join(r.dir, "changes")
 	if err := os.WriteFile(record, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("ansible-playbook", append([]string{"play.yml"}, args...)...)
-	cmd.Env = append(r.env, "CHANGES="+record)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("ansible-playbook %v: %v\n%s", args, err, out)
+	if len(args) == 0 || !strings.HasPrefix(args[len(args)-1], "../playbooks/") {
+		args = append(args, "play.yml")
 	}
+	cmd := exec.Command("ansible-playbook", args...)
+	cmd.Env = append(r.env, "CHANGES="+record)
+	out, failed := cmd.CombinedOutput()
 	data, err := os.ReadFile(record)
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +369,7 @@ func (r *rig) play(t *testing.T, args ...string) outcome {
 	slices.Sort(o.changed)
 	o.changed = slices.Compact(o.changed)
 	t.Logf("%v: %d changed, %.1f s of processor time", args, len(o.changed), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
-	return o
+	return o, failed
 }
 
 // ours is where skupper and the collection put things, on the hosts' disks.
@@ -252,7 +389,7 @@ func (r *rig) files(t *testing.T) []string {
 			switch {
 			case err != nil:
 				return err
-			case d.IsDir() && slices.Contains([]string{".ansible", ".cache", "log", "tmp"}, d.Name()):
+			case d.IsDir() && slices.Contains([]string{".ansible", ".cache", ".rpmdb", "log", "rpm", "tmp"}, d.Name()):
 				return fs.SkipDir
 			case ours.MatchString(name) && (!d.IsDir() || strings.Contains(d.Name(), "skupper")):
 				all = append(all, b.Name()+":"+name)

@@ -9,6 +9,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import itertools
 import json
 import os
 import re
@@ -126,7 +127,7 @@ class Skupper(object):
             elif line.startswith('hint: '):
                 hints.append(line[len('hint: '):])
         msg = '; '.join(errors) or err.strip() or 'no error message'
-        words = ' '.join(a for a in args if not a.startswith('-'))
+        words = ' '.join(itertools.takewhile(lambda a: not a.startswith('-'), args))
         failure = dict(msg='skupper {0}: {1}'.format(words, msg), rc=code)
         if hints:
             failure['hint'] = '; '.join(hints)
@@ -145,6 +146,12 @@ class Skupper(object):
     def items(self, args):
         """The items of a list."""
         return self.json(args).get('items') or []
+
+    def site(self):
+        """The Site with its status; empty where there is none."""
+        found = self.json(['site', 'status'])
+        sites = found.get('items') or ([found] if found.get('kind') == 'Site' else [])
+        return sites[0] if sites else {}
 
     def lines(self, args):
         """The lines that a command prints."""

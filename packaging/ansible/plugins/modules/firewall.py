@@ -98,9 +98,8 @@ def ports(module, skupper):
         return []
     for name in sorted(skupper.namespaces()):
         module.params['namespace'] = name
-        for site in skupper.items(['site', 'status']):
-            for endpoint in site.get('status', {}).get('endpoints') or []:
-                found.add(int(endpoint['port']))
+        for endpoint in skupper.site().get('status', {}).get('endpoints') or []:
+            found.add(int(endpoint['port']))
     if found and module.params['token_port']:
         found.add(module.params['token_port'])
     return sorted(found)

@@ -23,9 +23,11 @@ options:
       - With C(started) the site runs, with C(stopped) it does not.
       - With C(reloaded) what differs of its input is put into effect.
       - With C(restarted) its router is restarted, which ends connections. It is always a change.
+      - With C(moved) its router runs on I(platform), as a process of the host or in a container. Moving it ends connections;
+        id, keys, ports and links stay. A site that is not there yet is none to move.
       - With C(absent) nothing is left of it.
     type: str
-    choices: [started, stopped, reloaded, restarted, absent]
+    choices: [started, stopped, reloaded, restarted, moved, absent]
     default: started
   keep_input:
     description:
@@ -54,6 +56,11 @@ EXAMPLES = r"""
 - name: Stop the site for a while
   skupper_host.site.namespace:
     state: stopped
+
+- name: Run the router in a container
+  skupper_host.site.namespace:
+    state: moved
+    platform: podman
 
 - name: Remove the site of namespace lab
   skupper_host.site.namespace:
@@ -114,6 +121,22 @@ def operate(module, skupper):
     return result
 
 
+def move(module, skupper, known):
+    """The result of having the site on another platform."""
+    to = module.params['platform']
+    if known is None or known.get('platform') == to:
+        return dict(changed=False)
+    module.params['platform'] = None  # the program takes it for that of the site as it is
+    command = ['system', 'migrate', '--to', to]
+    plan = skupper.lines(command + ['--dry-run'])
+    result = dict(changed=True, plan=plan)
+    if module._diff:
+        result['diff'] = dict(before='platform: {0}\n'.format(known.get('platform')), after='platform: {0}\n'.format(to))
+    if not module.check_mode:
+        skupper.run(command + ['--wait', module.params['wait'], '--timeout', '{0}s'.format(module.params['wait_timeout'])])
+    return result
+
+
 def new(state):
     """Whether a site that a task before this one would have made and started, is changed."""
     return state in ('stopped', 'restarted')
@@ -142,11 +165,12 @@ def remove(module, skupper):
 def main():
     module = AnsibleModule(
         argument_spec=common_arguments(
-            state=dict(type='str', choices=['started', 'stopped', 'reloaded', 'restarted', 'absent'], default='started'),
+            state=dict(type='str', choices=['started', 'stopped', 'reloaded', 'restarted', 'moved', 'absent'], default='started'),
             keep_input=dict(type='bool', default=False),
             purge=dict(type='bool', default=False),
             wait=dict(type='str', choices=['none', 'configured', 'ready'], default='ready'),
             wait_timeout=dict(type='int', default=60)),
+        required_if=[['state', 'moved', ['platform']]],
         supports_check_mode=True)
     skupper = Skupper(module)
     state = module.params['state']
@@ -157,7 +181,10 @@ def main():
     known = skupper.here()
     if known is None and module.check_mode and state != 'absent':
         module.exit_json(changed=new(state), active=False, msg='there is no site yet')
-    result = remove(module, skupper) if state == 'absent' else operate(module, skupper)
+    if state == 'moved':
+        result = move(module, skupper, known)
+    else:
+        result = remove(module, skupper) if state == 'absent' else operate(module, skupper)
     known = skupper.here() or {}
     result['active'] = known.get('state') == 'running'
     for key in ('unit', 'pid', 'since'):

@@ -135,6 +135,8 @@ def main():
     if skupper.absent_in_check_mode() or present and module.check_mode and skupper.here() is None:
         module.exit_json(changed=present, actions=[], msg='there is no site yet')
     group = ['system', 'network-observer']
+    if present and module.params['login']:  # a password that there is stays
+        module.params['login'] = not skupper.json(group + ['status']).get('login')
     command = group + (['install'] + flags(module.params) if present else ['uninstall'])
     if not present and module.params['purge']:
         command.append('--purge')

@@ -99,8 +99,7 @@ def main():
         here = known.get(skupper.namespace_name())
         if here:
             result.update(exists=True, state=here.get('state', ''))
-            sites = skupper.items(['site', 'status'])
-            result['site'] = sites[0] if sites else {}
+            result['site'] = skupper.site()
             for name in LISTS:
                 result[name] = skupper.items(LISTS[name])
     module.exit_json(**result)
