@@ -291,8 +291,9 @@ func (c *contained) lives() {
 	c.refusedAltogether("there is no socket", "skupper", "--platform", "podman", "site", "create", "west", "--start")
 	c.refusedAltogether("no permission to use /run/docker.sock", "skupper", "--platform", "docker", "system", "install")
 	c.refusedAltogether("HOME is not set", "env", "-u", "HOME", "skupper", "--platform", "podman", "system", "install")
-	c.full("podman", "/home/ann/.local/share/containers")
-	c.must("podman", "system", "migrate") // its pause process has seen that disk
+	c.full("podman", "/home/ann/.local/share/containers", "podman.service")
+	uid := strings.TrimSpace(c.must("id", "-u"))
+	c.box.Sh(c.t, "systemctl", "stop", "user@"+uid+".service", "user-runtime-dir@"+uid+".service") // podman's processes have seen that disk
 	first := c.must("skupper", "system", "install", "--platform", "podman")
 	for _, words := range []string{"started podman.socket", "enabled podman.socket", "made the image ", "`loginctl enable-linger ann`"} {
 		if !strings.Contains(first, words) {
@@ -315,7 +316,6 @@ func (c *contained) lives() {
 	c.must("skupper", "--namespace", "west", "connector", "create", "db", "18090")
 	c.must("skupper", "--namespace", "east", "listener", "create", "db", "18080")
 	conn := c.host.through("127.0.0.1:18080")
-	uid := strings.TrimSpace(c.must("id", "-u"))
 	if got, want := c.must("podman", "inspect", "--format", inspect, "west-skupper-router"), "true host "+uid+":"+uid+" skupper-v2 router\n"; got != want {
 		c.t.Errorf("container: %q, want %q", got, want)
 	}
@@ -379,7 +379,7 @@ func (c *contained) moves() {
 	c.must("systemctl", "stop", "docker.service", "docker.socket")
 	c.refusedAltogether("nothing answers at /run/docker.sock", "skupper", "system", "install", "--platform", "docker")
 	c.full("docker", "/var/lib/docker", "docker.socket", "docker.service")
-	c.full("podman", "/var/lib/containers")
+	c.full("podman", "/var/lib/containers", "podman.socket", "podman.service")
 	for _, platform := range []string{"podman", "docker"} {
 		c.refusedAltogether("read-only file system", "unshare", "--mount", "sh", "-c", "mount -o bind,ro /etc /etc; exec skupper --platform "+platform+" system install")
 	}

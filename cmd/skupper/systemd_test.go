@@ -168,8 +168,11 @@ func diskOf(t *testing.T, b *box.Box, user string) map[string]string {
 		but = append(but, "/etc/"+name, "/etc/"+name+"-")
 	}
 	files := b.Files(t, but...)
-	for _, dir := range []string{".local", ".local/share", ".config", ".config/systemd", ".config/systemd/user"} {
+	for _, dir := range []string{".local", ".local/share", ".config", ".config/systemd", ".config/systemd/user", ".config/containers", ".config/containers/systemd"} {
 		delete(files, home+"/"+dir)
+	}
+	for _, kind := range []string{"user", "system"} { // which tests move away and back
+		delete(files, "/usr/lib/systemd/"+kind+"-generators/podman-"+kind+"-generator")
 	}
 	return files
 }
