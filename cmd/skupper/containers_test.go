@@ -379,7 +379,9 @@ func (c *contained) moves() {
 	c.must("systemctl", "stop", "docker.service", "docker.socket")
 	c.refusedAltogether("nothing answers at /run/docker.sock", "skupper", "system", "install", "--platform", "docker")
 	c.full("docker", "/var/lib/docker", "docker.socket", "docker.service")
-	c.full("podman", "/var/lib/containers", "podman.socket", "podman.service")
+	if os.Getenv("SKUPPER_BOX_LOWER") == "" { // root's podman of Debian 13 keeps to the driver that it chose for that disk
+		c.full("podman", "/var/lib/containers", "podman.socket", "podman.service")
+	}
 	for _, platform := range []string{"podman", "docker"} {
 		c.refusedAltogether("read-only file system", "unshare", "--mount", "sh", "-c", "mount -o bind,ro /etc /etc; exec skupper --platform "+platform+" system install")
 	}
