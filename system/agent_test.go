@@ -519,3 +519,18 @@ func TestNamesOfWhatIsWantedOrInEffect(t *testing.T) {
 		t.Errorf("of a namespace that does not exist: %v", err)
 	}
 }
+
+// TestInputThatATeardownKeepsIsShown: the site can be started from it again.
+func TestInputThatATeardownKeepsIsShown(t *testing.T) {
+	t.Parallel()
+	m, o := newMachinery(t)
+	a := agentOf(t, m, o)
+	apply(t, a, "west", siteFile("west", ""))
+	if _, err := a.Operate(t.Context(), "west", api.OperateRequest{Operation: api.Teardown, KeepInput: true, Purge: true}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := a.Status(t.Context(), "west")
+	if err != nil || s.Namespace.State != api.Defined || s.Namespace.Site != "west" {
+		t.Errorf("%+v, %v", s.Namespace, err)
+	}
+}

@@ -106,6 +106,11 @@ func (n *namespace) teardown(ctx context.Context, r api.OperateRequest) (*api.Re
 		return nil, err
 	}
 	n.seen.Store(&view{})
+	if r.KeepInput {
+		if err := n.recollect(ctx); err != nil {
+			n.log.Warn("the input that was kept is not shown", keyErr, err)
+		}
+	}
 	if err := n.m.release(n.paths.Name); err != nil {
 		n.log.Warn("ports not released", keyErr, err)
 	}
