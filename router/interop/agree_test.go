@@ -178,7 +178,7 @@ func TestObserversAgree(t *testing.T) {
 			if differ = differences(kind, a, b); len(differ) == 0 || time.Now().After(deadline) {
 				break
 			}
-			time.Sleep(200 * time.Millisecond)
+			<-time.After(200 * time.Millisecond)
 		}
 		if len(differ) > 0 {
 			t.Errorf("%s:\n%s", kind, strings.Join(differ, "\n"))
