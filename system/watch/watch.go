@@ -136,7 +136,7 @@ func (w *Watch) Run(ctx context.Context) error {
 
 // note starts or prolongs the burst of every tree that the event belongs to.
 func (w *Watch) note(e fsnotify.Event, now time.Time) {
-	if e.Op == fsnotify.Chmod || scratch(e.Name) {
+	if scratch(e.Name) {
 		return
 	}
 	w.mu.Lock()

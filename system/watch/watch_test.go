@@ -100,6 +100,10 @@ func TestMarksFollowTheTree(t *testing.T) {
 	await(t, tree, "a directory appeared")
 	write(t, filepath.Join(root, "certs", "deep", "tls.crt"))
 	await(t, tree, "a file in the new directory changed")
+	if err := os.Chmod(filepath.Join(root, "certs", "deep", "tls.crt"), 0); err != nil {
+		t.Fatal(err)
+	}
+	await(t, tree, "a file cannot be read any more")
 	if err := os.RemoveAll(root); err != nil {
 		t.Fatal(err)
 	}
