@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -134,6 +135,9 @@ func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost in
 	if _, err := n.request(ctx, true, wish{change: func(*input.Edit) ([]api.Change, error) { return nil, nil }, noSite: true, dryRun: true}); err != nil {
 		return nil, err
 	}
+	if err := n.room(); err != nil {
+		return nil, wrong(err)
+	}
 	objects, err := token.Redeem(ctx, token.Request{Token: t, Subject: subject, Cost: cost, Proxy: proxy})
 	if err != nil {
 		return nil, err
@@ -151,6 +155,25 @@ func (n *namespace) redeem(ctx context.Context, t *resource.AccessToken, cost in
 		memory: func(m *state.Memory) { m.Redeemed = append(slices.Clone(m.Redeemed), print) },
 		noSite: true,
 	})
+}
+
+// linkRoom is about what a link takes on the disk while a pass makes it: its
+// objects and keys twice, and what is written anew beside what is there.
+const linkRoom = 128 << 10
+
+// room returns an error where the disk has no room for a link.
+func (n *namespace) room() (err error) {
+	dir := n.paths.Dir
+	if !n.exists() {
+		dir = n.m.options.Paths.DataHome
+	}
+	f, err := os.CreateTemp(dir, ".room.tmp-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	_, err = f.Write(make([]byte, linkRoom))
+	return err
 }
 
 // subject is who redeems a token: the site, by its id. One that was never
