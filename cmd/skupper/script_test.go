@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -42,8 +43,20 @@ func TestMain(m *testing.M) {
 		dieAtStep(os.Getenv(killAt))
 		main()
 	}
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", beside); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
 }
+
+// beside is how many tests run beside each other, of those that may, unless
+// -parallel says it: they wait for processes and booted hosts most of their time.
+const beside = "4"
 
 // raceOptions is the GORACE of the programs that tests run. With the race
 // detector each waits a second before it exits, to hear of more races; tests
