@@ -48,6 +48,12 @@ func TestPodmanWithoutSystemd(t *testing.T) {
 		_ = h.say("system", "uninstall", "--force", "--yes") // it may have failed in the middle
 		_, _ = e.podman("rm", "--force", "--all")
 	})
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, err := os.ReadFile(h.data("system-controller", "agent.log"))
+			t.Logf("log of the agent: %v\n%s", err, log)
+		}
+	})
 	h.must("connector", "create", "echo", port[1])
 	h.must("listener", "create", "echo", port[0], "--host", "127.0.0.1", "--wait", "ready")
 	talks := func(after string) {
@@ -71,6 +77,7 @@ func TestPodmanWithoutSystemd(t *testing.T) {
 		}
 		talks(after)
 	}
+	h.must("system", "reload") // whoever starts the router is through with it
 	conn := dialPort(t, port[0])
 	converse(t, conn, "before")
 	end(syscall.SIGKILL)

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 
 // beside is how many tests run beside each other, of those that may, unless
 // -parallel says it: they wait for processes and booted hosts most of their time.
-const beside = "4"
+const beside = "3"
 
 // raceOptions is the GORACE of the programs that tests run. With the race
 // detector each waits a second before it exits, to hear of more races; tests

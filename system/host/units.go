@@ -105,7 +105,7 @@ type UnitError struct {
 func (e *UnitError) Error() string {
 	last := e.Text
 	if last == "" && len(e.Log) > 0 {
-		last = e.Log[len(e.Log)-1]
+		last = strings.TrimPrefix(e.Log[len(e.Log)-1], "error: ") // as our programs end
 	}
 	if last == "" {
 		return e.Result
