@@ -30,19 +30,7 @@ func watchWithOurs(t testing.TB, port int) *console {
 	listen := local(freeport.Get(t))
 	cmd := exec.Command(path, "network-observer", "run", "--listen", listen, "--router-endpoint", "amqp://"+local(port))
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
-	var log lockedBuffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed
-		if t.Failed() {
-			t.Logf("log of our observer:\n%s", tail(log.String(), 20))
-		}
-	})
-	return &console{t, "http://" + listen + "/api/v2alpha1/"}
+	return observing(t, listen, cmd)
 }
 
 // everything is all records of a kind, by what both observers call them.

@@ -39,7 +39,12 @@ func watchWith(t testing.TB, port int) *console {
 		t.Skip(upstreamObserver + " does not name upstream's network-observer")
 	}
 	listen := local(freeport.Get(t))
-	cmd := exec.Command(path, "-listen", listen, "-enable-console=false", "-router-endpoint", "amqp://"+local(port))
+	return observing(t, listen, exec.Command(path, "-listen", listen, "-enable-console=false", "-router-endpoint", "amqp://"+local(port)))
+}
+
+// observing starts an observer that serves at an address, until the test ends.
+func observing(t testing.TB, listen string, cmd *exec.Cmd) *console {
+	t.Helper()
 	var log lockedBuffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -49,7 +54,7 @@ func watchWith(t testing.TB, port int) *console {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
 		if t.Failed() {
-			t.Logf("log of the observer:\n%s", tail(log.String(), 20))
+			t.Logf("log of %s:\n%s", cmd.Path, tail(log.String(), 20))
 		}
 	})
 	return &console{t, "http://" + listen + "/api/v2alpha1/"}
