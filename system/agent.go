@@ -53,7 +53,11 @@ func NewAgent(o Options, units host.Units) *Agent {
 // Run serves until ctx is done: the API, the file events, and one loop for
 // each namespace. ready is called when the API answers. Routers go on when it
 // returns. Errors wrap ErrRunning.
-func (a *Agent) Run(ctx context.Context, ready func()) error {
+//
+// What has to run beside it, such as the built-in supervisor where no systemd
+// runs the routers, begins when the agent is the only one and ends before
+// another one may begin; where that ends with an error, so does the agent.
+func (a *Agent) Run(ctx context.Context, ready func(), beside ...func(context.Context) error) error {
 	paths := a.m.options.Paths
 	if err := makeHome(paths); err != nil {
 		return err
@@ -85,12 +89,19 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	var failed error
-	parts.Go(func() { failed = errors.Join(failed, server.run(ctx)); cancel() })
+	errs := make([]error, len(beside)+1)
+	for i, run := range beside {
+		parts.Go(func() {
+			if errs[i] = run(ctx); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	parts.Go(func() { errs[len(beside)] = server.run(ctx); cancel() })
 	a.look(ctx, ready)
 	cancel()
 	parts.Wait()
-	return failed
+	return errors.Join(errs...)
 }
 
 // look runs the namespaces until ctx is done.

@@ -391,7 +391,18 @@ func Uninstall(ctx context.Context, conn *systemd.Conn, paths layout.Paths) ([]s
 	if err := os.Remove(paths.InstallRecord()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return lines, err
 	}
-	if r.UnitFile != "" { // a package brings its directory itself
+	if conn == nil { // an agent that was killed leaves them
+		socket, err := paths.AgentSocket()
+		if err != nil {
+			return lines, err
+		}
+		for _, path := range []string{socket, paths.NotifySocket()} {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return lines, err
+			}
+		}
+	}
+	if r.UnitFile != "" || conn == nil { // a package brings its directory itself
 		_ = os.Remove(paths.AgentDir) // what is used is not empty
 	}
 	if _, err := os.Lstat(paths.DataHome); errors.Is(err, fs.ErrNotExist) {

@@ -86,7 +86,7 @@ func (p *program) controllerRun(ctx context.Context, in *command.Input) error {
 	if beside != nil {
 		parts = append(parts, beside)
 	}
-	return system.Serve(ctx, o, units, notifier.Ready, parts...)
+	return system.NewAgent(o, units).Run(ctx, notifier.Ready, parts...)
 }
 
 // options are the surroundings of the agent.
@@ -265,7 +265,7 @@ func (p *program) supervision(ctx context.Context, o system.Options) (units host
 	if !errors.Is(err, systemd.ErrAbsent) {
 		return nil, nil, nil, err
 	}
-	s := supervise.New(supervise.Config{Socket: filepath.Join(p.paths.AgentDir, "notify.sock"), Log: o.Log})
+	s := supervise.New(supervise.Config{Socket: p.paths.NotifySocket(), Log: o.Log})
 	return host.NewPlatforms(host.NewSupervised(s), o.Engines, system.ProgramFile), s.Run, func() {}, nil
 }
 

@@ -258,6 +258,9 @@ func (p *program) systemUninstall(ctx context.Context, in *command.Input) error 
 		if err := p.endAgent(ctx, c); err != nil {
 			return err
 		}
+		if err := p.awaitAgentEnd(ctx); err != nil {
+			return err
+		}
 	}
 	lines, err := system.UninstallEngines(ctx, conn, p.paths, p.engine, len(sites) > 0 && !in.Bool("force"))
 	if err := errors.Join(p.printLines(lines), err); err != nil {

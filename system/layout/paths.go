@@ -192,6 +192,10 @@ func (p Paths) AgentSocket() (string, error) {
 	return socket(filepath.Join(p.AgentDir, "agent.sock"))
 }
 
+// NotifySocket is where routers that the agent supervises itself tell how they
+// are.
+func (p Paths) NotifySocket() string { return filepath.Join(p.AgentDir, "notify.sock") }
+
 // AgentUnit is the unit file of our agent.
 func (p Paths) AgentUnit() string { return p.unit("skupper.service") }
 
