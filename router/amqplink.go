@@ -223,15 +223,13 @@ func (l *amqpListener) setOrdinal(newest, oldest uint64) {
 	}
 }
 
+// takes implements modifiable.
+func (l *amqpListener) takes(attributes []string) bool { return only(attributes, "cost") }
+
 // modify implements modifiable: the cost changes without a new connection.
-func (l *amqpListener) modify(c config.Change) bool {
-	next := c.New.(*config.Listener)
-	if !only(c.Attributes, "cost") {
-		return false
-	}
-	l.cfg = next
-	l.r.setCost(l.owner, next.Cost)
-	return true
+func (l *amqpListener) modify(c config.Change) {
+	l.cfg = c.New.(*config.Listener)
+	l.r.setCost(l.owner, l.cfg.Cost)
 }
 
 // only reports whether names holds nothing but allowed.
@@ -362,17 +360,16 @@ func (k *amqpConnector) profile() string { return k.cfg.SSLProfile }
 
 func (k *amqpConnector) setOrdinal(newest, oldest uint64) { k.dialer.SetOrdinal(newest, oldest) }
 
+// takes implements modifiable.
+func (k *amqpConnector) takes(attributes []string) bool { return only(attributes, "cost") }
+
 // modify implements modifiable.
-func (k *amqpConnector) modify(c config.Change) bool {
-	if !only(c.Attributes, "cost") {
-		return false
-	}
+func (k *amqpConnector) modify(c config.Change) {
 	k.cfg = c.New.(*config.Connector)
 	k.r.setCost(k.owner, k.cfg.Cost)
 	if k.owner.link != nil {
 		k.owner.link.record.Set(vanflow.Number(vanflow.AttrLinkCost, uint64(max(1, k.cfg.Cost))))
 	}
-	return true
 }
 
 // dataConnections is the number that the attribute dataConnectionCount means.

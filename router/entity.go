@@ -90,10 +90,9 @@ func (r *Router) change(c config.Change, drain bool) error {
 		return r.changeProfile(c, next, drain)
 	}
 	if c.Op == config.OpModify || c.Op == config.OpReplace {
-		if m, ok := r.entities[keyOf(c.Old)].(modifiable); ok {
-			if m.modify(c) {
-				return nil
-			}
+		if m, ok := r.entities[keyOf(c.Old)].(modifiable); ok && m.takes(c.Attributes) {
+			m.modify(c)
+			return nil
 		}
 	}
 	if c.Op == config.OpReplace && r.grace(drain) > 0 {
@@ -113,8 +112,10 @@ func (r *Router) change(c config.Change, drain bool) error {
 
 // modifiable is an entity that can take some changes without being made anew.
 type modifiable interface {
-	// modify makes the change and reports whether it could.
-	modify(c config.Change) bool
+	// takes reports whether it can take a change of these attributes.
+	takes(attributes []string) bool
+	// modify makes a change that it takes.
+	modify(c config.Change)
 }
 
 func (r *Router) removeEntity(e config.Entity, drain bool) {

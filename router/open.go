@@ -140,7 +140,7 @@ func (t *consumerLink) way(c forward.Choice, m *message, out session.Outcome) (s
 			}
 		}
 		t.p.logMessage("Sent", l, m.spoken)
-		path := stream.Path{Sending: send(l, c, out, m.settled, m.format), Choice: c}
+		path := stream.Path{Sending: send(l, c, out, m), Choice: c}
 		switch {
 		case t.p.foreign():
 			path.Annotations = t.p.r.outwardAnnotations(m)

@@ -44,6 +44,7 @@ type message struct {
 	format      uint32
 	asked       uint32  // flags that the link of a client asks for
 	more        bool    // it has not come to its end
+	passes      passing // of a stream
 	spoken      *spoken // what is logged of it; nil if nothing is logged of any message
 }
 
@@ -187,6 +188,9 @@ func (in *inbound) anycast(snap *forward.Snapshot, a *forward.Address, m *messag
 			return nil, 0
 		}
 		return s.accept(in.rcv, h, choice), h.BodyOffset
+	}
+	if m.streaming && h.Opens() {
+		m.passes = passing{from: in.p, connection: in.r.connectionOf(h)}
 	}
 	relay, err := stream.NewRelay(in.rcv, in.onward(a.Key(), d, choice, m), stream.RelayOptions{
 		Bounded: m.flags()&amqp.FlagUnlimited == 0, Resend: m.flags()&amqp.FlagResendReleased != 0,
@@ -343,7 +347,7 @@ func (p *peer) wayBehind(c forward.Choice, m *message, out session.Outcome) (str
 
 // path begins a delivery to another router on l.
 func (r *Router) path(l *conn.Link, c forward.Choice, m *message, out session.Outcome) stream.Path {
-	return r.pathOf(send(l, c, out, m.settled, m.format), c, m)
+	return r.pathOf(send(l, c, out, m), c, m)
 }
 
 // pathOf describes a delivery to another router that has begun.

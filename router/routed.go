@@ -16,19 +16,27 @@ type routed struct {
 	out    session.Outcome
 	choice forward.Choice
 	over   atomic.Bool
+	passes passing
+}
+
+// passing is what a delivery belongs to that passes through this router as one
+// direction of a TCP connection.
+type passing struct {
+	from       *peer  // nil: it does not
+	connection uint64 // the same in both directions
 }
 
 // send begins a delivery on l for one choice.
-func send(l *conn.Link, choice forward.Choice, out session.Outcome, settled bool, format uint32) *routed {
-	d := &routed{out: out, choice: choice}
-	d.Sending = l.SendFormat(d, settled, format)
-	return d.begun(settled)
+func send(l *conn.Link, choice forward.Choice, out session.Outcome, m *message) *routed {
+	d := &routed{out: out, choice: choice, passes: m.passes}
+	d.Sending = l.SendFormat(d, m.settled, m.format)
+	return d.begun(m.settled)
 }
 
 // sendBehind begins a delivery behind the one that the message's sender sent
 // before on the same connection, if that is to be; else it returns nil.
 func sendBehind(c *conn.Conn, choice forward.Choice, out session.Outcome, m *message) *routed {
-	d := &routed{out: out, choice: choice}
+	d := &routed{out: out, choice: choice, passes: m.passes}
 	if d.Sending = m.order.behind(c, d, m); d.Sending == nil {
 		return nil
 	}

@@ -154,12 +154,14 @@ func (r *Router) grace(drain bool) time.Duration {
 	return 0
 }
 
+// takes implements modifiable.
+func (s *service) takes(attributes []string) bool {
+	return only(attributes, "host", "port", "observer", "siteId")
+}
+
 // modify implements modifiable: another port or host is bound before the old
 // one is closed, and open streams go on.
-func (s *service) modify(c config.Change) bool {
-	if !only(c.Attributes, "host", "port", "observer", "siteId") {
-		return false
-	}
+func (s *service) modify(c config.Change) {
 	s.cfg = c.New.(*config.TCPListener)
 	s.listener.SetObserver(s.cfg.Observer)
 	if !only(c.Attributes, "observer", "siteId") {
@@ -168,7 +170,6 @@ func (s *service) modify(c config.Change) bool {
 			record.Set(vanflow.Text(vanflow.AttrDestHost, s.cfg.Host), vanflow.Text(vanflow.AttrDestPort, s.cfg.Port))
 		}
 	}
-	return true
 }
 
 // connectorService is a configured tcpConnector.

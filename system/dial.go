@@ -73,6 +73,11 @@ func (a *managementAsker) RoundTrips(ctx context.Context) (map[string]time.Durat
 	return trips, err
 }
 
+// Losses implements foreteller.
+func (a *managementAsker) Losses(ctx context.Context, changes []client.Change) ([]client.Loss, error) {
+	return a.own.Losses(ctx, changes)
+}
+
 func (a *managementAsker) client(ctx context.Context, node string) (*client.Client, error) {
 	if node == "" {
 		return a.own, nil

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skupper-host/skupper/router/manage/client"
 	"github.com/skupper-host/skupper/system/resource"
 	"github.com/skupper-host/skupper/system/state"
 )
@@ -38,6 +39,14 @@ type digester interface {
 type timer interface {
 	// RoundTrips returns how long their hosts take to answer, by router id.
 	RoundTrips(ctx context.Context) (map[string]time.Duration, error)
+}
+
+// foreteller is an Asker that can say which connections would end. A router that
+// knows of no such thing refuses with a *client.Error.
+type foreteller interface {
+	// Losses returns which connections changes would end, or the end of the router if
+	// there are none.
+	Losses(ctx context.Context, changes []client.Change) ([]client.Loss, error)
 }
 
 // Types of entities, as routers name them.
@@ -345,24 +354,6 @@ func find(ctx context.Context, a Asker, wanted []state.Entity, attributes ...str
 		}
 	}
 	return found, nil
-}
-
-// active counts the open connections of entities, for the plan.
-func active(ctx context.Context, a Asker, entities []state.Entity) (map[string]int64, error) {
-	bridges := slices.DeleteFunc(slices.Clone(entities), func(e state.Entity) bool { return e.Type != "tcpListener" && e.Type != "tcpConnector" })
-	found, err := find(ctx, a, bridges, "connectionsOpened", "connectionsClosed")
-	m := map[string]int64{}
-	for _, e := range bridges {
-		r := found[e.Key()]
-		switch {
-		case r == nil:
-		case e.Type == "tcpConnector":
-			m[e.Key()] = r.servers() - r.number("connectionsClosed")
-		default:
-			m[e.Key()] = r.opened() - r.number("connectionsClosed")
-		}
-	}
-	return m, err
 }
 
 // lacking is the error about the first entity that the router does not have, or

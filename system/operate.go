@@ -84,7 +84,7 @@ func (n *namespace) teardown(ctx context.Context, r api.OperateRequest) (*api.Re
 	if err != nil {
 		return nil, err
 	}
-	have.Active = n.allActive(ctx, have)
+	have.Losses = n.allLosses(ctx, have)
 	steps := plan.Make(state.State{}, have)
 	result := &api.Result{State: api.Defined, Plan: plan.Lines(steps), Summary: plan.Summarize(steps).String()}
 	if r.DryRun {

@@ -359,15 +359,15 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 		return nil, err
 	}
 	before, after := n.difference(have, out.State)
-	have.Active = n.active(ctx, without(before, after))
+	have.Losses = n.losses(ctx, before, after)
 	steps := plan.Make(out.State, have)
 	restart := w.restart && !out.Memory.Stopped
 	if restart || slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Op == plan.Stop || s.Op == plan.Restart }) {
-		have.Active = n.allActive(ctx, have) // they end with the router
+		have.Losses = n.allLosses(ctx, have)
 		steps = plan.Make(out.State, have)
 	}
 	if restart {
-		steps = withRestart(steps, layout.UnitName(n.paths.Name), out.State, have.Active)
+		steps = withRestart(steps, layout.UnitName(n.paths.Name), out.State, have.Losses[""])
 	}
 	o := &outcome{
 		changes: c.changes, warnings: c.warnings, dropped: c.dropped, steps: steps, output: out, site: c.site, memory: out.Memory,
@@ -470,37 +470,6 @@ func (n *namespace) difference(have, want state.State) (before, after []state.En
 	return before, after
 }
 
-// without lists the entities that are not among others, whatever they say.
-func without(list, others []state.Entity) []state.Entity {
-	keys := make(map[string]bool, len(others))
-	for _, e := range others {
-		keys[e.Key()] = true
-	}
-	return slices.DeleteFunc(slices.Clone(list), func(e state.Entity) bool { return keys[e.Key()] })
-}
-
-// allActive counts the connections of everything that the router has.
-func (n *namespace) allActive(ctx context.Context, have state.State) map[string]int64 {
-	entities, err := state.Entities(have.Files[n.paths.RouterConfig()].Data)
-	if err != nil {
-		return nil // a file that somebody has spoilt: it is written anew
-	}
-	return n.active(ctx, entities)
-}
-
-// active counts the connections of what goes. A router that does not answer has
-// none to lose.
-func (n *namespace) active(ctx context.Context, entities []state.Entity) (counts map[string]int64) {
-	if len(entities) == 0 {
-		return nil
-	}
-	_ = n.router.ask(ctx, func(ctx context.Context, a Asker) (err error) {
-		counts, err = active(ctx, a, entities)
-		return err
-	})
-	return counts
-}
-
 // book is what is known of the grants of a site, with the grant server up
 // where one can be redeemed, or what was redeemed be renewed.
 func (n *namespace) book(ctx context.Context, w wish, s *site.Site, handed state.Ledger) grantBook {
@@ -529,16 +498,12 @@ func (n *namespace) book(ctx context.Context, w wish, s *site.Site, handed state
 	return next
 }
 
-// withRestart makes sure that a plan restarts the unit, which drops everything that
-// is active, each connection counted once.
-func withRestart(steps []plan.Step, unit string, want state.State, active map[string]int64) []plan.Step {
-	var drops int64
-	for _, n := range active {
-		drops += n
-	}
+// withRestart makes sure that a plan restarts the unit, which drops everything
+// that goes through the router.
+func withRestart(steps []plan.Step, unit string, want state.State, drops state.Losses) []plan.Step {
 	if !slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Unit == unit && (s.Op == plan.Start || s.Op == plan.Restart) }) {
 		for i := range steps {
-			steps[i].Drops = 0
+			steps[i].Drops = nil
 		}
 	}
 	for i, s := range steps {

@@ -40,7 +40,7 @@ func (n *namespace) halt(ctx context.Context, w wish, h *host.Namespace, have st
 		return nil, err
 	}
 	record.Data = memory.Encode()
-	have.Active = n.allActive(ctx, have)
+	have.Losses = n.allLosses(ctx, have)
 	want.Files = maps.Clone(have.Files)
 	want.Files[n.paths.State()] = record
 	o := &outcome{

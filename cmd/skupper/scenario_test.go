@@ -389,6 +389,12 @@ func TestThreeSiteEdge(t *testing.T) {
 	device.echo("127.0.0.1:18104", "")
 	device.through("127.0.0.1:18102")
 	branch.through("127.0.0.1:18103")
+	// A plan counts the connections that go through a link, or only pass through the
+	// router.
+	hub.eventually("router (drops 2 connections of other sites)", "system", "restart", "--dry-run")
+	hub.eventually("connections dropped: 2 (2 of other sites)", "system", "delete", hub.data("namespaces/default/input/resources/RouterAccess-hub-access.yaml"), "--dry-run")
+	branch.eventually("remove link/hub (drops 2 connections: 1 of connector/stock, 1 of listener/telemetry)", "link", "delete", "hub", "--dry-run")
+	device.eventually("connections dropped: 2\n", "link", "delete", "hub", "--dry-run")
 	device.invariants(device, "127.0.0.1:18102")
 	branch.through("127.0.0.1:18103")
 

@@ -117,6 +117,17 @@ func (c *Conn) Links() (list []*Link) {
 	return list
 }
 
+// Outcomes returns the outcome of each delivery to the peer that is not over, in
+// no order.
+func (c *Conn) Outcomes() (list []Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.e.EachLink(func(l *session.Link) {
+		l.EachOutgoing(func(out *session.Outgoing) { list = append(list, out.Outcome) })
+	})
+	return list
+}
+
 // ID is the number of the link, see Config.Serial.
 func (l *Link) ID() uint64 { return l.id }
 

@@ -186,6 +186,9 @@ func (n *Node) perform(ctx context.Context, q *request) (status int, body any, e
 		return StatusOK, body, err
 	case OperationRoundTrips:
 		return StatusOK, n.roundTrips(), nil
+	case OperationLosses:
+		body, err := n.losses(q)
+		return StatusOK, body, err
 	case OperationProbe:
 		body, err := n.probe(ctx, q)
 		return StatusOK, body, err

@@ -52,6 +52,10 @@ type Store interface {
 	// the ids of their routers. Those that are not known are left out.
 	RoundTrips() map[string]time.Duration
 
+	// Losses returns which connections would end by changes of the configuration,
+	// or with the router if there are none, by Change, Type and Name.
+	Losses(changes []Change) []Loss
+
 	// Probe connects to the server of a tcpConnector once and returns how long
 	// that took. It is ErrNoConnector if there is none of that name.
 	Probe(ctx context.Context, connector string) (time.Duration, error)

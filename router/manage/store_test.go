@@ -113,6 +113,14 @@ func (*fixture) Probe(_ context.Context, connector string) (time.Duration, error
 	return 0, manage.ErrNoConnector
 }
 
+func (*fixture) Losses(changes []manage.Change) []manage.Loss {
+	if len(changes) == 0 {
+		return []manage.Loss{{Connections: 2}}
+	}
+	last := changes[len(changes)-1]
+	return []manage.Loss{{Change: len(changes) - 1, Type: last.Type, Name: last.Name, Connections: 3 + len(last.Attributes)}}
+}
+
 func (f *fixture) RoundTrips() map[string]time.Duration {
 	return map[string]time.Duration{"west-1": 1500 * time.Microsecond, "east-1": time.Second}
 }

@@ -88,6 +88,18 @@ func (out *Outgoing) MaxPayload() int {
 	return min(out.l.s.e.peerFrame-maxTransferHeader, BufferLarge)
 }
 
+// EachOutgoing calls f for every delivery on the link that is not over.
+func (l *Link) EachOutgoing(f func(*Outgoing)) {
+	for out := l.queue; out != nil; out = out.queued {
+		if !out.begun && !out.gone {
+			f(out)
+		}
+	}
+	for out := l.sent; out != nil; out = out.next {
+		f(out)
+	}
+}
+
 // Link returns the link that carries the delivery.
 func (out *Outgoing) Link() *Link { return out.l }
 

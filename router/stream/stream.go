@@ -220,6 +220,25 @@ func (s *stream) fail(err error) {
 	s.kick()
 }
 
+// Carried is what a stream is carried by at one end. Each is nil while there is
+// none.
+type Carried struct {
+	Out    Sending   // the delivery to the network
+	In     Receiving // the delivery from there
+	Server Socket    // of a client that is joined with a server on this router
+}
+
+// Carried returns what carries the stream. It may be called at any time.
+func (s *stream) Carried() Carried {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := Carried{In: s.recv, Server: s.joined}
+	if s.cur != nil {
+		c.Out = s.cur.path.Sending
+	}
+	return c
+}
+
 // Cut ends the stream before its time. It may be called at any time.
 func (s *stream) Cut(err error) { s.fail(err) }
 

@@ -196,8 +196,11 @@ func (c *Connector) Dial(ctx context.Context, call stream.Call) (stream.Leg, err
 // joined is the stream of a client on the same router.
 type joined struct{ server stream.Socket }
 
-// Cut implements cutter.
+// Cut implements carried.
 func (j *joined) Cut(error) { j.server.Reset() }
+
+// Carried implements carried.
+func (j *joined) Carried() stream.Carried { return stream.Carried{Server: j.server} }
 
 // dialer is the stream.Dialer for streams from the network.
 type dialer struct{ c *Connector }

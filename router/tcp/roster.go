@@ -30,7 +30,7 @@ type roster struct {
 
 // held is a stream in a roster, and what is known of it.
 type held struct {
-	stream cutter
+	stream carried
 	id     uint64
 	since  int64 // nanoseconds since 1970
 	remote net.Addr
@@ -43,10 +43,15 @@ type Open struct {
 	ID     uint64    // see Serial
 	Since  time.Time // when it began
 	Remote net.Addr  // the client; nil of a connector's stream
+
+	stream.Carried
 }
 
-// cutter is a stream.
-type cutter interface{ Cut(err error) }
+// carried is a stream.
+type carried interface {
+	Cut(err error)
+	Carried() stream.Carried
+}
 
 func (r *roster) begin() {
 	r.mu.Lock()
@@ -82,7 +87,7 @@ func (r *roster) enter(limit int) bool {
 
 // hold makes s a stream that cut ends; leave follows. Its number is taken from
 // serial, if there is one.
-func (r *roster) hold(s cutter, serial *atomic.Uint64, remote net.Addr) *held {
+func (r *roster) hold(s carried, serial *atomic.Uint64, remote net.Addr) *held {
 	h := &held{stream: s, since: time.Now().UnixNano(), remote: remote}
 	if serial != nil {
 		h.id = serial.Add(1)
@@ -145,10 +150,11 @@ func (r *roster) cut(cause error) {
 // list returns the streams that carry something, the newest first.
 func (r *roster) list() []Open {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	streams := slices.Collect(r.all())
+	r.mu.Unlock()
 	var out []Open
-	for h := range r.all() {
-		out = append(out, Open{ID: h.id, Since: time.Unix(0, h.since), Remote: h.remote})
+	for _, h := range streams {
+		out = append(out, Open{ID: h.id, Since: time.Unix(0, h.since), Remote: h.remote, Carried: h.stream.Carried()})
 	}
 	return out
 }
@@ -156,7 +162,7 @@ func (r *roster) list() []Open {
 // cutOne ends the stream of that number and reports whether there is one.
 func (r *roster) cutOne(id uint64, cause error) bool {
 	r.mu.Lock()
-	var found cutter
+	var found carried
 	for h := range r.all() {
 		if h.id == id {
 			found = h.stream

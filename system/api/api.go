@@ -334,7 +334,7 @@ type Change struct {
 type Result struct {
 	Changes  []Change `json:"changes"`
 	Plan     []string `json:"plan"`    // steps, one a line
-	Summary  string   `json:"summary"` // "adds 2, changes 1, removes 0, connections dropped: 0"
+	Summary  string   `json:"summary"` // "adds 2, changes 1, removes 0, connections dropped: 3 (1 of other sites)"
 	Warnings []string `json:"warnings"`
 	Notes    []string `json:"notes"` // what the person should know, with what to do
 	State    State    `json:"state"` // of the namespace afterwards

@@ -127,7 +127,7 @@ func previous(have state.State, steps []plan.Step) state.State {
 			units[s.Unit] = u
 		}
 	}
-	have.Units, have.Active = units, nil
+	have.Units, have.Losses = units, nil
 	return have
 }
 

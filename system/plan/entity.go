@@ -30,12 +30,12 @@ func (p *planner) entities(have, want []byte) {
 		case !ok:
 			p.add(Step{Op: Add, Subject: spoken(e), Counted: counted(e)})
 		case !maps.Equal(was.Attrs, e.Attrs):
-			p.add(Step{Op: Change, Subject: title(e), Detail: difference(was, e), Counted: counted(e)})
+			p.add(Step{Op: Change, Subject: title(e), Detail: difference(was, e), Counted: counted(e), Drops: p.have.Losses[e.Key()]})
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(before)) {
 		e := before[key]
-		removed = append(removed, Step{Op: Remove, Subject: title(e), Counted: counted(e), Drops: p.have.Active[key]})
+		removed = append(removed, Step{Op: Remove, Subject: title(e), Counted: counted(e), Drops: p.have.Losses[key]})
 	}
 	p.steps = append(p.steps, removed...)
 }

@@ -184,8 +184,8 @@ func (p *planner) count() {
 		return
 	}
 	for i := range p.steps {
-		if p.steps[i].Op == Remove {
-			p.steps[i].Drops = 0
+		if s := &p.steps[i]; s.Op == Remove || s.Op == Change {
+			s.Drops = nil
 		}
 	}
 }

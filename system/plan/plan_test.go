@@ -74,10 +74,10 @@ func setSection(a *txtar.Archive, name, text string) {
 //	record PATH CONTENT
 //	config PATH ENTITIES          JSON on the rest of the line
 //	unit NAME IDENTITY [running] [enabled] [file PATH] [reads PATH]
-//	active KEY COUNT
+//	loses BY COUNT [SERVICE]      connections that end with an entity, or the router: keys of entities, or "router" and "others"
 func parse(t *testing.T, text string) state.State {
 	t.Helper()
-	s := state.State{Dirs: map[string]state.Dir{}, Files: map[string]state.File{}, Units: map[string]state.Unit{}, Active: map[string]int64{}}
+	s := state.State{Dirs: map[string]state.Dir{}, Files: map[string]state.File{}, Units: map[string]state.Unit{}, Losses: map[string]state.Losses{}}
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
 		if len(f) == 0 {
@@ -114,12 +114,19 @@ func parse(t *testing.T, text string) state.State {
 				u.Reads = strings.Fields(r)
 			}
 			s.Units[f[1]] = u
-		case "active":
+		case "loses":
 			n, err := strconv.ParseInt(f[2], 10, 64)
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.Active[f[1]] = n
+			by, service := strings.TrimSuffix(f[1], "router"), f[1]
+			if len(f) > 3 {
+				service = strings.TrimSuffix(f[3], "others")
+			}
+			if s.Losses[by] == nil {
+				s.Losses[by] = state.Losses{}
+			}
+			s.Losses[by][service] = n
 		default:
 			t.Fatalf("not understood: %s", line)
 		}

@@ -42,9 +42,9 @@ type Step struct {
 	Unit  string                // name, for operations on units
 	Spec  state.Unit            // as wanted; as it was for a unit that goes
 
-	New     bool  // MakeDir, Write: there was nothing
-	Counted bool  // a change in the eyes of a person
-	Drops   int64 // connections that end by it
+	New     bool         // MakeDir, Write: there was nothing
+	Counted bool         // a change in the eyes of a person
+	Drops   state.Losses // connections that end by it
 }
 
 // String is one line, without the end of it.
@@ -56,10 +56,7 @@ func (s Step) String() string {
 	if s.Detail != "" {
 		text += ": " + s.Detail
 	}
-	if s.Drops > 0 {
-		text += fmt.Sprintf(" (%s)", connections(s.Drops))
-	}
-	return text
+	return text + dropped(s.Subject, s.Drops)
 }
 
 func (s Step) verb() string {
@@ -102,25 +99,20 @@ func (s Step) verb() string {
 	return "?"
 }
 
-func connections(n int64) string {
-	if n == 1 {
-		return "drops 1 connection"
-	}
-	return fmt.Sprintf("drops %d connections", n)
-}
-
 // Summary is what a plan amounts to in the eyes of a person: listeners,
 // connectors, links, certificates; not the bookkeeping around them.
 type Summary struct {
 	Adds, Changes, Removes int
 	Dropped                int64 // connections
+	Passing                int64 // those of them that are of other sites
 }
 
 // Summarize counts the steps of a plan.
 func Summarize(steps []Step) Summary {
 	var s Summary
 	for _, step := range steps {
-		s.Dropped += step.Drops
+		s.Dropped += total(step.Drops)
+		s.Passing += step.Drops[""]
 		if !step.Counted {
 			continue
 		}
@@ -144,7 +136,11 @@ func Summarize(steps []Step) Summary {
 }
 
 func (s Summary) String() string {
-	return fmt.Sprintf("adds %d, changes %d, removes %d, connections dropped: %d", s.Adds, s.Changes, s.Removes, s.Dropped)
+	text := fmt.Sprintf("adds %d, changes %d, removes %d, connections dropped: %d", s.Adds, s.Changes, s.Removes, s.Dropped)
+	if s.Passing > 0 {
+		text += fmt.Sprintf(" (%d of other sites)", s.Passing)
+	}
+	return text
 }
 
 // Lines are the steps as text, one each.

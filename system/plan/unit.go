@@ -62,30 +62,30 @@ func (p *planner) unit(name string, want, have state.Unit) {
 	if !want.Running && len(spec.Command) == 0 {
 		spec = have
 	}
-	step := func(op Op, detail string, drops int64) {
+	step := func(op Op, detail string, drops state.Losses) {
 		p.add(Step{Op: op, Subject: name, Unit: name, Spec: spec, Detail: detail, Drops: drops})
 	}
 	if have.Running && !want.Running {
-		step(Stop, "", p.allActive())
+		step(Stop, "", p.have.Losses[""])
 	}
 	if want.Running && have.Running && want.File == "" && !want.Defines(have) {
-		step(Load, "how it is run", 0)
+		step(Load, "how it is run", nil)
 	}
 	switch {
 	case want.Generated(), have.Generated() && !want.Enabled: // the file says it
 	case want.Enabled && (!have.Enabled || p.fileWritten(want)): // the file says at what it starts
-		step(Enable, "", 0)
+		step(Enable, "", nil)
 	case have.Enabled && !want.Enabled:
-		step(Disable, "", 0)
+		step(Disable, "", nil)
 	}
 	switch {
 	case !want.Running:
 	case !have.Running:
-		step(Start, "", 0)
+		step(Start, "", nil)
 	case have.Identity != want.Identity:
-		step(Restart, identityChange(have.Identity, want.Identity), p.allActive())
+		step(Restart, identityChange(have.Identity, want.Identity), p.have.Losses[""])
 	case p.reads(want):
-		step(Reload, "", 0)
+		step(Reload, "", nil)
 	}
 }
 
@@ -106,12 +106,4 @@ func (p *planner) reads(u state.Unit) bool {
 		}
 	}
 	return false
-}
-
-func (p *planner) allActive() int64 {
-	var n int64
-	for _, active := range p.have.Active {
-		n += active
-	}
-	return n
 }

@@ -18,10 +18,15 @@ type State struct {
 	Files map[string]File // by absolute path
 	Units map[string]Unit // by name: "skupper-west.service"
 
-	// Active counts open connections by entity, as observed; see Entity.Key.
-	// It has no effect but on what a plan says it will cost.
-	Active map[string]int64
+	// Losses are the connections that end with an entity, see Entity.Key, or with
+	// the router, "", as observed. They have no effect but on what a plan says it
+	// will cost.
+	Losses map[string]Losses
 }
+
+// Losses counts connections by the key of the service that they belong to;
+// those of other sites, which pass through, by "".
+type Losses map[string]int64
 
 // Owner is who owns a file or directory. The empty name means whoever applies
 // the state: the user himself, or root.

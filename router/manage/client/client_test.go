@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,16 @@ func (*store) Probe(_ context.Context, connector string) (time.Duration, error) 
 		return time.Millisecond, errors.New("connect to 127.0.0.1:1: connection refused")
 	}
 	return 0, manage.ErrNoConnector
+}
+
+func (*store) Losses(changes []manage.Change) []manage.Loss {
+	switch len(changes) {
+	case 0:
+		return []manage.Loss{{Connections: 1}, {Type: "tcpListener", Name: "db", Connections: 2}}
+	case 1:
+		return []manage.Loss{{Type: "tcpListener", Name: "db", Connections: 2}}
+	}
+	return []manage.Loss{{Change: len(changes), Connections: 1}} // of which nobody has spoken
 }
 
 func (s *store) RoundTrips() map[string]time.Duration {
@@ -394,6 +405,20 @@ func TestOwnOperations(t *testing.T) {
 	var refused *client.Error
 	if _, err := c.Probe(t.Context(), "connector/none"); !errors.As(err, &refused) || refused.Status != 404 {
 		t.Errorf("probe of no connector: %v", err)
+	}
+	for _, row := range []struct {
+		changes []client.Change
+		want    []client.Loss
+	}{
+		{nil, []client.Loss{{Connections: 1}, {Type: "tcpListener", Name: "db", Connections: 2}}},
+		{[]client.Change{{Type: "tcpListener", Name: "db", Attributes: []string{"port"}}}, []client.Loss{{Type: "tcpListener", Name: "db", Connections: 2}}},
+	} {
+		if got, err := c.Losses(t.Context(), row.changes); err != nil || !reflect.DeepEqual(got, row.want) {
+			t.Errorf("losses by %v: %v, %v", row.changes, got, err)
+		}
+	}
+	if got, err := c.Losses(t.Context(), make([]client.Change, 2)); err == nil {
+		t.Errorf("losses by a third change of two: %v", got)
 	}
 	attributes := map[string][]string{"tcpListener": {"port"}, "log": {"enable"}}
 	one, err := c.Digest(t.Context(), attributes)

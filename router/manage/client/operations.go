@@ -150,6 +150,58 @@ func (c *Client) RoundTrips(ctx context.Context) (map[string]time.Duration, erro
 	return trips, nil
 }
 
+// operationLosses is another operation of our routers alone.
+const operationLosses = "GET-LOSSES"
+
+// Change is a change of an entity that is thought of.
+type Change struct {
+	Type, Name string
+	Attributes []string // that change; none: it goes
+}
+
+// Loss is how many TCP connections would end.
+type Loss struct {
+	Change      int    // that would end them: its position; 0 if the router ends
+	Type, Name  string // of the tcpListener or tcpConnector; empty if they pass through the router
+	Connections int
+}
+
+// Losses returns which connections would end by changes of the configuration,
+// each counted once; with the router if there are none. Routers other than ours
+// refuse with an *Error.
+func (c *Client) Losses(ctx context.Context, changes []Change) ([]Loss, error) {
+	body := make(amqp.List, 0, len(changes))
+	for _, change := range changes {
+		names := make(amqp.List, len(change.Attributes))
+		for i, a := range change.Attributes {
+			names[i] = a
+		}
+		body = append(body, amqp.Map{{Key: "type", Value: change.Type}, {Key: "name", Value: change.Name}, {Key: "attributes", Value: names}})
+	}
+	reply, err := c.perform(ctx, operationLosses, "", Ref{Type: "org.amqp.management", Name: "self"}.properties(operationLosses), body)
+	if err != nil {
+		return nil, err
+	}
+	rows, ok := reply.(amqp.List)
+	if !ok {
+		return nil, fmt.Errorf("%s: the answer is no list", operationLosses)
+	}
+	losses := make([]Loss, 0, len(rows))
+	for _, row := range rows {
+		m, _ := row.(amqp.Map)
+		change, ok := m.Get("change").(int64)
+		n, ok2 := m.Get("connections").(int64)
+		if !ok || !ok2 || change < 0 || change >= int64(max(1, len(changes))) {
+			return nil, fmt.Errorf("%s: the answer is about no such change", operationLosses)
+		}
+		l := Loss{Change: int(change), Connections: int(n)}
+		l.Type, _ = m.Get("type").(string)
+		l.Name, _ = m.Get("name").(string)
+		losses = append(losses, l)
+	}
+	return losses, nil
+}
+
 // operationProbe is another operation of our routers alone.
 const operationProbe = "PROBE"
 
