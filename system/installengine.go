@@ -68,6 +68,8 @@ func (s EngineSetup) unserved(conn *systemd.Conn, err error) error {
 		e.Advice = fmt.Sprintf("start the podman that serves %s, or unset CONTAINER_ENDPOINT", s.Endpoint)
 	case conn == nil:
 		e.Advice = fmt.Sprintf("no systemd answers that would serve it: run `podman system service --time 0 unix://%s` as this user, now and at boot, then repeat the command", gone.Socket)
+	case gone.Failing():
+		e.Advice = gone.Hint()
 	default:
 		e.Advice = "`systemctl status " + socketUnit + "` (of a user: `systemctl --user`) says why"
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -42,6 +43,10 @@ type Engine interface {
 	Logs(ctx context.Context, name string, since time.Time, follow bool, to io.Writer) error
 }
 
+// ErrSilent is the cause of an UnreachableError where connections are taken, and
+// nothing is ever answered.
+var ErrSilent = errors.New("nobody answers")
+
 // UnreachableError is an engine that does not answer.
 type UnreachableError struct {
 	Engine string
@@ -61,6 +66,12 @@ func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("%s: %s: %v", e.Engine, e.Socket, e.Err)
 }
 
+// Failing reports that the socket is served, by an engine that does not come to
+// an answer.
+func (e *UnreachableError) Failing() bool {
+	return slices.ContainsFunc([]error{ErrSilent, io.EOF, syscall.ECONNRESET, syscall.EPIPE}, func(why error) bool { return errors.Is(e.Err, why) })
+}
+
 // Unwrap returns the cause.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
@@ -71,6 +82,8 @@ func (e *UnreachableError) Hint() string {
 		return "add the user to the group docker and log in again"
 	case e.Engine == Docker:
 		return "start Docker: systemctl start docker"
+	case e.Failing():
+		return "`systemctl status podman.service` (of a user: `systemctl --user`) says why"
 	}
 	return "skupper system install --platform podman sets the socket up"
 }

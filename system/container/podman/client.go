@@ -35,7 +35,7 @@ func New(endpoint string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
-	return &Client{socket, &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &Client{socket, &http.Client{Transport: patient{&http.Transport{DialContext: dial, DisableKeepAlives: true}, patience}}}
 }
 
 // Error is an answer of podman that is no success.

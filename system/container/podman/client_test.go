@@ -53,6 +53,52 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// TestSilent asks a podman that systemd starts for each connection, and that ends
+// before it has taken one; and one that takes its time.
+func TestSilent(t *testing.T) {
+	t.Parallel()
+	impatient := func(socket string) *Client {
+		c := New(socket)
+		p := c.http.Transport.(patient)
+		p.patience = 50 * time.Millisecond
+		c.http.Transport = p
+		return c
+	}
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = impatient(socket).Version(t.Context())
+	var e *container.UnreachableError
+	if !errors.As(err, &e) || !errors.Is(err, container.ErrSilent) || !strings.Contains(e.Hint(), "podman.service") {
+		t.Errorf("%v", err)
+	}
+
+	pings := make(chan struct{}, 100)
+	slow := http.NewServeMux()
+	slow.HandleFunc("/_ping", func(http.ResponseWriter, *http.Request) { pings <- struct{}{} })
+	slow.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		for range 3 {
+			<-pings
+		}
+		_, _ = io.WriteString(w, `{"Version":"4.3.1"}`)
+	})
+	other := filepath.Join(t.TempDir(), "s")
+	if l, err = net.Listen("unix", other); err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: slow}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = s.Serve(l) })
+	defer serving.Wait()
+	defer s.Close()
+	if v, err := impatient(other).Version(t.Context()); err != nil || v.Engine != "4.3.1" {
+		t.Errorf("%+v %v", v, err)
+	}
+}
+
 func TestImages(t *testing.T) {
 	t.Parallel()
 	c, e := serve(t, enginetest.Answers{
