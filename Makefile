@@ -92,23 +92,19 @@ fmt: ## format every Go file
 MIRROR ?= $(shell apt-get indextargets --format '$$(SITE)' 'Created-By: Packages' 2>/dev/null | grep -m1 '/debian$$')
 
 # The tree is made once, outside of the checkout; hosts are booted on top of it.
-TRIXIE ?= $(or $(XDG_CACHE_HOME),/var/cache)/skupper-host/trixie-engines
+# Without what nobody there reads or runs.
+TRIXIE ?= $(or $(SKUPPER_BOX_TRIXIE),$(or $(XDG_CACHE_HOME),/var/cache)/skupper-host/trixie)
+WITHOUT = /usr/share/doc/* /usr/share/man/* /usr/share/locale/* /usr/libexec/podman/podman-testing /usr/bin/ctr /usr/bin/containerd-shim /usr/bin/containerd-shim-runc-v1
 
-trixie: ## the life of sites with the systemd, podman and Docker of Debian 13 (as root, with mmdebstrap)
+trixie: trixie-tree ## the life of sites with the systemd, podman and Docker of Debian 13 (as root, with mmdebstrap)
+	SKUPPER_BOX_TRIXIE=$(TRIXIE) $(GO) test -count=1 $(TIMEOUT) ./cmd/skupper -run '(TestUnderSystemd|TestContainers)/Debian_13'
+
+trixie-tree: ## a root file system of Debian 13 with podman and Docker, for make test with SKUPPER_BOX_TRIXIE (as root, with mmdebstrap)
 	@test -d $(TRIXIE) || { mkdir -p $(dir $(TRIXIE)) && rm -rf $(TRIXIE).new && \
-	  mmdebstrap --variant=minbase --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "5"' --dpkgopt=force-unsafe-io \
-	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps,ca-certificates,podman,crun,uidmap,passt,slirp4netns,fuse-overlayfs,netavark,nftables,iptables,docker.io,docker-cli,runc trixie $(TRIXIE).new $(MIRROR) && \
-	  mv $(TRIXIE).new $(TRIXIE); }
-	SKUPPER_BOX_LOWER=$(TRIXIE) $(GO) test -count=1 $(TIMEOUT) ./cmd/skupper -run 'TestUnderSystemd|TestContainers'
-
-TRIXIE_TREE ?= $(or $(SKUPPER_BOX_TRIXIE),$(or $(XDG_CACHE_HOME),/var/cache)/skupper-host/trixie-systemd)
-
-trixie-tree: ## a root file system of Debian 13 without engines, for make test with SKUPPER_BOX_TRIXIE (as root, with mmdebstrap)
-	@test -d $(TRIXIE_TREE) || { mkdir -p $(dir $(TRIXIE_TREE)) && rm -rf $(TRIXIE_TREE).new && \
 	  mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "5"' --dpkgopt=force-unsafe-io \
-	    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps trixie $(TRIXIE_TREE).new $(MIRROR) && \
-	  mv $(TRIXIE_TREE).new $(TRIXIE_TREE); }
+	    $(patsubst %,--dpkgopt='path-exclude=%',$(WITHOUT)) \
+	    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,iproute2,procps,podman,crun,uidmap,passt,netavark,iptables,docker.io,docker-cli,runc trixie $(TRIXIE).new $(MIRROR) && \
+	  mv $(TRIXIE).new $(TRIXIE); }
 
 kills: ## a site whose command, agent or router is killed 200 times at random moments, and one that loses power at each step
 	$(GO) test $(TIMEOUT) ./cmd/skupper -run TestKilledAtAnyMoment -kills 200

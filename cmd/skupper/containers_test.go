@@ -24,7 +24,7 @@ func TestContainers(t *testing.T) {
 	t.Parallel()
 	box.Need(t)
 	for _, tool := range []string{"podman", "dockerd", "runc", "newuidmap", "slirp4netns"} {
-		if _, err := exec.LookPath(tool); err != nil && os.Getenv("SKUPPER_BOX_LOWER") == "" {
+		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("CI") == "true" {
 				t.Fatalf("%s is not installed: run make test-deps", tool)
 			}
@@ -38,21 +38,26 @@ func TestContainers(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	host := newTown(t, "box").hosts["box"]
-	host.town.ip("netns", "exec", host.ns, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1") // Docker wants it, and cannot set it inside
-	b := box.New(t, box.Options{Network: host.ns, Keep: []string{"docker.service", "docker.socket", "containerd.service"}, Size: "3g"})
-	b.Put(t, program, "/usr/local/bin/skupper")
-	b.Sh(t, "useradd", "--create-home", "ann")
-	host.echo("127.0.0.1:18090", "")
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("journal:\n%s", b.Journal())
-		}
-	})
-	user := &contained{t: t, box: b, host: host, user: "ann"}
-	root := &contained{t: t, box: b, host: host}
-	user.lives()
-	root.moves()
+	for name, lower := range systems(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := newTown(t, "box").hosts["box"]
+			host.town.ip("netns", "exec", host.ns, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1") // Docker wants it, and cannot set it inside
+			b := box.New(t, box.Options{Lower: lower, Network: host.ns, Keep: []string{"docker.service", "docker.socket", "containerd.service"}, Size: "3g"})
+			b.Put(t, program, "/usr/local/bin/skupper")
+			b.Sh(t, "useradd", "--create-home", "ann")
+			host.echo("127.0.0.1:18090", "")
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("journal:\n%s", b.Journal())
+				}
+			})
+			user := &contained{t: t, box: b, host: host, user: "ann"}
+			root := &contained{t: t, box: b, host: host}
+			user.lives()
+			root.moves()
+		})
+	}
 }
 
 // contained is a user's, or the system's, view of the host.
@@ -290,7 +295,9 @@ func (c *contained) lives() {
 	before := diskOf(c.t, c.box, c.user)
 	c.refusedAltogether("there is no socket", "skupper", "--platform", "podman", "site", "create", "west", "--start")
 	c.refusedAltogether("no permission to use /run/docker.sock", "skupper", "--platform", "docker", "system", "install")
-	c.refusedAltogether("HOME is not set", "env", "-u", "HOME", "skupper", "--platform", "podman", "system", "install")
+	for _, platform := range []string{"podman", "docker"} {
+		c.refusedAltogether("HOME is not set", "env", "-u", "HOME", "skupper", "--platform", platform, "system", "install")
+	}
 	c.full("podman", "/home/ann/.local/share/containers", "podman.service")
 	uid := strings.TrimSpace(c.must("id", "-u"))
 	c.box.Sh(c.t, "systemctl", "stop", "user@"+uid+".service", "user-runtime-dir@"+uid+".service") // podman's processes have seen that disk
@@ -376,12 +383,11 @@ func (c *contained) lives() {
 func (c *contained) moves() {
 	c.t.Helper()
 	before := diskOf(c.t, c.box, c.user)
-	c.must("systemctl", "stop", "docker.service", "docker.socket")
+	c.must("systemctl", "stop", "docker.service", "docker.socket", "podman.socket", "podman.service")
+	c.refusedAltogether("there is no socket", "skupper", "--platform", "podman", "site", "create", "west", "--start")
 	c.refusedAltogether("nothing answers at /run/docker.sock", "skupper", "system", "install", "--platform", "docker")
 	c.full("docker", "/var/lib/docker", "docker.socket", "docker.service")
-	if os.Getenv("SKUPPER_BOX_LOWER") == "" { // root's podman of Debian 13 keeps to the driver that it chose for that disk
-		c.full("podman", "/var/lib/containers", "podman.socket", "podman.service")
-	}
+	c.full("podman", "/var/lib/containers", "podman.socket", "podman.service")
 	for _, platform := range []string{"podman", "docker"} {
 		c.refusedAltogether("read-only file system", "unshare", "--mount", "sh", "-c", "mount -o bind,ro /etc /etc; exec skupper --platform "+platform+" system install")
 	}
@@ -410,6 +416,9 @@ func (c *contained) moves() {
 	open := c.host.through("127.0.0.1:18080")
 	c.occupied("docker", "east", open)
 	c.occupied("podman", "west", open)
+	for _, namespace := range []string{"east", "west"} {
+		c.untimely(namespace, "/var/lib/skupper/namespaces/"+namespace, open)
+	}
 	_ = open.Close() // a router that ends waits for its connections
 
 	was := c.identityOf("/var/lib/skupper/namespaces/east")

@@ -28,26 +28,33 @@ func TestUnderSystemd(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	for name, lower := range map[string]string{"": "", ", Debian 13": os.Getenv("SKUPPER_BOX_TRIXIE")} {
-		if name != "" && lower == "" {
-			if os.Getenv("CI") == "true" {
-				t.Error("SKUPPER_BOX_TRIXIE does not name a root file system of Debian 13: run make trixie-tree")
-			}
-			continue
-		}
-		t.Run("system"+name, func(t *testing.T) {
+	for name, lower := range systems(t) {
+		t.Run("system, "+name, func(t *testing.T) {
 			t.Parallel()
 			h := newSystemdHost(t, program, lower, "")
 			h.badSystem()
 			h.life()
 		})
-		t.Run("user"+name, func(t *testing.T) {
+		t.Run("user, "+name, func(t *testing.T) {
 			t.Parallel()
 			h := newSystemdHost(t, program, lower, "ann")
 			h.badUser()
 			h.life()
 		})
 	}
+}
+
+// systems are the root file systems that hosts are booted from: that of this
+// machine, and that of Debian 13 where there is one.
+func systems(t *testing.T) map[string]string {
+	t.Helper()
+	list := map[string]string{"this system": ""}
+	if trixie := os.Getenv("SKUPPER_BOX_TRIXIE"); trixie != "" {
+		list["Debian 13"] = trixie
+	} else if os.Getenv("CI") == "true" {
+		t.Error("SKUPPER_BOX_TRIXIE does not name a root file system of Debian 13: run make trixie-tree")
+	}
+	return list
 }
 
 // systemdHost is a host with systemd, and who has a site there.

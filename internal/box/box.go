@@ -22,7 +22,7 @@ const home = "/run/skupper-box"
 type Options struct {
 	Network string   // the network namespace that it lives in, of `ip netns add`
 	Keep    []string // units of the machine's packages that shall start inside, as docker.service
-	Lower   string   // another root file system to boot than that of SKUPPER_BOX_LOWER, or /
+	Lower   string   // another root file system to boot than /
 	Size    string   // of what may be written, as tmpfs takes it; 1g where empty
 }
 
@@ -46,7 +46,7 @@ func New(t testing.TB, o Options) *Box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lower := cmp.Or(o.Lower, os.Getenv("SKUPPER_BOX_LOWER"), "/")
+	lower := cmp.Or(o.Lower, "/")
 	b := &Box{
 		name:  filepath.Base(dir),
 		lower: lower,

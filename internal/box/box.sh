@@ -103,6 +103,9 @@ up() {
   mkdir -p "$root/var/log/journal" "$root/etc/containers"
   # Engines ask for higher limits than root may set without CAP_SYS_RESOURCE.
   printf '[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]\npids_limit = 0\n' >"$root/etc/containers/containers.conf"
+  # The disk is an overlay, on which there can be no other, which podman 5 finds
+  # out at its second start only. It notes in /run what another disk could do.
+  printf '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n' >"$root/etc/containers/storage.conf"
   # The crun of Debian 12 cannot do without it.
   ! grep -q '^VERSION_ID="12"' "$root/etc/os-release" || printf '[engine]\nruntime = "runc"\n' >>"$root/etc/containers/containers.conf"
   # What else is installed here is none of the test's business.
