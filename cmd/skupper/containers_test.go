@@ -384,7 +384,7 @@ func (c *contained) moves() {
 	c.t.Helper()
 	before := diskOf(c.t, c.box, c.user)
 	c.must("systemctl", "stop", "docker.service", "docker.socket", "podman.socket", "podman.service")
-	c.refusedAltogether("there is no socket", "skupper", "--platform", "podman", "site", "create", "west", "--start")
+	c.refusedAltogether(" /run/podman/podman.sock", "skupper", "--platform", "podman", "site", "create", "west", "--start")
 	c.refusedAltogether("nothing answers at /run/docker.sock", "skupper", "system", "install", "--platform", "docker")
 	c.full("docker", "/var/lib/docker", "docker.socket", "docker.service")
 	c.full("podman", "/var/lib/containers", "podman.socket", "podman.service")
