@@ -225,7 +225,10 @@ func (p *program) systemUninstall(ctx context.Context, in *command.Input) error 
 	if in.Bool("dry-run") {
 		return p.uninstallPlan(ctx, in)
 	}
-	c, online, err := p.controller(ctx)
+	if p.paths.System && os.Geteuid() != 0 { // who may command the agent could remove its sites, and then no more
+		return &api.Error{Kind: api.Denied, Message: "only root removes what belongs to the system; nothing was changed", Advice: "`sudo skupper system uninstall`"}
+	}
+	c, _, err := p.controller(ctx)
 	if err != nil {
 		return err
 	}
@@ -254,12 +257,15 @@ func (p *program) systemUninstall(ctx context.Context, in *command.Input) error 
 			return err
 		}
 	}
-	if conn == nil && online {
-		if err := p.endAgent(ctx, c); err != nil {
+	if conn == nil {
+		c, online, err := p.controller(ctx) // sites may have been removed by one that was started for it
+		if err != nil {
 			return err
 		}
-		if err := p.awaitAgentEnd(ctx); err != nil {
-			return err
+		if online {
+			if err := errors.Join(p.endAgent(ctx, c), p.awaitAgentEnd(ctx)); err != nil {
+				return err
+			}
 		}
 	}
 	lines, err := system.UninstallEngines(ctx, conn, p.paths, p.engine, len(sites) > 0 && !in.Bool("force"))

@@ -145,6 +145,7 @@ func TestSocketOfSomebodyElse(t *testing.T) {
 	}
 	h := newHouse(t)
 	h.asNobody()
+	h.refused(exitDenied, []string{"only root removes what belongs to the system; nothing was changed", "hint: `sudo "}, "--system", "system", "uninstall", "--force", "--yes")
 	run, err := os.MkdirTemp("", "sk")
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -13,6 +16,7 @@ import (
 	"github.com/skupper-host/skupper/cmd/skupper/internal/output"
 	"github.com/skupper-host/skupper/system/api"
 	"github.com/skupper-host/skupper/system/container"
+	"github.com/skupper-host/skupper/system/layout"
 )
 
 func (p *program) systemCommands() *command.Command {
@@ -434,12 +438,26 @@ func (p *program) systemTable(in *command.Input, agent *api.Agent, online bool, 
 	t.NoHeader = in.Bool("no-headers")
 	if len(list) == 0 {
 		p.note("no namespace; `skupper site create NAME --start` makes one")
+		if p.systemHasAgent() {
+			p.note("the system has an agent of its own; `sudo skupper system status` shows its sites")
+		}
 		return nil
 	}
 	if err := t.Write(p.stdout); err != nil || t.NoHeader {
 		return err
 	}
 	return p.inputWarnings(list)
+}
+
+// systemHasAgent reports that, beside the instance of this user, that of the
+// system has an agent, whoever may look at it.
+func (p *program) systemHasAgent() bool {
+	socket, err := layout.SystemPaths().AgentSocket()
+	if err != nil || p.paths.System {
+		return false
+	}
+	_, err = os.Lstat(socket)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // siteTable is what there is to say about each site in one line.

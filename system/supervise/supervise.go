@@ -122,7 +122,13 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(s.config.Socket) }() // the next supervisor makes its own
+	if own, err := os.Lstat(s.config.Socket); err == nil {
+		defer func() {
+			if now, err := os.Lstat(s.config.Socket); err == nil && os.SameFile(own, now) {
+				_ = os.Remove(s.config.Socket) // the next supervisor makes its own
+			}
+		}()
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
 	defer group.Wait()
