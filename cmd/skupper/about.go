@@ -99,9 +99,9 @@ func (p *program) completionCommand() *command.Command {
 		Text: "Commands, flags, namespaces, resource names and files are completed.",
 	}
 	lines := map[string][2]string{ // in this shell, and in every one from now on
-		"bash": {"source <(skupper completion bash)", "skupper completion bash > ~/.local/share/bash-completion/completions/skupper"},
-		"zsh":  {"source <(skupper completion zsh)", "skupper completion zsh > \"${fpath[1]}/_skupper\""},
-		"fish": {"skupper completion fish | source", "skupper completion fish > ~/.config/fish/completions/skupper.fish"},
+		"bash": {"source <(skupper completion bash)", "skupper completion bash | install -D -m 644 /dev/stdin ~/.local/share/bash-completion/completions/skupper"},
+		"zsh":  {"source <(skupper completion zsh)", "skupper completion zsh | sudo install -D -m 644 /dev/stdin /usr/local/share/zsh/site-functions/_skupper"},
+		"fish": {"skupper completion fish | source", "skupper completion fish | install -D -m 644 /dev/stdin ~/.config/fish/completions/skupper.fish"},
 	}
 	for _, shell := range manual.Shells() {
 		c.Commands = append(c.Commands, &command.Command{

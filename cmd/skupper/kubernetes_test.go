@@ -3,12 +3,13 @@ package main
 import (
 	"crypto/tls"
 	"encoding/json"
-	"encoding/pem"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -32,10 +33,11 @@ type cluster struct {
 // clusterUID is the path of its grant.
 const clusterUID = "9d1b2c7e-6a55-4a0c-8a64-3f1c7c1d2e90"
 
-// newCluster starts the site, and a claim server for one redemption.
-func newCluster(h *house) *cluster {
+// newCluster starts the site, and a claim server for one redemption at a port of
+// a host that others know by a name.
+func newCluster(h *house, site, host string, at net.Listener) *cluster {
 	h.t.Helper()
-	h.must("-n", "cluster", "site", "create", "cluster", "--enable-link-access", "--start")
+	h.must("-n", "cluster", "site", "create", site, "--enable-link-access", "--start")
 	c := &cluster{h: h, left: 1, expires: time.Now().Add(time.Hour)}
 	var list struct {
 		Items []struct {
@@ -46,11 +48,11 @@ func newCluster(h *house) *cluster {
 			}
 		}
 	}
-	made := h.must("-n", "cluster", "link", "generate", "hidden", "--host", "localhost", "-o", "json")
+	made := h.must("-n", "cluster", "link", "generate", "hidden", "--host", host, "-o", "json")
 	if err := json.Unmarshal([]byte(made), &list); err != nil {
 		h.t.Fatal(err)
 	}
-	c.values = map[string]string{"name": "west", "host": "localhost", "code": "vMCjjB04JOvZCxdmlAVlvf0Y"}
+	c.values = map[string]string{"name": "west", "host": host, "code": "vMCjjB04JOvZCxdmlAVlvf0Y"}
 	for _, o := range list.Items {
 		for k, v := range o.Data {
 			c.values[k] = v
@@ -59,14 +61,20 @@ func newCluster(h *house) *cluster {
 			c.values[e.Name] = e.Port
 		}
 	}
+	ca := newAuthority(h.t)
 	c.server = httptest.NewUnstartedServer(c)
-	c.server.TLS = &tls.Config{MinVersion: tls.VersionTLS13}
+	_ = c.server.Listener.Close() // another one is wanted
+	c.server.Listener = at
+	c.server.TLS = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{ca.pair(2, host)}}
 	c.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	c.server.StartTLS()
 	h.t.Cleanup(c.server.Close)
-	c.values["url"] = c.server.URL + "/" + clusterUID
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.server.Certificate().Raw})
-	c.values["ca"] = strings.ReplaceAll(strings.TrimSpace(string(ca)), "\n", "\n    ")
+	_, port, err := net.SplitHostPort(at.Addr().String())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	c.values["url"] = "https://" + net.JoinHostPort(host, port) + "/" + clusterUID
+	c.values["ca"] = strings.ReplaceAll(strings.TrimSpace(ca.pem), "\n", "\n    ")
 	return c
 }
 
@@ -90,9 +98,7 @@ func (c *cluster) document(kind string, pairs ...string) string {
 func (c *cluster) file(name, kind string, pairs ...string) string {
 	c.h.t.Helper()
 	path := filepath.Join(c.h.home, name)
-	if err := os.WriteFile(path, []byte(c.document(kind, pairs...)), 0o600); err != nil {
-		c.h.t.Fatal(err)
-	}
+	writeFile(c.h.t, path, c.document(kind, pairs...))
 	return path
 }
 
@@ -127,12 +133,76 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestJoiningACluster types what docs/kubernetes.md says, with a cluster's token
-// and with its link files.
+// loopback is a port that is free.
+func loopback(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l // who serves it closes it
+}
+
+// TestTutorialOfClusters types what docs/kubernetes.md says, on a host that has
+// nothing but the program.
+func TestTutorialOfClusters(t *testing.T) {
+	t.Parallel()
+	const document = "docs/kubernetes.md"
+	town := newTown(t, "cluster", "host")
+	host, there := town.hosts["host"], town.hosts["cluster"]
+	dir, bin := t.TempDir(), t.TempDir() // what is carried from the cluster is there already
+	if err := os.Symlink(host.program[len(host.program)-1], filepath.Join(bin, "skupper")); err != nil {
+		t.Fatal(err)
+	}
+	host.env = append(host.env, "PATH="+bin+":"+os.Getenv("PATH"))
+	host.knows("west.example.com", there.address)
+	host.echo("127.0.0.1:5432", "")
+	there.echo("127.0.0.1:8080", "")
+	c := newCluster(there.house, "west", "west.example.com", there.listen("0.0.0.0:9090"))
+
+	// Upstream's command line is not here; what it would do is done.
+	upstream := map[string]func(){
+		"skupper site update west --enable-link-access":         func() {},
+		"skupper token issue west.token --expiration-window 1h": func() { writeFile(t, filepath.Join(dir, "west.token"), c.document("token")) },
+		"skupper link generate > west-link.yaml":                func() { writeFile(t, filepath.Join(dir, "west-link.yaml"), c.document("link", "name", "link-west")) },
+		"skupper listener create db 5432":                       func() { there.must("-n", "cluster", "listener", "create", "db", "5432") },
+		"skupper connector create backend 8080":                 func() { there.must("-n", "cluster", "connector", "create", "backend", "8080") },
+	}
+	section := func(title string) {
+		t.Helper()
+		for _, s := range steps(t, document, title) {
+			switch do := upstream[s.line]; {
+			case s.host == "host":
+				types(t, s, func() *exec.Cmd {
+					cmd := exec.Command("ip", "netns", "exec", host.ns, "sh", "-c", s.line)
+					cmd.Env, cmd.Dir = host.env, dir
+					return cmd
+				})
+			case do == nil:
+				t.Errorf("%s: nobody knows what %q does on the cluster", document, s.line)
+			default:
+				do()
+			}
+		}
+	}
+	const leaving = "## Leaving it again"
+	section("## With a link file")
+	section(leaving)
+	section("## With a token")
+	there.eventually("east         Ready", "-n", "cluster", "link", "status")
+	section("## A service of the host in the cluster, and the reverse")
+	_ = there.through("127.0.0.1:5432").Close()
+	_ = host.through("127.0.0.1:8080").Close() // a router that ends waits for its connections
+	section(leaving)
+	host.must("system", "uninstall")
+}
+
+// TestJoiningACluster has more of a cluster's token and of its link files than
+// docs/kubernetes.md types.
 func TestJoiningACluster(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	c := newCluster(h)
+	c := newCluster(h, "cluster", "localhost", loopback(t))
 	token := c.file("west.token", "token")
 
 	h.must("-n", "east", "site", "create", "east", "--start")
@@ -165,7 +235,7 @@ func TestJoiningACluster(t *testing.T) {
 func TestNotJoiningACluster(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	c := newCluster(h)
+	c := newCluster(h, "cluster", "localhost", loopback(t))
 	h.must("-n", "east", "site", "create", "east", "--start")
 	redeem := func(name string, texts []string, pairs ...string) {
 		t.Helper()

@@ -40,7 +40,7 @@ func (p *program) linkCommands() *command.Command {
 					outputFlag("yaml", documentFormats()...),
 				},
 				Examples: []command.Example{
-					{Line: "skupper link generate --host west.example.com > link.yaml", Text: "Make a link file; the other site uses this name to reach the host"},
+					{Line: "skupper link generate --host west.example.com --output-file link.yaml", Text: "Make a link file; the other site uses this name to reach the host"},
 					{Line: "skupper link generate --output-file link.yaml", Text: "Let the site choose its host name or address"},
 				},
 				Run: p.linkGenerate,

@@ -18,8 +18,8 @@ func (p *program) tree() *command.Command {
 		Flags:   p.globalFlags(),
 		Retired: retired(),
 		Examples: []command.Example{
-			{Line: "skupper site create west --enable-link-access && skupper system start", Text: "Start a site that others can link to"},
-			{Line: "skupper link generate --host west.example.com > link.yaml", Text: "Make a link for another site, to be applied there with `skupper system apply link.yaml`"},
+			{Line: "skupper site create west --enable-link-access --start", Text: "Start a site that others can link to"},
+			{Line: "skupper link generate --host west.example.com --output-file link.yaml", Text: "Make a link for another site, to be applied there with `skupper system apply link.yaml`"},
 			{Line: "skupper connector create db 5432 --host 10.0.0.5", Text: "Offer a server that this host reaches"},
 			{Line: "skupper listener create db 5432", Text: "Use it from another site"},
 			{Line: "skupper system status", Text: "See how everything is"},

@@ -44,7 +44,11 @@ func TestTutorials(t *testing.T) {
 					client.through("127.0.0.1:5432")
 					used++
 				default:
-					h.types(t, dir, s)
+					types(t, s, func() *exec.Cmd {
+						cmd := exec.Command("ip", "netns", "exec", h.ns, "sh", "-c", s.line)
+						cmd.Env, cmd.Dir = h.env, dir
+						return cmd
+					})
 				}
 			}
 			if used == 0 {
@@ -92,27 +96,34 @@ func steps(t *testing.T, document, section string) []step {
 	return all
 }
 
-// types runs a step until it says what it has to, a status for up to half a
-// minute.
-func (h *computer) types(t *testing.T, dir string, s step) {
+// asks matches a line that may have to be typed again: what it shows comes to be
+// by itself.
+var asks = regexp.MustCompile(` status|^skupper (top|ping) |^curl `)
+
+// waits matches what a terminal shows only for a while.
+var waits = regexp.MustCompile(`(?m)^waiting: .*\n`)
+
+// types runs the command of a step, which has to show what the document does:
+// a question for up to half a minute, until it does.
+func types(t *testing.T, s step, command func() *exec.Cmd) {
 	t.Helper()
 	want := pattern(s.shows)
+	began := time.Now()
+	defer func() { t.Logf("%v %s$ %s", time.Since(began).Round(time.Millisecond), s.host, s.line) }()
 	for deadline := time.Now().Add(30 * time.Second); ; {
-		cmd := exec.Command("ip", "netns", "exec", h.ns, "sh", "-c", s.line)
-		cmd.Env, cmd.Dir = h.env, dir
-		out, err := cmd.CombinedOutput()
-		if err == nil && want.Match(out) {
+		out, err := command().CombinedOutput()
+		if out = waits.ReplaceAll(out, nil); err == nil && want.Match(out) {
 			return
 		}
-		if err != nil || !strings.Contains(s.line, " status") || time.Now().After(deadline) {
+		if !asks.MatchString(s.line) || time.Now().After(deadline) {
 			t.Fatalf("%s$ %s: %v\n%swant\n%s", s.host, s.line, err, out, strings.Join(s.shows, "\n"))
 		}
 		<-time.After(50 * time.Millisecond)
 	}
 }
 
-// pattern matches what is shown, with any time and any identifier where there is
-// one, and anything for an ellipsis. Nothing shown is anything.
+// pattern matches what is shown, with any time, process and identifier where there
+// is one, and anything for an ellipsis. Nothing shown is anything.
 func pattern(shows []string) *regexp.Regexp {
 	if len(shows) == 0 {
 		return regexp.MustCompile("")
@@ -121,6 +132,7 @@ func pattern(shows []string) *regexp.Regexp {
 	for i, line := range shows {
 		text := regexp.QuoteMeta(line)
 		text = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`).ReplaceAllString(text, `\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
+		text = regexp.MustCompile(`\bpid \d+`).ReplaceAllString(text, `pid \d+`)
 		text = regexp.MustCompile(`\b[0-9a-f]{4}…`).ReplaceAllString(text, `[0-9a-f]{4}…`)
 		text = regexp.MustCompile(`-[0-9a-f]{8}\b`).ReplaceAllString(text, `-[0-9a-f]{8}`)
 		lines[i] = strings.ReplaceAll(text, "…", ".*")

@@ -14,7 +14,7 @@ import (
 // the priority, and each attribute as a field SKUPPER_<KEY> beside the line that
 // a person reads.
 //
-//	journalctl -u skupper SKUPPER_SITE=west PRIORITY=4
+//	journalctl -u skupper SKUPPER_SITE=default PRIORITY=4
 type JournalHandler struct {
 	level     slog.Leveler
 	otherwise slog.Handler // takes what the journal does not
