@@ -31,7 +31,7 @@ func (p *program) namespaceCommands() *command.Command {
 			{
 				Name: "delete", Summary: "stop a namespace's site and remove everything of it",
 				Args: []command.Arg{{Name: "name", Source: command.Namespaces}},
-				Text: "An archive from which it can be restored goes to the trash directory unless --purge is given.",
+				Text: teardownText,
 				Flags: []command.Flag{
 					{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
 					{Name: "keep-input", Kind: command.Bool, Usage: "keep the resources and certificates that were given"},

@@ -87,7 +87,7 @@ func (p *program) systemCommands() *command.Command {
 			p.operation(api.Restart, "restart the router", "Its connections end. A newer program takes effect this way.", waitFlags(waitReady, "3m")),
 			{
 				Name: "teardown", Summary: "stop the site and remove everything of the namespace",
-				Text: "An archive from which it can be restored goes to the trash directory unless --purge is given.",
+				Text: teardownText,
 				Flags: []command.Flag{
 					{Name: "yes", Kind: command.Bool, Usage: "do not ask"},
 					{Name: "keep-input", Kind: command.Bool, Usage: "keep the resources and certificates that were given"},
@@ -459,6 +459,10 @@ func (p *program) systemHasAgent() bool {
 	_, err = os.Lstat(socket)
 	return !errors.Is(err, fs.ErrNotExist)
 }
+
+// teardownText is of both commands that do it.
+const teardownText = "An archive goes to the directory `trash` of the data home unless --purge is given, and its path is printed. " +
+	"Unpacked into the directory `namespaces` beside it, as by `tar -xzf`, it is the site again once it is started, with its id, keys, ports and links."
 
 // siteTable is what there is to say about each site in one line.
 func (p *program) siteTable(list []api.Namespace, wide bool) *output.Table {
