@@ -51,7 +51,32 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(builtDir) // where nothing was built it is not there
+	os.Exit(code)
+}
+
+// builtDir is where builtProgram is.
+var builtDir = filepath.Join(os.TempDir(), fmt.Sprintf("skupper-built-%d", os.Getpid()))
+
+var build = sync.OnceValue(func() error {
+	// The flags are those of make build, whose compiled packages serve here too.
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=2.0.0", "-o", filepath.Join(builtDir, "skupper"), ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// builtProgram is the program as people get it, version 2.0.0, for other hosts:
+// that of the tests is too large, and linked dynamically. It is built once.
+func builtProgram(t *testing.T) string {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(builtDir, "skupper")
 }
 
 // beside is how many tests run beside each other, of those that may, unless

@@ -21,13 +21,7 @@ import (
 func TestUnderSystemd(t *testing.T) {
 	t.Parallel()
 	box.Need(t)
-	program := filepath.Join(t.TempDir(), "skupper")
-	// The flags are those of make build, whose compiled packages serve here too.
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := builtProgram(t)
 	for name, lower := range systems(t) {
 		t.Run("system, "+name, func(t *testing.T) {
 			t.Parallel()

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,13 +26,7 @@ func TestTutorialsOnHosts(t *testing.T) {
 			t.Skipf("%s is not installed: run make test-deps", tool)
 		}
 	}
-	program := filepath.Join(t.TempDir(), "skupper")
-	// The flags are those of make build, whose compiled packages serve here too.
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=2.0.0", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := builtProgram(t)
 	town := newTown(t, "west", "east")
 	pupils := map[string]*pupil{}
 	for name, h := range town.hosts {
