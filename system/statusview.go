@@ -234,10 +234,41 @@ func (n *namespace) assessedAt(ctx context.Context, v *view, l *live, why string
 	ports, now := host.NewPortOwners(), time.Now()
 	assess(&moment{
 		site: &s, live: l, why: why, failure: v.failure, network: net,
-		owner: ports.Of, taken: n.takenByOthers(ctx, ports), creds: n.judged(v.credentials, now), blamed: v.blamed, before: v.shown.health, now: now,
+		owner: n.holder(ctx, ports), taken: n.takenByOthers(ctx, ports), creds: n.judged(v.credentials, now), blamed: v.blamed, before: v.shown.health, now: now,
 		grants: v.grants, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(v.memory.Redeemed),
 	})
 	return s.Objects, net
+}
+
+// publisher is an engine that listens on ports of the host for its containers, and
+// knows for which.
+type publisher interface {
+	Publisher(ctx context.Context, port int) (container string, err error)
+}
+
+// publisherPatience is how long a status waits for what an engine knows of a port.
+const publisherPatience = 2 * time.Second
+
+// holder tells who listens on a port: where Docker does, for which container, if
+// the agent may ask it.
+func (n *namespace) holder(ctx context.Context, ports host.PortOwners) func(port int) string {
+	return func(port int) string {
+		by := ports.Of(port)
+		if !strings.HasPrefix(by, "docker-proxy ") && !strings.HasSuffix(by, "(docker.service)") {
+			return by
+		}
+		e, err := n.m.options.Engines(container.Docker)
+		docker, ok := e.(publisher)
+		if err != nil || !ok {
+			return by
+		}
+		ctx, cancel := context.WithTimeout(ctx, publisherPatience)
+		defer cancel()
+		if name, err := docker.Publisher(ctx, port); err == nil && name != "" {
+			return "container " + name + " of docker, " + by
+		}
+		return by
+	}
 }
 
 // takenByOthers tells whether another program than the router of the site

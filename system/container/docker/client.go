@@ -190,6 +190,21 @@ func statusOf(i dockertypes.InspectResponse) container.Status {
 	return s
 }
 
+// Publisher names the container to which a TCP port of the host leads, "" where it
+// leads to none.
+func (c *Client) Publisher(ctx context.Context, port int) (string, error) {
+	list, err := c.api.ContainerList(ctx, dockertypes.ListOptions{Filters: filters.NewArgs(filters.Arg("publish", strconv.Itoa(port)+"/tcp"))})
+	if err != nil {
+		return "", c.explain(err)
+	}
+	for _, s := range list {
+		if len(s.Names) > 0 {
+			return strings.TrimPrefix(s.Names[0], "/"), nil
+		}
+	}
+	return "", nil
+}
+
 // Create implements container.Engine.
 func (c *Client) Create(ctx context.Context, d container.Container, labels map[string]string) error {
 	config, host := specOf(d, labels)

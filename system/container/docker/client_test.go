@@ -105,8 +105,10 @@ func TestContainers(t *testing.T) {
 		"DELETE /containers/x?force=1":       enginetest.Say(404, `{"message":"no such container"}`),
 		"GET /containers/n/json": enginetest.Say(200, `{"Id":"1","RestartCount":2,"Config":{"Labels":{"a":"b"}},
 			"State":{"Status":"running","Pid":7,"StartedAt":"2026-01-02T03:04:05Z","Health":{"Status":"unhealthy"}}}`),
-		"GET /containers/dead/json":                         enginetest.Say(200, `{"State":{"Status":"exited","ExitCode":1,"Error":"no","FinishedAt":"2026-01-02T03:04:06Z"}}`),
-		"GET /containers/again/json":                        enginetest.Say(200, `{"State":{"Status":"restarting","ExitCode":137}}`),
+		"GET /containers/dead/json":  enginetest.Say(200, `{"State":{"Status":"exited","ExitCode":1,"Error":"no","FinishedAt":"2026-01-02T03:04:06Z"}}`),
+		"GET /containers/again/json": enginetest.Say(200, `{"State":{"Status":"restarting","ExitCode":137}}`),
+		"GET /containers/json?filters=%7B%22publish%22%3A%7B%2280%2Ftcp%22%3Atrue%7D%7D": enginetest.Say(200, `[{"Id":"1","Names":["/n"]}]`),
+		"GET /containers/json?filters=%7B%22publish%22%3A%7B%2281%2Ftcp%22%3Atrue%7D%7D": enginetest.Say(200, `[]`),
 		"GET /containers/x/json":                            enginetest.Say(404, `{"message":"no such container"}`),
 		"GET /containers/n/logs?stderr=1&stdout=1&tail=all": enginetest.Say(200, "\x02\x00\x00\x00\x00\x00\x00\x05hello\x01\x00\x00\x00\x00\x00\x00\x01\n"),
 	})
@@ -157,6 +159,11 @@ func TestContainers(t *testing.T) {
 	}
 	if _, ok, err := c.Inspect(ctx, "x"); ok || err != nil {
 		t.Errorf("none: %v %v", ok, err)
+	}
+	for port, want := range map[int]string{80: "n", 81: ""} {
+		if name, err := c.Publisher(ctx, port); err != nil || name != want {
+			t.Errorf("port %d is published by %q, %v", port, name, err)
+		}
 	}
 	var log bytes.Buffer
 	if err := c.Logs(ctx, "n", time.Time{}, false, &log); err != nil || log.String() != "hello\n" {
