@@ -28,6 +28,7 @@ type machinery struct {
 	silent  bool                  // guarded by mu; routers do not answer
 	lost    string                // guarded by mu; a port on which routers cannot listen
 	started func()                // called when a unit is started, if not nil
+	broken  error                 // guarded by mu; what a start fails with
 
 	read os.FileInfo                 // guarded by mu; the configuration that rows are from
 	rows map[string][]map[string]any // guarded by mu
@@ -66,6 +67,9 @@ func (m *machinery) Start(_ context.Context, u host.UnitRef, s state.Unit) error
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note("start", u)
+	if m.broken != nil {
+		return m.broken
+	}
 	s.Running, s.Enabled = true, true
 	m.running[u.Name] = s
 	return nil

@@ -36,6 +36,7 @@ func StartAgentUnit(ctx context.Context, conn *systemd.Conn, binary string, path
 	if err != nil {
 		return "", err
 	}
+	undo := func() error { return nil }
 	if !s.Loaded {
 		if path = paths.AgentUnit(); path != "" {
 			if err := mayWrite(paths.UnitDir, "the unit of the agent belongs there"); err != nil {
@@ -44,6 +45,16 @@ func StartAgentUnit(ctx context.Context, conn *systemd.Conn, binary string, path
 		}
 		if path == "" {
 			return "", errors.New("agent: there is no directory for unit files: HOME is not set")
+		}
+		if paths.System && !hasAccount() {
+			return "", &api.Error{Kind: api.Missing, Message: "user " + routerUser + ": the system has no such account, which routers run as", Advice: "sudo skupper system install"}
+		}
+		made, err := firstHome(paths) // the unit is confined to it, as to what has to be there
+		if err != nil {
+			return "", err
+		}
+		if made != nil {
+			undo = made
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return "", err
@@ -57,10 +68,31 @@ func StartAgentUnit(ctx context.Context, conn *systemd.Conn, binary string, path
 	}
 	err = conn.Start(ctx, agentUnit)
 	if err != nil && path != "" { // it would be tried for ever
-		err = errors.Join(err, conn.Stop(ctx, agentUnit), os.Remove(path), conn.Load(ctx))
+		err = errors.Join(err, conn.Stop(ctx, agentUnit), os.Remove(path), conn.Load(ctx), undo())
 		path = ""
 	}
+	if err == nil && path != "" {
+		var r InstallRecord
+		if r, err = ReadInstallRecord(paths); err == nil {
+			r.UnitFile = path
+			err = r.write(paths)
+		}
+	}
 	return path, err
+}
+
+// firstHome is makeHome. undo removes what it made, and is nil where the data home
+// was there.
+func firstHome(paths layout.Paths) (undo func() error, err error) {
+	if _, err := os.Stat(paths.NamespacesDir()); !errors.Is(err, fs.ErrNotExist) {
+		return nil, makeHome(paths)
+	}
+	undo = func() error {
+		_, err := removeHome(paths)
+		_ = os.Remove(paths.AgentDir) // what is used is not empty
+		return err
+	}
+	return undo, makeHome(paths)
 }
 
 // mayWrite reports why nothing can be made in a directory, which need not be
@@ -105,6 +137,7 @@ type InstallRecord struct {
 	Linger   string `json:"linger,omitempty"`   // user whose services now run without a login
 
 	Socket    string            `json:"socket,omitempty"`    // of an engine that was enabled
+	Listens   string            `json:"listens,omitempty"`   // socket of an engine that was started
 	Engines   []string          `json:"engines,omitempty"`   // in which images were made
 	Endpoints map[string]string `json:"endpoints,omitempty"` // of engines, where they are not in the usual place
 
@@ -147,15 +180,21 @@ func (r InstallRecord) write(paths layout.Paths) error {
 // the routers, the agent's unit, enabled and started. It converges: what is
 // there already stays. conn is nil where no service manager answers. The lines
 // say what was changed; Missing says it beforehand.
-func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, reloadType string) ([]string, error) {
-	var lines []string
+func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layout.Paths, reloadType string) (lines []string, err error) {
 	if err := Installable(ctx, conn, paths); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(paths.NamespacesDir()); errors.Is(err, fs.ErrNotExist) {
+	undo, err := firstHome(paths)
+	if undo != nil {
 		lines = append(lines, "made "+paths.DataHome)
 	}
-	if err := makeHome(paths); err != nil {
+	defer func() {
+		if err != nil && undo != nil {
+			err = errors.Join(err, undo())
+			lines = append(lines, "removed "+paths.DataHome)
+		}
+	}()
+	if err != nil {
 		return lines, err
 	}
 	r, err := ReadInstallRecord(paths)
@@ -184,6 +223,7 @@ func Install(ctx context.Context, conn *systemd.Conn, binary string, paths layou
 		if err != nil {
 			return lines, err
 		}
+		undo = nil // the agent lives there
 		if path != "" {
 			r.UnitFile = path
 			lines = append(lines, "wrote "+path)
@@ -313,7 +353,10 @@ func makeAccount(ctx context.Context, paths layout.Paths) (made bool, err error)
 	}
 	args := []string{"--system", "--user-group", "--home-dir", paths.DataHome, "--no-create-home", "--shell", "/usr/sbin/nologin", routerUser}
 	if out, err := exec.CommandContext(ctx, "useradd", args...).CombinedOutput(); err != nil {
-		return false, fmt.Errorf("useradd %s: %w: %s", routerUser, err, out)
+		return false, &api.Error{
+			Kind: api.Internal, Message: fmt.Sprintf("useradd %s: %v: %s", routerUser, err, bytes.TrimSpace(out)),
+			Advice: "make a system user " + routerUser + " with a group of that name, then repeat the command",
+		}
 	}
 	return true, nil
 }

@@ -96,35 +96,60 @@ func (s EngineSetup) lines(enable, start, image bool) []string {
 	return lines
 }
 
+// Readied is what ReadyEngine has changed.
+type Readied struct {
+	listens bool // podman's socket was started
+	image   bool // there was none of its name
+}
+
 // ReadyEngine has an engine hold the image of the router, before anything else is
 // made on the host: where it cannot, podman's socket rests again, if it did. The
 // lines say what was changed.
-func ReadyEngine(ctx context.Context, conn *systemd.Conn, s EngineSetup) ([]string, error) {
+func ReadyEngine(ctx context.Context, conn *systemd.Conn, s EngineSetup) (r Readied, lines []string, err error) {
 	_, start, _, err := s.missing(ctx, conn)
 	if err != nil {
-		return nil, err
+		return r, nil, err
 	}
 	if start {
 		if err := conn.Start(ctx, socketUnit); err != nil {
-			return nil, err
+			return r, nil, err
 		}
+		r.listens = true
 	}
 	_, there, err := s.Engine.Image(ctx, s.Image)
 	if err == nil {
-		err = host.Prepare(ctx, s.Engine, s.Platform, s.Image, s.Local, ProgramFile)
-	}
-	if err != nil && start {
-		err = errors.Join(err, conn.Stop(context.WithoutCancel(ctx), socketUnit))
+		r.image, err = host.Prepare(ctx, s.Engine, s.Platform, s.Image, s.Local, ProgramFile)
 	}
 	if err != nil {
-		return nil, err
+		_, undo := UnreadyEngine(ctx, conn, s, r)
+		return Readied{}, nil, errors.Join(err, undo)
 	}
-	return s.lines(false, start, !there), nil
+	return r, s.lines(false, start, !there), nil
 }
 
-// InstallEngine prepares an engine: its socket, and the image of the router. The
-// lines say what was changed.
-func InstallEngine(ctx context.Context, conn *systemd.Conn, paths layout.Paths, s EngineSetup) ([]string, error) {
+// UnreadyEngine undoes what ReadyEngine has changed, for an installation that
+// failed. The lines say what was changed.
+func UnreadyEngine(ctx context.Context, conn *systemd.Conn, s EngineSetup, r Readied) ([]string, error) {
+	ctx = context.WithoutCancel(ctx)
+	var lines []string
+	if r.image {
+		if err := s.Engine.RemoveImage(ctx, s.Image); err != nil {
+			return nil, err
+		}
+		lines = append(lines, "removed the image "+s.Image+" from "+s.Platform)
+	}
+	if r.listens {
+		if err := conn.Stop(ctx, socketUnit); err != nil {
+			return lines, err
+		}
+		lines = append(lines, "stopped "+socketUnit)
+	}
+	return lines, nil
+}
+
+// InstallEngine prepares an engine that is ready: its socket, and the image of the
+// router. The lines say what was changed.
+func InstallEngine(ctx context.Context, conn *systemd.Conn, paths layout.Paths, s EngineSetup, ready Readied) ([]string, error) {
 	enable, start, _, err := s.missing(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -147,6 +172,9 @@ func InstallEngine(ctx context.Context, conn *systemd.Conn, paths layout.Paths, 
 			return s.lines(enable, false, false), err
 		}
 	}
+	if start || ready.listens {
+		r.Listens = socketUnit
+	}
 	if s.Endpoint != "" {
 		if r.Endpoints == nil {
 			r.Endpoints = map[string]string{}
@@ -162,7 +190,7 @@ func InstallEngine(ctx context.Context, conn *systemd.Conn, paths layout.Paths, 
 	}
 	_, there, err := s.Engine.Image(ctx, s.Image)
 	if err == nil {
-		err = host.Prepare(ctx, s.Engine, s.Platform, s.Image, s.Local, ProgramFile)
+		_, err = host.Prepare(ctx, s.Engine, s.Platform, s.Image, s.Local, ProgramFile)
 	}
 	if err != nil {
 		return s.lines(enable, start, false), err
@@ -195,19 +223,29 @@ func UninstallEngines(ctx context.Context, conn *systemd.Conn, paths layout.Path
 			lines = append(lines, "removed the image "+strings.Join(names, ", ")+" from "+platform)
 		}
 	}
-	if r.Socket == "" || conn == nil {
+	if conn == nil {
 		return lines, nil
 	}
-	if sites {
-		return append(lines, "kept "+r.Socket+" enabled: sites may use it"), nil
+	for _, u := range []struct {
+		unit, kept, undone string
+		undo               func(context.Context, string) error
+	}{
+		{r.Socket, "enabled", "disabled", conn.Disable},
+		{r.Listens, "started", "stopped", conn.Stop},
+	} {
+		switch {
+		case u.unit == "":
+			continue
+		case sites:
+			lines = append(lines, fmt.Sprintf("kept %s %s: sites may use it", u.unit, u.kept))
+			continue
+		}
+		if err := u.undo(ctx, u.unit); err != nil {
+			return lines, err
+		}
+		lines = append(lines, u.undone+" "+u.unit)
 	}
-	if err := conn.Disable(ctx, r.Socket); err != nil {
-		return lines, err
-	}
-	if err := conn.Stop(ctx, r.Socket); err != nil {
-		return lines, err
-	}
-	return append(lines, "stopped and disabled "+r.Socket), nil
+	return lines, nil
 }
 
 func removeImages(ctx context.Context, engines host.Engines, platform string) ([]string, error) {

@@ -379,15 +379,17 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	if w.dryRun {
 		return o, nil
 	}
+	unready := func() {}
 	if slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Op == plan.Start || s.Op == plan.Restart }) {
 		// An engine that cannot run the router says so before anything changes.
-		if err := n.ready(ctx, memory.Platform); err != nil {
+		if unready, err = n.ready(ctx, memory.Platform); err != nil {
 			n.publishFailure(w, was, c, err)
 			return nil, err
 		}
 	}
 	change, err := c.edit.Stage()
 	if err != nil {
+		unready()
 		return nil, err
 	}
 	err = n.carryOut(ctx, h, change, have, steps, out, after)
@@ -406,6 +408,9 @@ func (n *namespace) converge(ctx context.Context, w wish, h *host.Namespace, hav
 	}
 	if err != nil {
 		err = errors.Join(err, change.Undo())
+		if was.Generation == 0 || w.change != nil { // a site that is to run needs it for the next try
+			unready()
+		}
 		n.publishFailure(w, was, c, err)
 		return nil, err
 	}
@@ -631,7 +636,7 @@ func (n *namespace) foreseen(w wish, c *composed, l *live, net *network, book gr
 		why = "router stopped"
 	}
 	assess(&moment{
-		site: &with, live: l, network: net, why: why, owner: ports.Of, taken: taken, creds: n.judged(v.credentials, now), before: v.shown.health, now: now,
+		site: &with, live: l, network: net, why: why, owner: n.holder(context.Background(), ports), taken: taken, creds: n.judged(v.credentials, now), before: v.shown.health, now: now,
 		grants: book, grantFailure: n.m.grants.failure(), token: n.tokenVerdict(memory.Redeemed),
 	})
 	written := showing(all)

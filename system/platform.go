@@ -79,7 +79,7 @@ func (n *namespace) keepChoice(platform string) error {
 // starts on the new one, with the same id, keys, ports and links. Where the new
 // one fails, it goes on with the old one. An old engine that does not answer any
 // more keeps no site: it is said what may be left in it.
-func (n *namespace) migrate(ctx context.Context, r api.OperateRequest) (*api.Result, error) {
+func (n *namespace) migrate(ctx context.Context, r api.OperateRequest) (_ *api.Result, err error) {
 	before := n.seen.Load().memory
 	from := platformWord(before.Platform)
 	switch {
@@ -93,9 +93,15 @@ func (n *namespace) migrate(ctx context.Context, r api.OperateRequest) (*api.Res
 	case from == r.Platform:
 		return &api.Result{State: n.rests(before), Generation: before.Generation, Notes: []string{"the site is on " + from + " already"}}, nil
 	}
-	if err := n.ready(ctx, r.Platform); err != nil {
+	unready, err := n.ready(ctx, r.Platform)
+	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil || r.DryRun {
+			unready()
+		}
+	}()
 	if r.DryRun {
 		return &api.Result{
 			State: n.rests(before), Plan: []string{"stop the router on " + from, "start the router on " + r.Platform},
@@ -134,20 +140,30 @@ func (n *namespace) rests(m state.Memory) api.State {
 	return api.Running
 }
 
-// ready asks whether a platform can be used, before anything is stopped for it.
-func (n *namespace) ready(ctx context.Context, platform string) error {
+// ready has a platform be one that can be used, before anything is stopped for it.
+// undo takes away the image that was made for that.
+func (n *namespace) ready(ctx context.Context, platform string) (undo func(), err error) {
+	undo = func() {}
 	if !container.Known(platform) {
-		return nil
+		return undo, nil
 	}
 	machine, err := n.m.render(platform)
 	if err != nil {
-		return err
+		return undo, err
 	}
 	e, err := n.m.options.Engines(platform)
 	if err != nil {
-		return err
+		return undo, err
 	}
-	return host.Prepare(ctx, e, platform, machine.Image, machine.LocalImage, ProgramFile)
+	fresh, err := host.Prepare(ctx, e, platform, machine.Image, machine.LocalImage, ProgramFile)
+	if fresh {
+		undo = func() {
+			if err := e.RemoveImage(context.WithoutCancel(ctx), machine.Image); err != nil {
+				n.log.Warn("an image is left", "image", machine.Image, keyErr, err)
+			}
+		}
+	}
+	return undo, err
 }
 
 // ProgramFile is the program that runs, whatever became of its path.

@@ -206,7 +206,9 @@ func (p *program) engage(ctx context.Context, a *arrival) error {
 			return err
 		}
 	}
-	lines, err := p.withEngine(p.platform, func(s system.EngineSetup) ([]string, error) { return system.InstallEngine(ctx, conn, p.paths, s) })
+	lines, err := p.withEngine(p.platform, func(s system.EngineSetup) ([]string, error) {
+		return system.InstallEngine(ctx, conn, p.paths, s, system.Readied{})
+	})
 	for _, l := range lines {
 		p.note("%s", l)
 	}

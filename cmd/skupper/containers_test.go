@@ -31,13 +31,7 @@ func TestContainers(t *testing.T) {
 			t.Skipf("%s is not installed: run make test-deps", tool)
 		}
 	}
-	program := filepath.Join(t.TempDir(), "skupper")
-	// The flags are those of make build, whose compiled packages serve here too.
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=2.0.0", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := builtProgram(t)
 	for name, lower := range systems(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,6 +40,9 @@ func TestContainers(t *testing.T) {
 			b := box.New(t, box.Options{Lower: lower, Network: host.ns, Keep: []string{"docker.service", "docker.socket", "containerd.service"}, Size: "3g"})
 			b.Put(t, program, "/usr/local/bin/skupper")
 			b.Sh(t, "useradd", "--create-home", "ann")
+			// /proc/sys is read-only inside, where Docker 26 wants to switch IPv6 off; it is started again before it is needed.
+			b.Write(t, "/etc/systemd/system/docker.service.d/box.conf", []byte("[Service]\nEnvironment=DOCKER_ALLOW_IPV6_ON_IPV4_INTERFACE=1\n"), 0o644)
+			b.Sh(t, "systemctl", "daemon-reload")
 			host.echo("127.0.0.1:18090", "")
 			t.Cleanup(func() {
 				if t.Failed() {
@@ -144,12 +141,23 @@ func (c *contained) occupied(engine, namespace string, conn net.Conn) {
 	out := c.must(engine, "run", "--detach", "--name", "other", "--network", "host", "--volume", "/var/tmp/other:/other:ro", "--entrypoint", "/skupper",
 		"localhost/skupper-router:2.0.0", "router", "run", "-c", "/other/r.json")
 	lines := strings.Fields(out)
-	words := fmt.Sprintf("address already in use by container %.12s of %s", lines[len(lines)-1], engine)
-	c.must("skupper", "--namespace", namespace, "listener", "create", "other", "18099", "--host", "127.0.0.1", "--wait", "none")
-	c.eventually(words, "skupper", "--namespace", namespace, "listener", "status", "other")
+	c.told(fmt.Sprintf("container %.12s of %s", lines[len(lines)-1], engine), namespace, "18099", conn)
+	c.must(engine, "rm", "--force", "other")
+	if engine == "docker" { // which listens for containers that have a network of their own
+		c.must(engine, "run", "--detach", "--name", "web", "--publish", "127.0.0.1:18098:80", "--volume", "/var/tmp/other:/other:ro", "--entrypoint", "/skupper",
+			"localhost/skupper-router:2.0.0", "router", "run", "-c", "/other/r.json")
+		c.told("container web of docker", namespace, "18098", conn)
+		c.must(engine, "rm", "--force", "web")
+	}
+}
+
+// told has a listener want a port that a container has.
+func (c *contained) told(who, namespace, port string, conn net.Conn) {
+	c.t.Helper()
+	c.must("skupper", "--namespace", namespace, "listener", "create", "other", port, "--host", "127.0.0.1", "--wait", "none")
+	c.eventually("address already in use by "+who, "skupper", "--namespace", namespace, "listener", "status", "other")
 	c.keeps(conn, "a listener without its port")
 	c.must("skupper", "--namespace", namespace, "listener", "delete", "other")
-	c.must(engine, "rm", "--force", "other")
 }
 
 // untimely gives a site a certificate that is not valid by the clock of the host.
@@ -295,6 +303,11 @@ func (c *contained) lives() {
 	before := diskOf(c.t, c.box, c.user)
 	c.refusedAltogether("there is no socket", "skupper", "--platform", "podman", "site", "create", "west", "--start")
 	c.refusedAltogether("no permission to use /run/docker.sock", "skupper", "--platform", "docker", "system", "install")
+	c.box.Sh(c.t, "usermod", "--append", "--groups", "docker", "ann") // who logs in anew may use it
+	if said := c.must("skupper", "system", "install", "--platform", "docker"); !strings.Contains(said, "`loginctl enable-linger ann`") {
+		c.t.Errorf("nothing is said of services that end with the log-out:\n%s", said)
+	}
+	c.must("skupper", "system", "uninstall")
 	for _, platform := range []string{"podman", "docker"} {
 		c.refusedAltogether("HOME is not set", "env", "-u", "HOME", "skupper", "--platform", platform, "system", "install")
 	}
@@ -344,7 +357,6 @@ func (c *contained) lives() {
 	c.kill("west", "podman")
 	c.kill("west", "podman", "podman", "kill", "west-skupper-router")
 	c.works()
-	c.box.Sh(c.t, "usermod", "--append", "--groups", "docker", "ann") // who logs in anew may use it
 	c.boots()
 	c.runs("east", "podman")
 
@@ -391,6 +403,15 @@ func (c *contained) moves() {
 	for _, platform := range []string{"podman", "docker"} {
 		c.refusedAltogether("read-only file system", "unshare", "--mount", "sh", "-c", "mount -o bind,ro /etc /etc; exec skupper --platform "+platform+" system install")
 	}
+	c.box.Write(c.t, "/var/tmp/bad/useradd", []byte("#!/bin/sh\nexit 1\n"), 0o755)
+	for _, platform := range []string{"podman", "docker"} { // what fails when the image is there
+		c.refusedAltogether("useradd skupper", "sh", "-c", "PATH=/var/tmp/bad:$PATH exec skupper --platform "+platform+" system install")
+		if left := c.must(platform, "images", "--quiet"); left != "" {
+			c.t.Errorf("images that are left in %s: %s", platform, left)
+		}
+	}
+	rests := c.socketOfPodman()
+	c.must("systemctl", "enable", "podman.socket") // which does not listen
 	c.must("env", "-u", "HOME", "skupper", "system", "install", "--platform", "podman")
 	c.must("env", "-u", "HOME", "skupper", "system", "install", "--platform", "docker")
 	c.must("podman", "create", "--name", "east-skupper-router", "localhost/skupper-router:2.0.0")
@@ -441,6 +462,12 @@ func (c *contained) moves() {
 	c.must("skupper", "--namespace", "east", "system", "stop")
 	c.host.closed("127.0.0.1:18080")
 	c.nothingLeft("/var/lib/skupper", "docker", "podman")
+	if is := c.socketOfPodman(); is != "enabled inactive" {
+		c.t.Errorf("podman.socket is %s, was enabled and at rest", is)
+	}
+	if strings.HasPrefix(rests, "disabled") {
+		c.must("systemctl", "disable", "podman.socket")
+	}
 	c.bundled("docker")
 	c.must("rm", "/root/link.yaml")
 	c.nothingNew(before)
@@ -456,11 +483,7 @@ func (c *contained) bundled(platform string) {
 		c.must("skupper", "--namespace", "shop", "system", "generate-bundle", "shop", "--input", "/var/tmp/shop", "--type", "shell-script", "--output", bundle)
 		c.box.Sh(c.t, "chmod", "0644", bundle)
 	}
-	enabled := func() string {
-		out, _ := c.try(append(c.systemctl(), "is-enabled", "podman.socket")...) // it fails where it says no
-		return out
-	}
-	before := enabled()
+	before := c.socketOfPodman()
 	c.must("sh", bundle, "-p", platform)
 	c.runs("shop", platform)
 	c.must(platform, "inspect", "shop-skupper-router")
@@ -470,9 +493,20 @@ func (c *contained) bundled(platform string) {
 			c.t.Errorf("%s %s after the bundle has gone: %s", platform, list[0], left)
 		}
 	}
-	if after := enabled(); after != before {
+	if after := c.socketOfPodman(); after != before {
 		c.t.Errorf("podman.socket is %s, was %s", after, before)
 	}
+}
+
+// socketOfPodman is whether it starts at boot, and whether it listens: "enabled
+// active".
+func (c *contained) socketOfPodman() string {
+	var words []string
+	for _, verb := range []string{"is-enabled", "is-active"} {
+		out, _ := c.try(append(c.systemctl(), verb, "podman.socket")...) // it fails where it says no
+		words = append(words, strings.TrimSpace(out))
+	}
+	return strings.Join(words, " ")
 }
 
 // systemctl is the command for who has the sites.
@@ -573,7 +607,7 @@ func (c *contained) leaves() {
 	if out, err := c.try("kill", "-0", strconv.Itoa(old)); err == nil {
 		c.t.Errorf("the router of the container goes on: %s", out)
 	}
-	c.must("rm", "-r", filepath.Dir(once))
+	c.must("rm", once)
 	c.must("systemctl", "daemon-reload")
 	c.must("systemctl", "start", "docker.socket", "docker.service")
 	c.works()

@@ -104,33 +104,41 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 		}
 		return p.printLines(lines)
 	}
+	var ready system.Readied
 	if container.Known(platform) { // before anything is changed for what cannot be had
 		if err := system.Installable(ctx, conn, p.paths); err != nil {
 			return err
 		}
-		lines, err := p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.ReadyEngine(ctx, conn, s) })
+		lines, err := p.withEngine(platform, func(s system.EngineSetup) (lines []string, err error) {
+			ready, lines, err = system.ReadyEngine(ctx, conn, s)
+			return lines, err
+		})
 		if err := errors.Join(p.printLines(lines), err); err != nil {
 			return err
 		}
 	}
-	if err := p.retireController(ctx, in, conn); err != nil {
-		return err
-	}
-	if linger == "" && conn != nil {
+	err = p.retireController(ctx, in, conn)
+	if err == nil && linger == "" && conn != nil {
 		linger = p.askToLinger(ctx, in)
 	}
-	lines, err := system.Install(ctx, conn, binary, p.paths, reloadType)
-	if err := p.printLines(lines); err != nil {
-		return err
+	if err == nil {
+		var lines []string
+		lines, err = system.Install(ctx, conn, binary, p.paths, reloadType)
+		err = errors.Join(p.printLines(lines), err)
+	}
+	if err == nil && container.Known(platform) {
+		var lines []string
+		lines, err = p.withEngine(platform, func(s system.EngineSetup) ([]string, error) {
+			return system.InstallEngine(ctx, conn, p.paths, s, ready)
+		})
+		err = errors.Join(p.printLines(lines), err)
 	}
 	if err != nil {
-		return err
-	}
-	if container.Known(platform) {
-		lines, err := p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.InstallEngine(ctx, conn, p.paths, s) })
-		if err := errors.Join(p.printLines(lines), err); err != nil {
-			return err
+		if container.Known(platform) {
+			lines, undo := p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.UnreadyEngine(ctx, conn, s, ready) })
+			err = errors.Join(err, p.printLines(lines), undo)
 		}
+		return err
 	}
 	if linger != "" {
 		lines, err := system.Linger(ctx, p.paths, linger)

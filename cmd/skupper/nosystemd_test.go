@@ -28,13 +28,7 @@ func TestPodmanWithoutSystemd(t *testing.T) {
 		}
 	}
 	h := newHouse(t)
-	// The program of the tests is too large for an image, and linked dynamically.
-	program := filepath.Join(h.home, "skupper")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=2.0.0", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := builtProgram(t)
 	h.program = []string{program}
 	e := newLonePodman(t, h.run)
 	h.env = append(h.env, "CONTAINER_ENDPOINT=unix://"+e.socket)

@@ -260,6 +260,7 @@ func (h *systemdHost) badSystem() {
 	}
 	h.refused([]string{"error: /etc: read-only file system", "hint: ", "nothing was changed"}, readOnly("skupper system install")...)
 	h.refused([]string{"error: /etc/systemd/system: read-only file system", "hint: "}, readOnly("skupper site create west --start")...)
+	h.refused([]string{"error: user skupper: ", "hint: sudo skupper system install"}, "skupper", "site", "create", "west", "--start")
 }
 
 // badUser has a user's site refused where it cannot be, and the user told of
@@ -268,6 +269,9 @@ func (h *systemdHost) badUser() {
 	h.refused([]string{"error: data home: HOME is not set", "hint: set HOME"}, "env", "-u", "HOME", "skupper", "system", "install")
 	h.refused([]string{"error: data home: HOME is not set", "hint: set HOME"}, "env", "-u", "HOME", "skupper", "site", "create", "west", "--start")
 	before := h.disk()
+	h.skupper("site", "create", "west", "--start") // which sets the agent up
+	h.skupper("system", "teardown", "--yes", "--purge")
+	h.skupper("system", "uninstall")
 	if out := h.skupper("system", "install"); !strings.Contains(out, "loginctl enable-linger ann") {
 		h.t.Errorf("nothing is said of services that end with the log-out:\n%s", out)
 	}

@@ -218,16 +218,17 @@ func (p platforms) Disable(ctx context.Context, u UnitRef) error {
 	return p.Units.Disable(ctx, u)
 }
 
-// Start makes the image if there is none, and the container anew.
+// Start makes the image if there is none, and the container anew, unless it runs
+// as it is wanted: an engine that died may not have told of its start.
 func (p platforms) Start(ctx context.Context, u UnitRef, spec state.Unit) error {
-	return p.start(ctx, u, spec, p.Units.Start)
+	return p.start(ctx, u, spec, false, p.Units.Start)
 }
 
 func (p platforms) Restart(ctx context.Context, u UnitRef, spec state.Unit) error {
-	return p.start(ctx, u, spec, p.Units.Restart)
+	return p.start(ctx, u, spec, true, p.Units.Restart)
 }
 
-func (p platforms) start(ctx context.Context, u UnitRef, spec state.Unit, unit func(context.Context, UnitRef, state.Unit) error) error {
+func (p platforms) start(ctx context.Context, u UnitRef, spec state.Unit, anew bool, unit func(context.Context, UnitRef, state.Unit) error) error {
 	if spec.Container == nil {
 		return errors.Join(hideSocket(u.Socket), unit(ctx, u, spec))
 	}
@@ -239,7 +240,7 @@ func (p platforms) start(ctx context.Context, u UnitRef, spec state.Unit, unit f
 	if err != nil {
 		return err
 	}
-	if err := Prepare(ctx, e, c.Engine, c.Image, c.Local, p.program); err != nil {
+	if _, err := Prepare(ctx, e, c.Engine, c.Image, c.Local, p.program); err != nil {
 		return err
 	}
 	old, there, err := e.Inspect(ctx, c.Name)
@@ -258,11 +259,6 @@ func (p platforms) start(ctx context.Context, u UnitRef, spec state.Unit, unit f
 		}
 		return errors.Join(showSocket(c.RunSource(), u.Socket), unit(ctx, u, spec))
 	}
-	if there {
-		if err := errors.Join(e.Stop(ctx, c.Name, spec.Stop), e.Remove(ctx, c.Name)); err != nil {
-			return err
-		}
-	}
 	definition, err := json.Marshal(spec)
 	if err != nil {
 		return err
@@ -270,10 +266,26 @@ func (p platforms) start(ctx context.Context, u UnitRef, spec state.Unit, unit f
 	if err := showSocket(c.RunSource(), u.Socket); err != nil {
 		return err
 	}
+	if !anew && there && old.Phase == container.Running && old.Labels[container.LabelUnit] == string(definition) {
+		return nil
+	}
+	if there {
+		if err := errors.Join(e.Stop(ctx, c.Name, spec.Stop), e.Remove(ctx, c.Name)); err != nil {
+			return err
+		}
+	}
 	if err := e.Create(ctx, c, map[string]string{container.LabelUnit: string(definition)}); err != nil {
 		return err
 	}
-	if err := e.Start(ctx, c.Name); err != nil {
+	err = e.Start(ctx, c.Name)
+	var gone *container.UnreachableError
+	if errors.As(err, &gone) { // it died meanwhile: the container may run
+		if is, ok, look := e.Inspect(ctx, c.Name); look == nil && ok && is.Phase == container.Running {
+			return nil
+		}
+		return err
+	}
+	if err != nil {
 		return errors.Join(err, e.Remove(context.WithoutCancel(ctx), c.Name))
 	}
 	return nil
@@ -330,42 +342,42 @@ func (p platforms) removeLeft(ctx context.Context, u UnitRef) error {
 
 // Prepare has an engine know an image: a local one is made from a program where
 // it is not there or was made from another program, any other is pulled where it
-// is not there.
-func Prepare(ctx context.Context, e container.Engine, engine, name string, local bool, program string) error {
+// is not there. fresh reports that there was none of this name before.
+func Prepare(ctx context.Context, e container.Engine, engine, name string, local bool, program string) (fresh bool, err error) {
 	if _, err := e.Version(ctx); err != nil {
-		return err
+		return false, err
 	}
 	have, ok, err := e.Image(ctx, name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !local {
 		if ok {
-			return nil
+			return false, nil
 		}
 		if err := e.Pull(ctx, name); err != nil {
-			return &container.MissingImageError{Engine: engine, Image: name, Err: err}
+			return false, &container.MissingImageError{Engine: engine, Image: name, Err: err}
 		}
-		return nil
+		return true, nil
 	}
 	digest, err := image.Digest(program)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if ok && have.Labels[container.LabelExecutable] == digest {
-		return nil
+		return false, nil
 	}
 	if err := load(ctx, e, name, program); err != nil {
 		// podman says it amid a page about formats of archives.
 		if text := err.Error(); strings.Contains(text, "no space left on device") || strings.Contains(text, "disk quota exceeded") {
-			return &container.FullError{Engine: engine, Image: name}
+			return false, &container.FullError{Engine: engine, Image: name}
 		}
-		return err
+		return false, err
 	}
 	if ok {
 		_ = e.RemoveImage(ctx, have.ID) // one that a container still uses stays until that is made anew
 	}
-	return nil
+	return !ok, nil
 }
 
 // load makes an image and hands it over while it is made.

@@ -20,12 +20,13 @@ import (
 
 // fakeEngine is an engine in memory.
 type fakeEngine struct {
-	version    error // why it cannot be used
-	images     map[string]container.Image
-	containers map[string]container.Status
-	startFails error
-	pullFails  error
-	calls      []string
+	version      error // why it cannot be used
+	images       map[string]container.Image
+	containers   map[string]container.Status
+	startFails   error
+	inspectFails []error // one for each time
+	pullFails    error
+	calls        []string
 }
 
 func newFakeEngine() *fakeEngine {
@@ -66,6 +67,12 @@ func (e *fakeEngine) RemoveImage(_ context.Context, name string) error {
 }
 
 func (e *fakeEngine) Inspect(_ context.Context, name string) (container.Status, bool, error) {
+	if len(e.inspectFails) > 0 {
+		err := e.inspectFails[0]
+		if e.inspectFails = e.inspectFails[1:]; err != nil {
+			return container.Status{}, false, err
+		}
+	}
 	s, ok := e.containers[name]
 	return s, ok, nil
 }
@@ -246,6 +253,34 @@ func TestContainerThatCannotStart(t *testing.T) {
 	}
 }
 
+// TestEngineThatDiesWhenItStarts has an engine be killed before it says that it
+// has started a container: back at once, or at the next try, the container is
+// found as it runs, and left.
+func TestEngineThatDiesWhenItStarts(t *testing.T) {
+	t.Parallel()
+	for name, back := range map[string]bool{"back at once": true, "back later": false} {
+		r := newContainersRig(t, "agent", container.Podman)
+		gone := &container.UnreachableError{Engine: container.Podman, Err: io.EOF}
+		r.engine.startFails = gone
+		if !back {
+			r.engine.inspectFails = []error{nil, gone} // asked before, and after
+		}
+		if err := r.units.Start(t.Context(), r.ref, r.spec); back != (err == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := r.units.Start(t.Context(), r.ref, r.spec); err != nil {
+			t.Errorf("%s: again: %v", name, err)
+		}
+		want := []string{"load", "create west-skupper-router", "start west-skupper-router", "load"}
+		if diff := cmp.Diff(want, r.engine.calls); diff != "" {
+			t.Errorf("%s: -want +got\n%s", name, diff)
+		}
+		if err := r.units.Restart(t.Context(), r.ref, r.spec); err != nil || !slices.Contains(r.engine.calls, "remove west-skupper-router") {
+			t.Errorf("%s: restarted: %v %v", name, err, r.engine.calls)
+		}
+	}
+}
+
 func TestPrepareAgain(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "program")
@@ -255,12 +290,15 @@ func TestPrepareAgain(t *testing.T) {
 	e := newFakeEngine()
 	const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" // SHA-256 of nothing
 	e.images["i:1"] = container.Image{ID: "old", Labels: map[string]string{container.LabelExecutable: empty}}
-	if err := Prepare(t.Context(), e, container.Docker, "i:1", true, program); err != nil || len(e.calls) > 0 {
+	if fresh, err := Prepare(t.Context(), e, container.Docker, "i:1", true, program); err != nil || fresh || len(e.calls) > 0 {
 		t.Errorf("an image that is there: %v %v", err, e.calls)
 	}
 	e.images["i:1"] = container.Image{ID: "old", Labels: map[string]string{container.LabelExecutable: "another"}}
-	if err := Prepare(t.Context(), e, container.Docker, "i:1", true, program); err != nil || !slices.Equal(e.calls, []string{"load", "remove image old"}) {
+	if fresh, err := Prepare(t.Context(), e, container.Docker, "i:1", true, program); err != nil || fresh || !slices.Equal(e.calls, []string{"load", "remove image old"}) {
 		t.Errorf("an image of another program: %v %v", err, e.calls)
+	}
+	if fresh, err := Prepare(t.Context(), e, container.Docker, "i:2", true, program); err != nil || !fresh {
+		t.Errorf("no image: %v %v", fresh, err)
 	}
 }
 
