@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"net/http"
 	"runtime"
 	"time"
@@ -210,6 +211,10 @@ func (s *scrape) links() {
 		if l.RoundTrip > 0 {
 			s.put(linkRoundTrip, float64(l.RoundTrip)/1e6, key[:]...)
 		}
+	}
+	for k := range maps.Clone(counted) {
+		counted[three{k[0], k[1], "up"}] += 0
+		counted[three{k[0], k[1], "down"}] += 0
 	}
 	for k, n := range counted {
 		s.put(siteLinks, float64(n), k[:]...)

@@ -239,6 +239,8 @@ func TestValues(t *testing.T) {
 		"skupper_site_link_up" + toEast + "1",
 		"skupper_site_link_up" + toNorth + "0",
 		"skupper_site_links_total{role=edge,site_id=west,status=down} 1",
+		"skupper_site_links_total{role=edge,site_id=west,status=up} 0",
+		"skupper_site_links_total{role=inter-router,site_id=west,status=down} 0",
 		"skupper_site_links_total{role=inter-router,site_id=west,status=up} 1",
 		"skupper_site_listeners_total{site_id=west} 2",
 	}

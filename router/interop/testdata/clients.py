@@ -9,6 +9,21 @@ from proton.handlers import IncomingMessageHandler, MessagingHandler
 from proton.reactor import AtMostOnce, Container
 from proton.utils import BlockingConnection, LinkDetached, SyncRequestResponse
 
+try:  # Newer libraries close a connection with 4 MiB of messages that are not complete.
+    import cproton
+    import proton._transport
+    from cproton_ffi import lib
+
+    def unlimited():
+        transport = cproton.pn_transport()
+        lib.pn_transport_set_max_buffered_delivery_bytes(transport, 0)
+        return transport
+
+    if hasattr(lib, "pn_transport_set_max_buffered_delivery_bytes"):
+        proton._transport.Transport.constructor = staticmethod(unlimited)
+except ImportError:
+    pass
+
 FROM, TO = sys.argv[1:3]
 LIMIT = 30  # seconds, for each
 
