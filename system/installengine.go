@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -67,7 +68,7 @@ func (s EngineSetup) unserved(conn *systemd.Conn, err error) error {
 	case s.Endpoint != "":
 		e.Advice = fmt.Sprintf("start the podman that serves %s, or unset CONTAINER_ENDPOINT", s.Endpoint)
 	case conn == nil:
-		e.Advice = fmt.Sprintf("no systemd answers that would serve it: run `podman system service --time 0 unix://%s` as this user, now and at boot, then repeat the command", gone.Socket)
+		e.Advice = fmt.Sprintf("no systemd answers that would serve it: run `mkdir -p %s && podman system service --time 0 unix://%s` as this user, now and at boot, then repeat the command", filepath.Dir(gone.Socket), gone.Socket)
 	case gone.Failing():
 		e.Advice = gone.Hint()
 	default:
