@@ -206,6 +206,13 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// dismiss ends the listener for good: no other takes its place.
+func (l *amqpListener) dismiss() {
+	if l.task != nil {
+		l.task.cancel(conn.ErrDismissed)
+	}
+}
+
 func (l *amqpListener) remove(bool) {
 	if l.task != nil {
 		l.r.stop(l.task, 0)

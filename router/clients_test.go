@@ -259,9 +259,36 @@ func TestTCPConnectionsAreListedAndCut(t *testing.T) {
 	}
 }
 
+// ending waits for the end of a client's connection and returns how it ended.
+func ending(t *testing.T, c *goamqp.Conn) *goamqp.ConnError {
+	t.Helper()
+	select {
+	case <-c.Done():
+	case <-time.After(patience):
+		t.Fatal("the connection is still open")
+	}
+	var ended *goamqp.ConnError
+	if !errors.As(c.Err(), &ended) {
+		t.Fatalf("the connection ended with %v", c.Err())
+	}
+	return ended
+}
+
 // A client that its router hangs up on knows that it has to connect again, and
 // not that all is done.
-func TestClientsAreHungUpOnWhenTheirListenerStops(t *testing.T) {
+func TestClientsAreHungUpOnWhenTheirRouterStops(t *testing.T) {
+	t.Parallel()
+	port := freeport.Get(t)
+	n := start(t, "A", "interior", entity{"listener", attrs{"name": "other", "host": "127.0.0.1", "port": strconv.Itoa(port)}})
+	c := dial(t, port)
+	n.stop()
+	if ended := ending(t, c); ended.RemoteErr != nil {
+		t.Errorf("the connection ended with %v, want no Close", ended)
+	}
+}
+
+// A client whose listener is deleted has nothing to connect to again.
+func TestClientsAreToldWhenTheirListenerIsDeleted(t *testing.T) {
 	t.Parallel()
 	port := freeport.Get(t)
 	n := start(t, "A", "interior", entity{"listener", attrs{"name": "other", "host": "127.0.0.1", "port": strconv.Itoa(port)}})
@@ -269,14 +296,8 @@ func TestClientsAreHungUpOnWhenTheirListenerStops(t *testing.T) {
 	if err := n.manage(t).Delete(t.Context(), client.Ref{Type: "listener", Name: "other"}); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-c.Done():
-	case <-time.After(patience):
-		t.Fatal("the connection is still open")
-	}
-	var ended *goamqp.ConnError
-	if !errors.As(c.Err(), &ended) || ended.RemoteErr != nil {
-		t.Errorf("the connection ended with %v, want no Close", c.Err())
+	if ended := ending(t, c); ended.RemoteErr == nil || ended.RemoteErr.Condition != goamqp.ErrCondConnectionForced {
+		t.Errorf("the connection ended with %v, want a Close with %s", ended, goamqp.ErrCondConnectionForced)
 	}
 }
 

@@ -25,7 +25,7 @@ type entity interface {
 
 // task is a goroutine of an entity.
 type task struct {
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	done   chan struct{}
 }
 
@@ -34,10 +34,10 @@ func (r *Router) run(f func(ctx context.Context)) *task {
 	t := &task{done: make(chan struct{})}
 	ready := make(chan struct{})
 	r.spawn(func(ctx context.Context) {
-		ctx, t.cancel = context.WithCancel(ctx)
+		ctx, t.cancel = context.WithCancelCause(ctx)
 		close(ready)
 		defer close(t.done)
-		defer t.cancel()
+		defer t.cancel(nil)
 		f(ctx)
 	})
 	<-ready
@@ -47,7 +47,7 @@ func (r *Router) run(f func(ctx context.Context)) *task {
 // stop ends the task; after grace if it has not ended by itself.
 func (r *Router) stop(t *task, grace time.Duration) {
 	if grace == 0 {
-		t.cancel()
+		t.cancel(nil)
 		return
 	}
 	r.spawn(func(ctx context.Context) {
@@ -58,7 +58,7 @@ func (r *Router) stop(t *task, grace time.Duration) {
 		case <-ctx.Done():
 		case <-timer.C:
 		}
-		t.cancel()
+		t.cancel(nil)
 	})
 }
 
@@ -99,6 +99,11 @@ func (r *Router) change(c config.Change, drain bool) error {
 		old, _ := r.entities[keyOf(c.Old)].(*amqpConnector)
 		if old != nil && old.succeededBy(c.New) {
 			return r.succeed(old, c.New.(*config.Connector))
+		}
+	}
+	if c.Op == config.OpDelete {
+		if l, ok := r.entities[keyOf(c.Old)].(*amqpListener); ok {
+			l.dismiss()
 		}
 	}
 	if c.Op != config.OpCreate {

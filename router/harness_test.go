@@ -39,7 +39,8 @@ func (e entity) MarshalJSON() ([]byte, error) { return json.Marshal([]any{e.typ,
 // node is a router that runs in this process.
 type node struct {
 	id   string
-	port int // of its listener for clients
+	port int    // of its listener for clients
+	stop func() // as a signal would
 }
 
 // start runs a router with a listener for clients until the test ends.
@@ -67,6 +68,7 @@ func start(t *testing.T, id, mode string, more ...entity) *node {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	n.stop = cancel
 	ready := make(chan struct{})
 	var wg sync.WaitGroup
 	var failed error

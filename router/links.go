@@ -55,8 +55,10 @@ func (o *connections) Connect(m *trunk.Member) (conn.Config, conn.Handler) {
 		SessionWindow: o.set.window, HandshakeTimeout: o.set.handshake,
 		// A client that is told of the end by a Close believes that all is done, and one of
 		// Proton's that is told amqp:connection:forced waits for its next heartbeat before it
-		// connects again. Hung up on, it does so at once (compat: skupper-router 3.x).
-		HangUp: m.Role == trunk.Normal,
+		// connects again. Hung up on, it does so at once (compat: skupper-router 3.x). Where
+		// the listener is deleted there is nothing to connect to again, and one of Proton's
+		// that is being closed would try to for ever.
+		HangUp: m.Role == trunk.Normal, Dismissal: refusal(errDeleted),
 	}, p
 }
 

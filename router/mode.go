@@ -69,6 +69,7 @@ var (
 	errConnectionRole = amqp.Error{Condition: "qd:connection-role", Description: "Link attach forbidden on inter-router connection"}
 	errForbidden      = amqp.Error{Condition: "qd:forbidden", Description: "Connection is not an inter-router connection"}
 	errUnavailable    = amqp.Error{Condition: amqp.ErrNotFound, Description: "Node not found"}
+	errDeleted        = amqp.Error{Condition: amqp.ErrConnectionForced, Description: "connection aborted: its listener is deleted"}
 	errNoRoute        = amqp.Error{Condition: "qd:no-route-to-dest", Description: "No route to the destination node"}
 )
 

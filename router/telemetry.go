@@ -158,7 +158,7 @@ func (t *telemetry) stop() {
 		t.r.journal.Watch(nil)
 	}
 	for _, x := range t.tasks {
-		x.cancel()
+		x.cancel(nil)
 		<-x.done
 	}
 }

@@ -48,6 +48,9 @@ type Config struct {
 	// HangUp leaves out our Close when the context of Run is done: the peer sees
 	// the connection end below AMQP, as when the process ends.
 	HangUp bool
+	// Dismissal is the error of our Close when the context of Run is done with
+	// ErrDismissed as its cause; HangUp does not count then.
+	Dismissal *amqp.Error
 
 	// Log gets the connection's debug lines; nil is silence.
 	Log *slog.Logger

@@ -18,6 +18,10 @@ import (
 // error.
 var errDetached = errors.New("link detached")
 
+// ErrDismissed, as the cause with which the context of Run is done, says that
+// there is nothing left that the peer could connect to again.
+var ErrDismissed = errors.New("dismissed")
+
 // Stage is a part of a connection's life, as it is named to people.
 type Stage string
 

@@ -57,9 +57,12 @@ func (c *Conn) watch(ctx context.Context, readDone <-chan *Error, writeDone <-ch
 		select {
 		case <-done:
 			done = nil
-			if c.cfg.HangUp {
+			switch {
+			case errors.Is(context.Cause(ctx), ErrDismissed):
+				c.Close(c.cfg.Dismissal)
+			case c.cfg.HangUp:
 				c.hangUp()
-			} else {
+			default:
 				c.Close(nil)
 			}
 		case <-up:
