@@ -86,8 +86,11 @@ func TestLosses(t *testing.T) {
 		{"both ends of what passes", []client.Change{access, link()}, []client.Loss{passing(0, 3), of(1, 1, "tcpListener", "to-east")}},
 		{"the access of edges", []client.Change{forEdges}, []client.Loss{of(0, 2, "tcpConnector", "near")}},
 		{"a service and its link", []client.Change{service("tcpListener", "to-east"), link()}, []client.Loss{of(0, 1, "tcpListener", "to-east"), passing(1, 3)}},
-		{"a listener and the connector of its client", []client.Change{service("tcpConnector", "near"), service("tcpListener", "local")},
-			[]client.Loss{of(0, 2, "tcpConnector", "near"), of(1, 1, "tcpListener", "local")}},
+		{
+			"a listener and the connector of its client",
+			[]client.Change{service("tcpConnector", "near"), service("tcpListener", "local")},
+			[]client.Loss{of(0, 2, "tcpConnector", "near"), of(1, 1, "tcpListener", "local")},
+		},
 		{"the connector alone", []client.Change{service("tcpConnector", "near")}, []client.Loss{of(0, 3, "tcpConnector", "near")}},
 		{"another port of a listener", []client.Change{service("tcpListener", "local", "port")}, []client.Loss{}},
 		{"another key of a listener", []client.Change{service("tcpListener", "local", "address")}, []client.Loss{of(0, 1, "tcpListener", "local")}},

@@ -19,8 +19,11 @@ func TestLosses(t *testing.T) {
 		want   any
 	}{
 		{amqp.List{}, manage.StatusOK, amqp.List{properties("change", int64(0), "connections", int64(2))}},
-		{amqp.List{properties("type", "connector", "name", "up"), properties("type", "tcpListener", "name", "db", "attributes", amqp.List{"port", "host"})}, manage.StatusOK,
-			amqp.List{properties("change", int64(1), "connections", int64(5), "type", "tcpListener", "name", "db")}},
+		{
+			amqp.List{properties("type", "connector", "name", "up"), properties("type", "tcpListener", "name", "db", "attributes", amqp.List{"port", "host"})},
+			manage.StatusOK,
+			amqp.List{properties("change", int64(1), "connections", int64(5), "type", "tcpListener", "name", "db")},
+		},
 		{amqp.Map{}, manage.StatusBadRequest, amqp.Map{}},
 		{amqp.List{"connector"}, manage.StatusBadRequest, amqp.Map{}},
 	} {
