@@ -103,10 +103,7 @@ func (n *namespace) migrate(ctx context.Context, r api.OperateRequest) (_ *api.R
 		}
 	}()
 	if r.DryRun {
-		return &api.Result{
-			State: n.rests(before), Plan: []string{"stop the router on " + from, "start the router on " + r.Platform},
-			Summary: "all connections drop; id, keys, ports and links stay",
-		}, nil
+		return n.foreseeMove(ctx, r.Platform, before)
 	}
 	left, err := n.request(ctx, false, wish{forsake: true, memory: stopped(true)})
 	if err != nil {
@@ -129,6 +126,21 @@ func (n *namespace) migrate(ctx context.Context, r api.OperateRequest) (_ *api.R
 		result.Notes = left.Notes
 	}
 	result.Notes = append(result.Notes, fmt.Sprintf("the site runs on %s now, was on %s", r.Platform, from))
+	return result, nil
+}
+
+// foreseeMove says what migrate would do.
+func (n *namespace) foreseeMove(ctx context.Context, to string, before state.Memory) (*api.Result, error) {
+	const stay = "id, keys, ports and links stay"
+	if before.Stopped {
+		return &api.Result{State: api.Stopped, Plan: []string{"have the router on " + to + " once it is started"}, Summary: stay}, nil
+	}
+	result, err := n.request(ctx, true, wish{forsake: true, memory: stopped(true), dryRun: true})
+	if err != nil {
+		return nil, err
+	}
+	result.State = api.Running
+	result.Plan, result.Summary = append(result.Plan, "start the router on "+to), result.Summary+"; "+stay
 	return result, nil
 }
 

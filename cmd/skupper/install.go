@@ -90,7 +90,12 @@ func (p *program) systemInstall(ctx context.Context, in *command.Input) error {
 		reloadType = in.String("reload-type")
 	}
 	if in.Bool("dry-run") {
+		retired, err := p.rivalController(ctx, in, conn)
+		if err != nil {
+			return err
+		}
 		lines, err := system.Missing(ctx, conn, p.paths, linger, reloadType)
+		lines = append(retired, lines...)
 		if err == nil && container.Known(platform) {
 			var more []string
 			more, err = p.withEngine(platform, func(s system.EngineSetup) ([]string, error) { return system.MissingEngine(ctx, conn, s) })
@@ -204,20 +209,36 @@ func (p *program) withEngine(platform string, do func(system.EngineSetup) ([]str
 // same files.
 const upstreamController = "skupper-controller.service"
 
-// retireController tells of upstream's controller or, with --yes, ends it.
-func (p *program) retireController(ctx context.Context, in *command.Input, conn *systemd.Conn) error {
+// rivalController tells of upstream's controller where it runs, or would at boot. With
+// --yes it is to go: the lines say so.
+func (p *program) rivalController(ctx context.Context, in *command.Input, conn *systemd.Conn) ([]string, error) {
 	file := p.paths.UpstreamControllerUnit()
 	if _, err := os.Stat(file); err != nil {
-		return nil // it is not here
+		return nil, nil // it is not here
 	}
-	if conn == nil || !in.Bool("yes") {
-		p.warn("%s: upstream's controller is installed and would write the same files; `skupper system install --yes` stops and disables it", file)
-		return nil
+	if conn != nil {
+		s, err := conn.Status(ctx, upstreamController)
+		if err != nil || !s.Enabled && (s.Active == "inactive" || s.Active == "failed") {
+			return nil, err
+		}
+		if in.Bool("yes") {
+			return []string{"stopped and disabled " + upstreamController}, nil
+		}
+	}
+	p.warn("%s: upstream's controller is installed and would write the same files; `skupper system install --yes` stops and disables it", file)
+	return nil, nil
+}
+
+// retireController ends upstream's controller, if it is to go.
+func (p *program) retireController(ctx context.Context, in *command.Input, conn *systemd.Conn) error {
+	lines, err := p.rivalController(ctx, in, conn)
+	if err != nil || len(lines) == 0 {
+		return err
 	}
 	if err := errors.Join(conn.Stop(ctx, upstreamController), conn.Disable(ctx, upstreamController)); err != nil {
 		return err
 	}
-	return p.printLines([]string{"stopped and disabled " + upstreamController})
+	return p.printLines(lines)
 }
 
 func (p *program) printLines(lines []string) error {

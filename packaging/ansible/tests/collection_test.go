@@ -68,6 +68,8 @@ func TestCollection(t *testing.T) {
 		t.Errorf("the router of process %s is now %s", pid, now)
 	}
 
+	r.moves(t)
+
 	gone := []string{"--extra-vars", "skupper_state=absent"}
 	foreseen = r.play(t, append(gone, "--check", "--limit", "west")...)
 	done = r.play(t, gone...)
@@ -78,6 +80,41 @@ func TestCollection(t *testing.T) {
 		t.Errorf("left behind:\n%s", d)
 	}
 	r.methods(t)
+	r.takesOver(t)
+}
+
+// moves has the router of west run in each of the engines, and as a process again.
+// What the site is stays, and so do its links and services.
+func (r *rig) moves(t *testing.T) {
+	t.Helper()
+	identity := func() string { // keys, router id, site id, ports
+		return r.west.Sh(t, "sh", "-c", `cd /var/lib/skupper/namespaces/default/runtime && sha256sum issuers/*/* certs/*/tls.* &&
+			grep -E '"(id|port|metadata)":' router/skrouterd.json | sed 's/..platform.*//'`)
+	}
+	before := identity()
+	r.west.Sh(t, "systemctl", "start", "docker.service")
+	for _, platform := range []string{"podman", "docker", "linux"} {
+		move := []string{"--limit", "west", "--extra-vars", "skupper_platform=" + platform, "../playbooks/migrate.yml"}
+		foreseen := r.play(t, append([]string{"--check", "--diff"}, move...)...)
+		if diff := "+platform: " + platform; !strings.Contains(foreseen.text, diff) {
+			t.Errorf("the difference lacks %q:\n%s", diff, foreseen.text)
+		}
+		r.echo(t, 17011)
+		done := r.play(t, move...)
+		if d := cmp.Diff(foreseen.changed, done.changed); d != "" || !slices.Contains(done.changed, "west: Move them") {
+			t.Errorf("to %s: what check mode foresees, and what is done:\n%s%v", platform, d, done.changed)
+		}
+		r.echo(t, 17011)
+		if said := r.west.Sh(t, "skupper", "system", "status", "-o", "json"); !strings.Contains(said, `"platform": "`+platform+`"`) {
+			t.Errorf("the platform is not %s: %s", platform, said)
+		}
+		if now := identity(); now != before {
+			t.Errorf("on %s the site is another one (-before +now):\n%s", platform, cmp.Diff(before, now))
+		}
+	}
+	if again := r.play(t, "--limit", "west", "--extra-vars", "skupper_platform=linux", "../playbooks/migrate.yml"); len(again.changed) > 0 {
+		t.Errorf("the second move to the same platform changes %v", again.changed)
+	}
 }
 
 // methods installs skupper in the other ways, with all that the role can add,
@@ -128,6 +165,50 @@ func (r *rig) methods(t *testing.T) {
 	}
 	if said := r.west.Sh(t, "tail", "-n", "1", "/run/ufw.log"); said != "delete allow skupper-sites\n" {
 		t.Errorf("the firewall was told at last: %s", said)
+	}
+}
+
+// takesOver has a host's agent take the place of upstream's controller, and go on with
+// a site that upstream made.
+func (r *rig) takesOver(t *testing.T) {
+	t.Helper()
+	before := r.files(t)
+	const unit, home = "/etc/systemd/system/skupper-controller.service", "/var/lib/skupper/namespaces/west"
+	r.east.Write(t, unit, []byte("[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"), 0o644)
+	r.east.Sh(t, "systemctl", "enable", "--now", "skupper-controller.service")
+	if err := os.CopyFS(r.east.Path(home), os.DirFS("../../../testdata/namespaces/upstream-linux/west")); err != nil {
+		t.Fatal(err)
+	}
+	keys := func() string {
+		return r.east.Sh(t, "sh", "-c", "cd "+home+"/runtime && sha256sum issuers/*/* && grep -E '\"id\":' router/skrouterd.json | tr -d ' ,'")
+	}
+	given, files := keys(), r.files(t)
+
+	take := []string{"-i", "upstream.yml", "--extra-vars", "skupper_package_file=" + filepath.Join(r.dir, "skupper.deb"), "../playbooks/migrate_from_upstream.yml"}
+	foreseen := r.play(t, append([]string{"--check", "--diff"}, take...)...)
+	if d := cmp.Diff(files, r.files(t)); d != "" {
+		t.Errorf("check mode changes files:\n%s", d)
+	}
+	done := r.play(t, take...)
+	if d := cmp.Diff(foreseen.changed, done.changed); d != "" {
+		t.Errorf("what check mode foresees, and what is done:\n%s", d)
+	}
+	if now := keys(); now != given {
+		t.Errorf("it is another site (-given +now):\n%s", cmp.Diff(given, now))
+	}
+	if said := r.east.Sh(t, "skupper", "-n", "west", "site", "status", "--no-headers"); !strings.Contains(said, "Ready") {
+		t.Errorf("the site: %s", said)
+	}
+	if said := r.east.Sh(t, "sh", "-c", "systemctl is-active skupper-controller.service; systemctl is-enabled skupper-controller.service; true"); said != "inactive\ndisabled\n" {
+		t.Errorf("upstream's controller is %s", said)
+	}
+	if again := r.play(t, take...); len(again.changed) > 0 {
+		t.Errorf("the second run changes %v", again.changed)
+	}
+	r.play(t, "-i", "upstream.yml", "--extra-vars", "skupper_install_method=none", "../playbooks/remove.yml")
+	r.east.Sh(t, "rm", unit)
+	if d := cmp.Diff(before, r.files(t)); d != "" {
+		t.Errorf("left behind:\n%s", d)
 	}
 }
 
@@ -252,7 +333,9 @@ func newRig(t *testing.T) *rig {
 		run(t, "ip", "-n", n, "address", "add", fmt.Sprintf("10.77.0.%d/24", i+1), "dev", "eth0")
 		run(t, "ip", "-n", n, "link", "set", "eth0", "up")
 	}
-	r.west, r.east = box.New(t, box.Options{Network: ns[0]}), box.New(t, box.Options{Network: ns[1]})
+	run(t, "ip", "netns", "exec", ns[0], "sysctl", "-q", "-w", "net.ipv4.ip_forward=1") // Docker wants it, and cannot set it inside
+	r.west = box.New(t, box.Options{Network: ns[0], Keep: []string{"docker.service", "docker.socket", "containerd.service"}, Size: "3g"})
+	r.east = box.New(t, box.Options{Network: ns[1]})
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("journal of west:\n%s\njournal of east:\n%s", r.west.Journal(), r.east.Journal())

@@ -2,7 +2,7 @@
 """How the modules of this collection speak to the skupper program.
 
 They run it with -o json and --dry-run and read nothing else: no table, no file
-of a site. Standard library only, Python 3.6 and later.
+of a site. Where it is still to come, they look which namespaces there are. Standard library only, Python 3.6 and later.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -90,6 +90,16 @@ class Skupper(object):
             self.required()
             return False
         return True
+
+    def waiting(self):
+        """The namespaces that wait for the program: upstream's, or of a skupper that was removed."""
+        scope = self.module.params['scope']
+        if scope == 'system' or scope == 'auto' and os.getuid() == 0:
+            home = '/var/lib/skupper'
+        else:
+            home = os.path.join(os.environ.get('XDG_DATA_HOME') or os.path.expanduser('~/.local/share'), 'skupper')
+        home = os.path.join(home, 'namespaces')
+        return sorted(name for name in os.listdir(home) if os.path.isdir(os.path.join(home, name))) if os.path.isdir(home) else []
 
     def run(self, args, data=None, accept=()):
         """Runs a command; what it prints, and its exit status if that is one of accept."""

@@ -93,7 +93,8 @@ def main():
             command.append('--enable-linger')
         if p['reload_type']:
             command += ['--reload-type', p['reload_type']]
-        plan, options = command + ['--dry-run'], ['--yes'] if p['replace_upstream'] else []
+        options = ['--yes'] if p['replace_upstream'] else []
+        plan = command + options + ['--dry-run']
     lines = skupper.lines(plan)
     kept = []
     if not module.check_mode and (lines or p['action'] == 'install'):

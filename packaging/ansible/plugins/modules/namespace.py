@@ -177,7 +177,8 @@ def main():
     if not skupper.path and state == 'absent':
         module.exit_json(changed=False, active=False, msg='skupper is not on this host')
     if skupper.absent_in_check_mode():
-        module.exit_json(changed=new(state), active=False, msg='skupper is not installed yet')
+        waits = state == 'started' and (module.params['namespace'] or 'default') in skupper.waiting()
+        module.exit_json(changed=new(state) or waits, active=False, msg='skupper is not installed yet')
     known = skupper.here()
     if known is None and module.check_mode and state != 'absent':
         module.exit_json(changed=new(state), active=False, msg='there is no site yet')

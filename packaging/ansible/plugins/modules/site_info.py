@@ -102,6 +102,8 @@ def main():
             result['site'] = skupper.site()
             for name in LISTS:
                 result[name] = skupper.items(LISTS[name])
+    else:
+        result['namespaces'] = skupper.waiting()
     module.exit_json(**result)
 
 
