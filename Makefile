@@ -9,7 +9,7 @@ BULK    ?= 1073741824
 TOOL     = $(GO) tool -modfile=tools/go.mod
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
-TIMEOUT  = -timeout 10m
+TIMEOUT  = -timeout 15m
 
 .DEFAULT_GOAL := build
 .PHONY: build help demo demo-down test test-deps race interop recovery bench scale check fmt trixie trixie-tree kills fuzz golden docs package console pictures clean
@@ -36,10 +36,10 @@ test: ## every test
 test-deps: ## install what the tests that need more than Go use (Debian, as root)
 	./.ci/test-deps
 
-# router/interop only drives processes, which are not built with the detector:
-# what they run is raced by the tests of its own package.
+# router/interop only drives processes, which are not built with the detector, and
+# observer/console a browser: what they run is raced by the tests of its own package.
 race: ## every test of our own processes under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -p 3 $(TIMEOUT) $$($(GO) list ./... | grep -v /router/interop)
+	CGO_ENABLED=1 $(GO) test -race -p 3 $(TIMEOUT) $$($(GO) list ./... | grep -v -e /router/interop -e /observer/console)
 
 interop: build ## networks of our router and upstream's (SKROUTERD=/path/to/skrouterd), as a table
 	@mkdir -p dist
