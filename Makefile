@@ -38,9 +38,9 @@ test-deps: ## install what the tests that need more than Go use (Debian, as root
 
 # router/interop only drives processes, which are not built with the detector, and
 # observer/console a browser: what they run is raced by the tests of its own package.
-# What is told of faults, by the same processes, the scripts and scenarios race.
-race: ## every test of our own processes under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -p 3 $(TIMEOUT) -skip '^Test(TruthOf|Cures|PodmanWithoutSystemd)' $$($(GO) list ./... | grep -v -e /router/interop -e /observer/console)
+# What is told of faults, and examples, by the same processes: scripts and scenarios race those.
+race: ## the tests of our own processes under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -p 3 $(TIMEOUT) -skip '^Test(TruthOf|Cures|ExamplesRun|PodmanWithoutSystemd)' $$($(GO) list ./... | grep -v -e /router/interop -e /observer/console)
 
 interop: build ## networks of our router and upstream's (SKROUTERD=/path/to/skrouterd), as a table
 	@mkdir -p dist

@@ -16,9 +16,6 @@ import (
 // named with the reason.
 func TestExamplesRun(t *testing.T) {
 	t.Parallel()
-	if raceDetector {
-		t.Skip("more than a hundred processes that each start slowly beside the race detector; the scripts try what they do")
-	}
 	town := newTown(t, "host", "peer")
 	h, peer := town.hosts["host"], town.hosts["peer"]
 	dir, bin := t.TempDir(), t.TempDir()
